@@ -1,1 +1,25 @@
-//! Placeholder.
+//! What all parts of Clawhold agree on: the words of the design as types, the decisions as plain functions,
+//! and the wire formats. Nothing here does I/O, reads a clock, draws a random number or knows a database.
+//!
+//! Reading order: [`ids`] and [`time`], what a [`group`] is, how a message gets [`inbound`], who [`claim`]s a
+//! group, how a [`turn`] runs, how an answer goes [`outbound`]; [`ipc`] and [`nanoclaw`] are the two contracts a
+//! sandbox may speak.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod ids;
+pub mod time;
+
+pub mod group;
+pub mod inbound;
+pub mod sender_allowlist;
+pub mod trigger;
+
+pub mod claim;
+pub mod lease;
+pub mod turn;
+
+pub mod outbound;
+pub mod prompt;
+
+pub mod ipc;
+pub mod nanoclaw;

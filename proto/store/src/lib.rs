@@ -1,1 +1,13 @@
-//! Placeholder.
+//! The rows that the services share: the port [`Store`], its engines, and the conformance suite that is its meaning.
+//!
+//! Rows are truth. Every method is one transaction, named after what the caller means, and speaks in `proto` types.
+//! The store knows no clock and draws no id: both come with the call.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod port;
+
+pub mod conformance;
+pub mod memory;
+pub mod sqlite;
+
+pub use port::*;

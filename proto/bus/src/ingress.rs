@@ -1,0 +1,23 @@
+//! Ingress: the way of an accepted message into its group's inbox.
+
+use async_trait::async_trait;
+use proto::inbound::Envelope;
+use store::Appended;
+
+/// Why a message could not be taken; the platform must send it again.
+#[derive(Debug, thiserror::Error)]
+pub enum IngressError {
+    /// The group is not registered (any more).
+    #[error("group {0} is not registered")]
+    NoSuchGroup(proto::ids::GroupId),
+    /// It could not be made durable now.
+    #[error("the message could not be stored")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Takes messages durably. Only after [`Ingress::accept`] returned is the platform told.
+#[async_trait]
+pub trait Ingress: Send + Sync + 'static {
+    /// Makes a message durable; a second one with the same dedup key is swallowed.
+    async fn accept(&self, envelope: Envelope) -> Result<Appended, IngressError>;
+}

@@ -1,0 +1,100 @@
+//! The prompt the agent sees: one context line and the messages as XML (F-01…F-05).
+
+use chrono_tz::Tz;
+
+use crate::ids::InboxOrd;
+use crate::inbound::InboxMessage;
+use crate::time::Timestamp;
+
+/// Most messages in one prompt: as in NanoClaw (DB-15), but the rest waits for the next turn instead of being dropped.
+pub const MESSAGES_MAX: usize = 200;
+
+/// Most pending messages looked at for one prompt: bounds the chatter before the message that calls the agent.
+pub const PENDING_MAX: usize = 1_000;
+
+/// Formats inbox messages as a prompt (F-01, F-02).
+pub fn format_messages<'m>(zone: Tz, messages: impl IntoIterator<Item = &'m InboxMessage>) -> String {
+    let mut prompt = format!("<context timezone=\"{}\" />\n<messages>\n", escape(zone.name()));
+    let lines: Vec<_> = messages.into_iter().map(|message| format_message(zone, message)).collect();
+    prompt.push_str(&lines.join("\n"));
+    prompt.push_str("\n</messages>");
+    prompt
+}
+
+/// The prompt of an attempt whose predecessor was interrupted after the agent had begun to work on it.
+///
+/// The session already contains the messages; the agent must not repeat what was delivered. `already_sent` are the
+/// texts that were sent early in this turn, oldest first; `newer` are messages that came since.
+pub fn format_interrupted<'m>(
+    zone: Tz,
+    already_sent: &[String],
+    newer: impl IntoIterator<Item = &'m InboxMessage>,
+) -> String {
+    let mut prompt = String::from(
+        "[Your run was interrupted before it was finished. Continue where you left off and give your final answer \
+         to the messages above.]",
+    );
+    if !already_sent.is_empty() {
+        prompt.push_str("\n[These messages of yours were already sent; do not send them again:]\n<already_sent>\n");
+        for text in already_sent {
+            prompt.push_str(&format!("<message>{}</message>\n", escape(text)));
+        }
+        prompt.push_str("</already_sent>");
+    }
+    let mut newer = newer.into_iter().peekable();
+    if newer.peek().is_some() {
+        prompt.push('\n');
+        prompt.push_str(&format_messages(zone, newer));
+    }
+    prompt
+}
+
+/// Chooses which of the pending messages go into one prompt, oldest first: [`MESSAGES_MAX`] of them, or as many more
+/// as it takes to reach the first one that engages the agent. Nothing is dropped (DB-D5); the rest waits.
+///
+/// `pending` is what lies after the cursor, cut at [`PENDING_MAX`]. `None`: nobody called the agent.
+pub fn choose_batch(pending: &[InboxMessage]) -> Option<&[InboxMessage]> {
+    match pending.iter().position(|message| message.envelope.engages) {
+        Some(first_engaging) => Some(&pending[..pending.len().min(MESSAGES_MAX.max(first_engaging + 1))]),
+        // The one that engages lies even further back: this much chatter is a turn of its own.
+        None if pending.len() >= PENDING_MAX => Some(pending),
+        None => None,
+    }
+}
+
+/// Largest position in a batch.
+pub fn last_ord(messages: &[InboxMessage]) -> Option<InboxOrd> {
+    messages.last().map(|message| message.ord)
+}
+
+fn format_message(zone: Tz, message: &InboxMessage) -> String {
+    format!(
+        "<message sender=\"{}\" time=\"{}\">{}</message>",
+        escape(&message.envelope.sender_name),
+        escape(&format_time(zone, message.envelope.sent_at)),
+        escape(&message.envelope.text),
+    )
+}
+
+/// Formats a time as NanoClaw does, `Jan 1, 2024, 1:30 PM` (F-05).
+pub fn format_time(zone: Tz, time: Timestamp) -> String {
+    time.to_utc().with_timezone(&zone).format("%b %-d, %Y, %-I:%M %p").to_string()
+}
+
+/// Escapes text for the prompt's XML (F-04): the apostrophe stays.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests;

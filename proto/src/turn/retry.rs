@@ -1,0 +1,65 @@
+//! What happens after a failed attempt: back-off, and after enough of them the dead letter. No path ends in silence.
+
+use std::time::Duration;
+
+use super::AfterFailure;
+use crate::inbound::InboxMessage;
+use crate::outbound::Reply;
+use crate::time::Timestamp;
+
+/// Attempts at one turn before its head message is given up (Q-09 made six; the design says five).
+pub const ATTEMPTS_MAX: u32 = 5;
+/// Runner deaths in one turn before its head message is given up: a message that kills nodes must not walk the fleet.
+pub const RUNNER_DEATHS_MAX: u32 = 10;
+/// Wait after the first failed attempt; doubles with each further one.
+pub const BACKOFF: Duration = Duration::from_secs(5);
+/// Share of the wait that is drawn at random, so that groups hit by one outage do not return together.
+pub const JITTER: f64 = 0.2;
+
+/// Decides what happens after attempt number `attempt` at a turn over `batch` failed.
+///
+/// `random` is drawn evenly from 0.0 to 1.0. The head that is given up is everything up to and including the first
+/// message that engaged the agent: the chatter before it was only its context.
+pub fn decide_after_failure(
+    attempt: u32,
+    batch: &[InboxMessage],
+    reason_for_people: &str,
+    random: f64,
+    now: Timestamp,
+) -> AfterFailure {
+    let head = batch.iter().find(|message| message.envelope.engages).or(batch.last());
+    match head {
+        Some(head) if attempt >= ATTEMPTS_MAX => AfterFailure::DeadLetter { through: head.ord, notice: notice(head, reason_for_people) },
+        Some(_) | None => AfterFailure::Retry { not_before: now + backoff(attempt, random) },
+    }
+}
+
+/// Wait before the attempt after `attempt`: 5·2ⁿ⁻¹ s, ±20 %.
+pub fn backoff(attempt: u32, random: f64) -> Duration {
+    let doubled = BACKOFF.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    doubled.mul_f64(1.0 + JITTER * (2.0 * random.clamp(0.0, 1.0) - 1.0))
+}
+
+/// The short notice a chat gets when its message is given up.
+pub fn notice(head: &InboxMessage, reason_for_people: &str) -> Reply {
+    Reply {
+        key: "notice".to_owned(),
+        chat: head.envelope.chat.clone(),
+        text: format!(
+            "Sorry, I could not answer your message: {reason_for_people}. I have put it aside; an operator can see why."
+        ),
+        sender: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q_09_the_wait_doubles_from_five_seconds() {
+        let waits: Vec<_> = (1..=4).map(|attempt| backoff(attempt, 0.5).as_secs()).collect();
+        assert_eq!(waits, [5, 10, 20, 40]);
+        assert_eq!((backoff(1, 0.0).as_millis(), backoff(1, 1.0).as_millis()), (4_000, 6_000));
+    }
+}

@@ -1,0 +1,293 @@
+//! The port: what the services ask of the shared rows, and what they get.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
+use proto::group::{Chat, ChatSeen, Group};
+use proto::ids::{ChatId, GroupId, Incarnation, InboxOrd, OutboxId, RunnerId, SessionId, TurnId};
+use proto::inbound::{Envelope, InboxMessage};
+use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::time::Timestamp;
+use proto::turn::{Committed, Recorded, TurnBatch, TurnCommit, TurnFailure, TurnState};
+use serde_json::Value;
+
+/// Result of a store call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a store call did not do what was meant.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The fence is not the newest: somebody else owns the group. Kill the sandbox, drop everything.
+    #[error("group {} is no longer ours at epoch {}", .0.group, .0.epoch)]
+    Fenced(Box<Fence>),
+    /// This life of the runner is over: a newer one registered or the leader declared it dead.
+    #[error("runner {runner} has been replaced or declared dead in its incarnation {incarnation}")]
+    RunnerReplaced {
+        /// The runner.
+        runner: RunnerId,
+        /// Its life that is over.
+        incarnation: Incarnation,
+    },
+    /// What the call names does not exist.
+    #[error("no such {what}: {id}")]
+    NotFound {
+        /// Kind of thing: `group`, `chat`, `turn`, …
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// The call contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// The engine failed; whether the transaction took effect is unknown.
+    #[error("the database failed: {0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What became of an envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// It is in the inbox at this position.
+    Stored(InboxOrd),
+    /// It was there before, under the same dedup key.
+    Duplicate,
+}
+
+/// What [`Store::begin_turn`] found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Begun {
+    /// Work.
+    Turn(Box<TurnBatch>),
+    /// Nothing that engages the agent lies after the cursor; the cursor is untouched.
+    Nothing,
+}
+
+/// A piece of a session's transcript, as the SDK's session store hands it over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TranscriptPart {
+    /// Session.
+    pub session: SessionId,
+    /// Part of the session kept apart (sub-agents).
+    pub subpath: Option<String>,
+    /// Lines in order. A line with a `uuid` that is already there is skipped.
+    pub entries: Vec<Value>,
+}
+
+/// One life of a runner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunnerRow {
+    /// The runner.
+    pub runner: RunnerId,
+    /// Its newest life.
+    pub incarnation: Incarnation,
+    /// Counter that grows while it lives.
+    pub heartbeat: i64,
+    /// Whether it was declared dead.
+    pub dead: bool,
+}
+
+/// A message that was given up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// The message.
+    pub message: InboxMessage,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What is recorded of a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnRecord {
+    /// The turn.
+    pub turn: TurnId,
+    /// Its group.
+    pub group: GroupId,
+    /// State.
+    pub state: TurnState,
+    /// Attempts made.
+    pub attempt: u32,
+    /// Last failure.
+    pub error: Option<String>,
+}
+
+/// Numbers of rows, for metrics and status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Registered groups.
+    pub groups: u64,
+    /// Groups ready and not claimed.
+    pub waiting_groups: u64,
+    /// Groups claimed.
+    pub owned_groups: u64,
+    /// Outbox rows that wait.
+    pub outbox_pending: u64,
+    /// Outbox rows that may or may not have arrived.
+    pub outbox_uncertain: u64,
+    /// Dead letters.
+    pub dead_letters: u64,
+}
+
+/// How many rows retention removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Rows removed from all tables together.
+    pub rows: u64,
+    /// Whether the limit was reached and more is left.
+    pub more: bool,
+}
+
+/// The rows that the services share.
+///
+/// Conditional writes check that they touched exactly one row. `now` decides only when to try, never who wins.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // Registration.
+
+    /// Registers a group or changes its name, privilege and settings.
+    async fn put_group(&self, group: &Group) -> Result<()>;
+    /// One group.
+    async fn group(&self, id: &GroupId) -> Result<Option<Group>>;
+    /// All groups, by id.
+    async fn groups(&self) -> Result<Vec<Group>>;
+    /// Unregisters a group: its chats become unregistered, its inbox, session and turns are removed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] while a runner owns it.
+    async fn remove_group(&self, id: &GroupId) -> Result<()>;
+    /// Records what an event says about a chat; a `None` leaves what is known, the time only moves forward (DB-12).
+    async fn see_chat(&self, seen: &ChatSeen) -> Result<Chat>;
+    /// Registers a known chat to a group, or to none.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown chat or group.
+    async fn register_chat(&self, chat: &ChatId, group: Option<&GroupId>) -> Result<()>;
+    /// One chat.
+    async fn chat(&self, id: &ChatId) -> Result<Option<Chat>>;
+    /// All chats, the one heard of last first (DB-24).
+    async fn chats(&self) -> Result<Vec<Chat>>;
+
+    // The inbox.
+
+    /// Appends to a group's inbox, and makes the group ready if the message engages the agent.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the group is not registered (any more).
+    async fn append_inbox(&self, envelope: &Envelope, now: Timestamp) -> Result<Appended>;
+
+    // Runners.
+
+    /// Registers a runner with its number of slots and starts its next life. Groups of earlier lives stay owned until
+    /// [`Store::free_stale_groups`]: their sandboxes must be killed first.
+    async fn register_runner(&self, runner: &RunnerId, slots: u32, now: Timestamp) -> Result<Incarnation>;
+    /// Moves the runner's counter.
+    ///
+    /// # Errors
+    /// [`Error::RunnerReplaced`] when this life is over.
+    async fn heartbeat(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<()>;
+    /// Frees the groups owned by lives of this runner before `current`; counted as a runner death, not as an attempt.
+    async fn free_stale_groups(&self, runner: &RunnerId, current: Incarnation, now: Timestamp) -> Result<Vec<GroupId>>;
+    /// All runners.
+    async fn runners(&self) -> Result<Vec<RunnerRow>>;
+    /// Declares a life of a runner dead if it is still at this heartbeat, and frees its groups (epoch + 1).
+    /// Returns the groups freed; none when the runner moved on.
+    async fn declare_dead(&self, seen: &RunnerRow, now: Timestamp) -> Result<Vec<GroupId>>;
+
+    // Claim and turn.
+
+    /// Claims up to `free_slots` ready groups in the order of [`proto::claim::claim_order`]: owner set, epoch + 1,
+    /// attempt + 1, a slot row taken. Groups another runner held last are left to it for
+    /// [`proto::claim::STICKY_DELAY`].
+    ///
+    /// # Errors
+    /// [`Error::RunnerReplaced`] when this life is over.
+    async fn claim_groups(&self, request: &ClaimRequest) -> Result<Vec<Claimed>>;
+    /// Group that has waited longest without an owner, if any is ready at `now`.
+    async fn oldest_waiting(&self, now: Timestamp) -> Result<Option<Waiting>>;
+    /// Reads what is pending after the cursor (in a transaction after the claim, never in the same statement) and
+    /// opens the turn, or takes up the one an earlier attempt left open, under its old id.
+    ///
+    /// `fresh` is the id of the turn if it is a new one.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`].
+    async fn begin_turn(&self, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun>;
+    /// Messages after `after`, oldest first, at most [`proto::prompt::MESSAGES_MAX`]. The cursor does not move.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`].
+    async fn read_follow_ups(&self, fence: &Fence, after: InboxOrd) -> Result<Vec<InboxMessage>>;
+    /// Notes how far the prompts handed to the agent in this turn reach, and under which session; a later attempt
+    /// learns from it ([`proto::turn::Interrupted`]).
+    ///
+    /// # Errors
+    /// [`Error::Fenced`].
+    async fn mark_prompted(&self, fence: &Fence, turn: TurnId, through: InboxOrd, session: &SessionId) -> Result<()>;
+    /// Puts an early effect into the outbox: once per `(turn, key)`. In a later attempt at the turn, a text for a chat
+    /// that an earlier attempt already sent there counts as that same effect, once for each time it was sent.
+    ///
+    /// `fresh` is the id of the row if it is a new one.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`]; [`Error::NotFound`] for an unknown chat.
+    async fn record_effect(&self, fence: &Fence, turn: TurnId, effect: &Reply, fresh: OutboxId, now: Timestamp) -> Result<Recorded>;
+    /// Appends transcript lines as the SDK writes them.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`].
+    async fn append_transcript(&self, fence: &Fence, part: &TranscriptPart) -> Result<()>;
+    /// Reads a transcript back in order; `None` when nothing is known of it.
+    async fn load_transcript(&self, group: &GroupId, session: &SessionId, subpath: Option<&str>) -> Result<Option<Vec<Value>>>;
+    /// Commits a turn: cursor, session, usage and outbox rows become true together; attempts return to zero. The claim
+    /// goes on. `outbox_ids` gives one fresh id per reply.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`]; [`Error::Conflict`] when the cursor would not grow.
+    async fn commit_turn(&self, fence: &Fence, commit: &TurnCommit, outbox_ids: &[OutboxId]) -> Result<Committed>;
+    /// Records a failed attempt, does what follows from it, and ends the claim. `notice_id` is the outbox id of the notice.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`].
+    async fn fail_turn(&self, fence: &Fence, failure: &TurnFailure, notice_id: OutboxId) -> Result<()>;
+    /// Ends the claim without touching the cursor. What is pending makes the group ready at once. With `interrupted`
+    /// the attempt that was charged at the claim is given back (drain, nothing pending).
+    ///
+    /// # Errors
+    /// [`Error::Fenced`].
+    async fn release_group(&self, fence: &Fence, interrupted: bool, now: Timestamp) -> Result<()>;
+    /// What is recorded of a turn.
+    async fn turn(&self, turn: TurnId) -> Result<Option<TurnRecord>>;
+
+    // The outbox.
+
+    /// Puts a notice of the system into the outbox; once per `key`.
+    async fn put_notice(&self, key: &str, reply: &Reply, fresh: OutboxId, now: Timestamp) -> Result<Recorded>;
+    /// Heads of the chats' queues on this account that may be sent at `now`: for each chat the first row that is not
+    /// done, if it is pending and its time has come.
+    async fn due_deliveries(&self, channel: &str, account: &str, now: Timestamp, limit: u32) -> Result<Vec<Delivery>>;
+    /// Charges an attempt: pending → sending. `None` when somebody else took it.
+    async fn begin_delivery(&self, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>>;
+    /// Records what became of the attempt that [`Store::begin_delivery`] charged as number `attempt`.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when another attempt was charged since.
+    async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()>;
+    /// Rows of this account left in `sending` by a process that is gone; called before the first delivery of a new one.
+    async fn interrupted_deliveries(&self, channel: &str, account: &str) -> Result<Vec<Delivery>>;
+    /// Deliveries of a chat after `after_seq`, whatever their state, oldest first (for polling).
+    async fn deliveries_after(&self, chat: &ChatId, after_seq: i64, limit: u32) -> Result<Vec<Delivery>>;
+
+    // Upkeep.
+
+    /// Dead letters, newest first.
+    async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>>;
+    /// Numbers of rows.
+    async fn counts(&self, now: Timestamp) -> Result<Counts>;
+    /// Removes at most `limit` rows older than `keep`: covered messages, closed turns, sent deliveries, transcripts of
+    /// sessions no group or open turn refers to, dead letters.
+    async fn remove_old(&self, keep: Duration, limit: u32, now: Timestamp) -> Result<Removed>;
+    /// Answers when the store can commit.
+    async fn check(&self) -> Result<()>;
+}
