@@ -1,0 +1,81 @@
+/**
+ * The prompts handed to the SDK, as the endless stream of user messages it reads (AR-07), and the account of which of them
+ * have been answered. Prompts are answered in the order they were handed over, so `consumed_through` is a prefix.
+ */
+import type { SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import { randomUUID } from 'node:crypto';
+import type { Prompt } from '../ipc/messages.js';
+
+type Uuid = NonNullable<SDKUserMessage['uuid']>;
+
+interface HandedOver {
+  readonly uuid: string;
+  readonly through: number;
+  readonly text: string;
+}
+
+export class Prompts {
+  /** Not answered yet, oldest first. */
+  #open: HandedOver[] = [];
+  #closing = false;
+  #isTaken: (uuid: string) => boolean = () => false;
+  #wake: () => void = () => {};
+
+  push(prompt: Prompt): void {
+    const { uuid, through, text } = prompt;
+    this.#open.push({ uuid: this.#isTaken(uuid) ? randomUUID() : uuid, through, text });
+    this.#wake();
+  }
+
+  /**
+   * Gives prompts another uuid where the session being resumed already holds theirs (a turn repeated after a crash): the
+   * SDK silently drops a user message whose uuid it has seen. Called before `stream`.
+   */
+  avoid(isTaken: (uuid: string) => boolean): void {
+    this.#isTaken = isTaken;
+    this.#open = this.#open.map((prompt) =>
+      isTaken(prompt.uuid) ? { ...prompt, uuid: randomUUID() } : prompt,
+    );
+  }
+
+  /** Ends the stream as soon as everything handed over is answered. */
+  close(): void {
+    this.#closing = true;
+    this.#wake();
+  }
+
+  get isFinished(): boolean {
+    return this.#closing && this.#open.length === 0;
+  }
+
+  /**
+   * Records what a result answered and returns the largest `through` among it, or null when it answers nothing new.
+   * A result may name only the last of many prompts merged into its turn; all before it were answered with it.
+   */
+  answered(uuids: readonly string[]): number | null {
+    const last = this.#open.findLastIndex(({ uuid }) => uuids.includes(uuid));
+    if (last < 0) return null;
+    const done = this.#open.splice(0, last + 1);
+    this.#wake();
+    return Math.max(...done.map(({ through }) => through));
+  }
+
+  /** A stream for one SDK session: first everything still open (a session may replace a failed one), then what comes. */
+  async *stream(): AsyncGenerator<SDKUserMessage, void, void> {
+    const sent = new Set<string>();
+    while (!this.isFinished) {
+      const next = this.#open.find(({ uuid }) => !sent.has(uuid));
+      if (next === undefined) {
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+        continue;
+      }
+      sent.add(next.uuid);
+      yield {
+        type: 'user',
+        message: { role: 'user', content: next.text },
+        parent_tool_use_id: null,
+        uuid: next.uuid as Uuid,
+      };
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The host's copy of the session: every line goes there as the SDK writes it, and a session resumes from there. The host's
+ * copy is the truth; a local file left by an earlier sandbox may hold lines of a turn that never happened.
+ */
+import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { Fatal } from '../fatal.js';
+import type { Requests } from '../ipc/requests.js';
+import { batches } from './transcript_batches.js';
+
+const Loaded = z.object({
+  entries: z.array(z.looseObject({ type: z.string(), uuid: z.string().optional() })).nullable(),
+});
+
+export class Transcript implements SessionStore {
+  readonly #loaded = new Map<string, SessionStoreEntry[]>();
+  /** Tail of the appends handed over so far; each waits for the one before, so the host sees them in order. */
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly requests: Pick<Requests, 'ask'>,
+    private readonly configDir: string,
+  ) {}
+
+  /** Fetches a session from the host before the SDK asks for it. False: the host does not have it. */
+  async fetch(sessionId: string): Promise<boolean> {
+    const answer = Loaded.safeParse(
+      await this.requests.ask(randomUUID(), 'transcript_load', { session_id: sessionId, subpath: null }),
+    );
+    if (!answer.success) throw new Fatal('bad_input', 'transcript_load was answered in another shape');
+    const { entries } = answer.data;
+    if (entries === null || entries.length === 0) return false;
+    this.#loaded.set(sessionId, entries as SessionStoreEntry[]);
+    return true;
+  }
+
+  /** Whether a fetched session holds an entry with this uuid. */
+  holds(uuid: string): boolean {
+    return [...this.#loaded.values()].some((entries) => entries.some((entry) => entry.uuid === uuid));
+  }
+
+  /**
+   * Puts the fetched session where the SDK keeps its own files and returns null, "never written". Handing the entries
+   * over instead makes the SDK run in a throw-away configuration directory, without the group's skills, agents and
+   * user memory.
+   */
+  async load(key: SessionKey): Promise<SessionStoreEntry[] | null> {
+    const entries = this.#loaded.get(key.sessionId);
+    if (entries === undefined || key.subpath !== undefined) return null;
+    const dir = join(this.configDir, 'projects', key.projectKey);
+    await mkdir(dir, { recursive: true });
+    const file = join(dir, `${key.sessionId}.jsonl`);
+    await writeFile(`${file}.tmp`, entries.map((entry) => JSON.stringify(entry) + '\n').join(''));
+    await rename(`${file}.tmp`, file);
+    return null;
+  }
+
+  append(key: SessionKey, entries: SessionStoreEntry[]): Promise<void> {
+    const append = this.#tail.then(() => this.#append(key, entries));
+    this.#tail = append.catch(() => {});
+    return append;
+  }
+
+  /** Resolves when everything appended so far is with the host. */
+  async settled(): Promise<void> {
+    await this.#tail;
+  }
+
+  async #append(key: SessionKey, entries: SessionStoreEntry[]): Promise<void> {
+    for (const batch of batches(entries)) {
+      await this.requests.ask(randomUUID(), 'transcript_append', {
+        session_id: key.sessionId,
+        subpath: key.subpath ?? null,
+        entries: batch,
+      });
+    }
+  }
+}

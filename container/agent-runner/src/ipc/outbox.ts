@@ -1,0 +1,37 @@
+/**
+ * Writes the agent-to-host mailbox. Writes are synchronous: order is call order, and whatever was sent is on disk even
+ * if this process exits in the next statement.
+ */
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AgentMessage } from './messages.js';
+import { fileName } from './file_name.js';
+
+/** The host refuses larger files; refusing here keeps the cause next to the culprit. */
+export const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
+
+export class Outbox {
+  #last = 0n;
+
+  constructor(private readonly dir: string) {}
+
+  /** Returns the sequence of the file written. @throws Error when the message is too large or the disk is full. */
+  send(message: AgentMessage): bigint {
+    const text = JSON.stringify({ v: 1, ...message });
+    if (Buffer.byteLength(text) > MESSAGE_BYTES_MAX) {
+      throw new Error(`${message.type} is larger than ${MESSAGE_BYTES_MAX} bytes`);
+    }
+    const sequence = this.#last + 1n;
+    const name = fileName(sequence);
+    const temporary = join(this.dir, `.${name}.tmp`);
+    writeFileSync(temporary, text);
+    renameSync(temporary, join(this.dir, name));
+    this.#last = sequence;
+    return sequence;
+  }
+
+  /** Whether the host has not yet taken this file: the back-pressure signal for messages that may be merged. */
+  isWaiting(sequence: bigint): boolean {
+    return existsSync(join(this.dir, fileName(sequence)));
+  }
+}
