@@ -1,0 +1,317 @@
+//! The script of test stories: answers `echo: <newest message>` and obeys the [directives](super::directive) in messages.
+//!
+//! Like a real model it has no memory but the conversation: what is left to do is worked out afresh from each request, so it
+//! survives a killed agent, a resumed session and a repeated prompt. The one thing it counts itself is how often
+//! `[[fail]]` and `[[break]]` have struck, because a refused request leaves no trace in the conversation.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::super::protocol::error::ApiError;
+use super::super::protocol::reply::{Fault, Reply};
+use super::super::protocol::request::{ModelRequest, Step};
+use super::directive::{self, Break, Directive};
+use super::{Script, prompt};
+
+/// Runs a shell command.
+pub(super) const BASH: &str = "Bash";
+/// Sends a chat message before the turn ends.
+pub(super) const SEND_MESSAGE: &str = "mcp__nanoclaw__send_message";
+
+/// Faults struck are remembered for this many directives; a test world holds a few dozen.
+const STRIKES_MAX: usize = 10_000;
+/// Frames before a fault in the middle of a stream: the message has begun, its first block not ended.
+const MID_STREAM: usize = 3;
+
+/// A script that echoes, and does what the directives in the messages say:
+/// `[[say X]]`, `[[internal X]]`, `[[send X]]`, `[[bash CMD]]`, `[[fail STATUS N]]`, `[[stall NAME]]`, `[[slow MS]]`,
+/// `[[break reset|reset-mid|hangup|truncate|error N]]`.
+///
+/// Calls of tools come first, in order, one per request; `fail`, `break` and `stall` act at their place between them; the
+/// final text is what `say` and `internal` ask for, or the echo. A message of `[[internal X]]` alone is a deliberate
+/// silence. Only what was asked since the last final answer counts. When the newest prompt says that the run was
+/// interrupted, nothing is repeated that has a result in the conversation or stands on an `already sent` line.
+#[must_use]
+pub fn echo_script() -> Script {
+    let strikes = Strikes::default();
+    Script::new(move |request| answer(request, &strikes))
+}
+
+/// How often each `[[fail]]` or `[[break]]` has struck.
+#[derive(Default)]
+struct Strikes(Mutex<HashMap<Key, u32>>);
+
+/// One directive of one conversation: whose, in which step, the how manieth.
+type Key = (String, usize, usize);
+
+impl Strikes {
+    fn strike(&self, key: Key, times: u32) -> bool {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.len() >= STRIKES_MAX {
+            counts.clear();
+        }
+        let count = counts.entry(key).or_insert(0);
+        *count += 1;
+        *count <= times
+    }
+}
+
+/// A directive and where it stands.
+struct Placed {
+    directive: Directive,
+    step: usize,
+    ordinal: usize,
+}
+
+fn answer(request: &ModelRequest, strikes: &Strikes) -> Reply {
+    let scope = Scope::of(request);
+    let mut directives = Vec::new();
+    let mut plain = String::new();
+    for (step, text) in &scope.asked {
+        let messages = prompt::messages_in(text);
+        let texts: Vec<String> = match messages.is_empty() {
+            true => vec![text.trim().to_owned()],
+            false => messages.into_iter().map(|message| message.text).collect(),
+        };
+        let mut ordinal = 0;
+        for text in texts {
+            let (found, rest) = directive::parse(&text);
+            plain = rest;
+            for directive in found {
+                directives.push(Placed {
+                    directive,
+                    step: *step,
+                    ordinal,
+                });
+                ordinal += 1;
+            }
+        }
+    }
+    let (next, tool) = next_tool(&directives, &scope);
+    let mut reply = match tool {
+        Some((name, _)) if !request.offers(name) => Reply::text(format!("echo: the tool {name} was not offered")),
+        Some((name, input)) => Reply::tool(name, input),
+        None => Reply::text(final_text(&directives, &plain)),
+    };
+    if let Some(pause) = directives.iter().find_map(|placed| match placed.directive {
+        Directive::Slow(pause) => Some(pause),
+        _ => None,
+    }) {
+        reply = reply.dripping(pause);
+    }
+    let session = request.body()["metadata"]["user_id"].as_str().unwrap_or_default();
+    disturbed(reply, &directives[..next], |placed, times| {
+        strikes.strike((session.to_owned(), placed.step, placed.ordinal), times)
+    })
+}
+
+/// The first call of a tool that is still due, and its place among the directives.
+fn next_tool(directives: &[Placed], scope: &Scope<'_>) -> (usize, Option<(&'static str, Value)>) {
+    let mut met: Vec<&Directive> = Vec::new();
+    for (index, placed) in directives.iter().enumerate() {
+        let Some((name, input)) = call(&placed.directive) else {
+            continue;
+        };
+        let before = met.iter().filter(|directive| ***directive == placed.directive).count();
+        if before >= scope.times_done(name, &input) {
+            return (index, Some((name, input)));
+        }
+        met.push(&placed.directive);
+    }
+    (directives.len(), None)
+}
+
+fn call(directive: &Directive) -> Option<(&'static str, Value)> {
+    match directive {
+        Directive::Send(text) => Some((SEND_MESSAGE, json!({ "text": text }))),
+        Directive::Bash(command) => Some((
+            BASH,
+            json!({ "command": command, "description": "Run the command of the story" }),
+        )),
+        _ => None,
+    }
+}
+
+fn final_text(directives: &[Placed], plain: &str) -> String {
+    let lines = directives.iter().filter_map(|placed| match &placed.directive {
+        Directive::Say(text) => Some(text.clone()),
+        Directive::Internal(text) => Some(format!("<internal>{text}</internal>")),
+        _ => None,
+    });
+    let lines: Vec<String> = lines.collect();
+    match (lines.is_empty(), plain) {
+        (false, _) => lines.join("\n"),
+        (true, "") => "echo: done".to_owned(),
+        (true, plain) => format!("echo: {plain}"),
+    }
+}
+
+/// Applies what stands between the last call of a tool and the step that comes next.
+fn disturbed(mut reply: Reply, before: &[Placed], strike: impl Fn(&Placed, u32) -> bool) -> Reply {
+    let first = before
+        .iter()
+        .rposition(|placed| call(&placed.directive).is_some())
+        .map_or(0, |index| index + 1);
+    for placed in &before[first..] {
+        match &placed.directive {
+            Directive::Stall(name) => reply = reply.stalled(name.clone()),
+            Directive::Fail { status, times } if strike(placed, *times) => {
+                let error = ApiError::from_status(*status);
+                return reply.with_fault(Fault::Error(error.unwrap_or_else(ApiError::internal)));
+            }
+            Directive::Break { how, times } if strike(placed, *times) => {
+                return reply.with_fault(match how {
+                    Break::Reset => Fault::ResetBeforeHeaders,
+                    Break::ResetMid => Fault::ResetAfter(MID_STREAM),
+                    Break::HangUp => Fault::HangUpAfter(MID_STREAM),
+                    Break::Truncate => Fault::TruncateAfter(MID_STREAM),
+                    Break::Error => Fault::ErrorAfter(MID_STREAM, ApiError::overloaded()),
+                });
+            }
+            _ => {}
+        }
+    }
+    reply
+}
+
+/// The part of the conversation that bears on this answer.
+struct Scope<'a> {
+    /// User texts whose directives count, with their step.
+    asked: Vec<(usize, &'a str)>,
+    /// The steps since the work was first asked for.
+    steps: &'a [Step],
+    /// Index in `steps` of the newest user text.
+    newest: usize,
+    /// Lines that list what was sent already.
+    sent: Vec<String>,
+}
+
+impl<'a> Scope<'a> {
+    fn of(request: &'a ModelRequest) -> Self {
+        let all = &request.steps;
+        let turn_start = all.len() - request.current_turn().len();
+        let texts: Vec<(usize, &str)> = all
+            .iter()
+            .enumerate()
+            .filter_map(|(index, step)| match step {
+                Step::User(text) => Some((index, text.as_str())),
+                _ => None,
+            })
+            .collect();
+        let Some(&(newest, newest_text)) = texts.last() else {
+            return Self {
+                asked: Vec::new(),
+                steps: all,
+                newest: 0,
+                sent: Vec::new(),
+            };
+        };
+        if !is_interrupted(newest_text) {
+            let asked = texts.into_iter().filter(|(index, _)| *index >= turn_start).collect();
+            return Self {
+                asked,
+                steps: &all[turn_start..],
+                newest: newest.saturating_sub(turn_start),
+                sent: Vec::new(),
+            };
+        }
+        let repeated = prompt::messages_in(newest_text);
+        let (mut start, mut source) = (newest, (newest, newest_text));
+        for (index, text) in texts.into_iter().rev().skip(1) {
+            let messages = prompt::messages_in(text);
+            if repeated.is_empty() {
+                // The notice came alone: the prompt it speaks of is the newest one that is not such a notice itself.
+                (start, source) = (index, (index, text));
+                if !(is_interrupted(text) && messages.is_empty()) {
+                    break;
+                }
+            } else if messages.iter().any(|message| repeated.contains(message)) || is_interrupted(text) {
+                start = index;
+            } else {
+                break;
+            }
+        }
+        Self {
+            asked: vec![source],
+            steps: &all[start..],
+            newest: newest - start,
+            sent: sent_lines(newest_text),
+        }
+    }
+
+    /// How often this call has been made. Both records may know of the same call, so they are not added up.
+    fn times_done(&self, name: &str, input: &Value) -> usize {
+        let key = if name == SEND_MESSAGE { "text" } else { "command" };
+        let calls = self.steps.iter().filter(|step| match step {
+            Step::Call {
+                id,
+                name: called,
+                input: with,
+            } => called == name && with[key] == input[key] && self.has_result(id),
+            _ => false,
+        });
+        let listed = if name == SEND_MESSAGE {
+            self.times_listed(input[key].as_str().unwrap_or_default())
+        } else {
+            0
+        };
+        calls.count().max(listed)
+    }
+
+    /// A failed call of this run counts, or it would be made for ever. One from before the interruption does not: the
+    /// failure may be the interruption itself.
+    fn has_result(&self, call: &str) -> bool {
+        self.steps.iter().enumerate().any(|(index, step)| match step {
+            Step::ToolResult { id, is_error, .. } => id == call && (!is_error || index > self.newest),
+            _ => false,
+        })
+    }
+
+    fn times_listed(&self, text: &str) -> usize {
+        match self.sent.iter().filter(|line| *line == text).count() {
+            0 => self.sent.iter().filter(|line| mentions(line, text)).count(),
+            exact => exact,
+        }
+    }
+}
+
+fn is_interrupted(text: &str) -> bool {
+    prompt::outside_messages(text).to_lowercase().contains("interrupted")
+}
+
+const SENT_MARKER: &str = "already sent";
+
+/// The lines from the marker on, without bullets, quotes and escaping.
+fn sent_lines(text: &str) -> Vec<String> {
+    let outside = prompt::outside_messages(text);
+    let lines = outside
+        .lines()
+        .skip_while(|line| !line.to_lowercase().contains(SENT_MARKER));
+    let lines = lines.map(|line| {
+        let marker = line
+            .to_lowercase()
+            .find(SENT_MARKER)
+            .and_then(|at| line.get(at + SENT_MARKER.len()..));
+        let text = marker
+            .unwrap_or(line)
+            .trim_start_matches([':', '-', '*', '•', ' ', '\t'])
+            .trim_end();
+        let unquoted = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+            .unwrap_or(text);
+        prompt::unescape(unquoted)
+    });
+    lines.filter(|line| !line.is_empty()).collect()
+}
+
+/// Whether a line holds a text as whole words.
+fn mentions(line: &str, text: &str) -> bool {
+    let edge = |neighbour: Option<char>| neighbour.is_none_or(|c| !c.is_alphanumeric());
+    !text.is_empty()
+        && line
+            .match_indices(text)
+            .any(|(at, _)| edge(line[..at].chars().next_back()) && edge(line[at + text.len()..].chars().next()))
+}
