@@ -44,7 +44,9 @@ impl GroupId {
         if starts_well && continues_well && text.len() <= Self::LENGTH_MAX && !reserved {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidGroupId { text: text.chars().take(80).collect() })
+            Err(InvalidGroupId {
+                text: text.chars().take(80).collect(),
+            })
         }
     }
 
@@ -211,7 +213,21 @@ mod tests {
             assert_eq!(GroupId::parse(good).map(String::from), Ok(good.to_owned()));
         }
         let too_long = "a".repeat(65);
-        for bad in ["", " main", "main ", "-a", "_a", "..", "a..b", "a/b", "a\\b", "a:b", "GLOBAL", "é", too_long.as_str()] {
+        for bad in [
+            "",
+            " main",
+            "main ",
+            "-a",
+            "_a",
+            "..",
+            "a..b",
+            "a/b",
+            "a\\b",
+            "a:b",
+            "GLOBAL",
+            "é",
+            too_long.as_str(),
+        ] {
             assert!(GroupId::parse(bad).is_err(), "{bad:?} must be refused");
         }
     }

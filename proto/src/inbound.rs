@@ -110,7 +110,9 @@ pub fn decide_intake(
         return Err(InvalidEvent::Empty);
     }
     if event.text.len() > TEXT_BYTES_MAX {
-        return Err(InvalidEvent::TooLong { bytes: event.text.len() });
+        return Err(InvalidEvent::TooLong {
+            bytes: event.text.len(),
+        });
     }
     let Some(group) = group else {
         return Ok(Intake::Unregistered);

@@ -81,7 +81,12 @@ impl Observation {
         if self.incarnation == incarnation && self.heartbeat == heartbeat {
             self
         } else {
-            Self { runner: self.runner, incarnation, heartbeat, changed_at: now }
+            Self {
+                runner: self.runner,
+                incarnation,
+                heartbeat,
+                changed_at: now,
+            }
         }
     }
 
@@ -110,14 +115,35 @@ mod tests {
     #[test]
     fn a_silent_runner_is_fenced_at_nine_seconds_and_lost_at_twelve() {
         let decide = |now| decide_trust(&LeaseTimings::FAST, at(100), at(now));
-        assert_eq!((decide(108), decide(109), decide(111), decide(112)), (Trust::Full, Trust::Fenced, Trust::Fenced, Trust::Lost));
+        assert_eq!(
+            (decide(108), decide(109), decide(111), decide(112)),
+            (Trust::Full, Trust::Fenced, Trust::Fenced, Trust::Lost)
+        );
     }
 
     #[test]
     fn a_changed_counter_or_incarnation_restarts_the_observation() {
-        let seen = Observation { runner: RunnerId::new("r"), incarnation: Incarnation(1), heartbeat: 7, changed_at: at(0) };
-        assert!(seen.clone().observe(Incarnation(1), 7, at(15)).is_dead(&LeaseTimings::FAST, at(15)));
-        assert!(!seen.clone().observe(Incarnation(1), 8, at(15)).is_dead(&LeaseTimings::FAST, at(15)));
-        assert!(!seen.observe(Incarnation(2), 7, at(15)).is_dead(&LeaseTimings::FAST, at(29)));
+        let seen = Observation {
+            runner: RunnerId::new("r"),
+            incarnation: Incarnation(1),
+            heartbeat: 7,
+            changed_at: at(0),
+        };
+        assert!(
+            seen.clone()
+                .observe(Incarnation(1), 7, at(15))
+                .is_dead(&LeaseTimings::FAST, at(15))
+        );
+        assert!(
+            !seen
+                .clone()
+                .observe(Incarnation(1), 8, at(15))
+                .is_dead(&LeaseTimings::FAST, at(15))
+        );
+        assert!(
+            !seen
+                .observe(Incarnation(2), 7, at(15))
+                .is_dead(&LeaseTimings::FAST, at(29))
+        );
     }
 }

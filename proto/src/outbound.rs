@@ -66,7 +66,9 @@ impl OutboxState {
 
     /// Reads the word back.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Pending, Self::Sending, Self::Sent, Self::Uncertain, Self::Dead].into_iter().find(|s| s.as_str() == word)
+        [Self::Pending, Self::Sending, Self::Sent, Self::Uncertain, Self::Dead]
+            .into_iter()
+            .find(|s| s.as_str() == word)
     }
 }
 
@@ -174,10 +176,17 @@ pub const SEND_ATTEMPTS_MAX: u32 = 1_200;
 pub fn decide_after_send(outcome: SendOutcome, attempts: u32, resend: Resend, now: Timestamp) -> AfterSend {
     let retry = |reason: String, retry_after: Option<Duration>| {
         if attempts >= SEND_ATTEMPTS_MAX {
-            return AfterSend::Dead { reason: format!("{reason}; given up after {attempts} attempts") };
+            return AfterSend::Dead {
+                reason: format!("{reason}; given up after {attempts} attempts"),
+            };
         }
-        let backoff = SEND_BACKOFF.saturating_mul(1 << (attempts.saturating_sub(1)).min(16)).min(SEND_BACKOFF_MAX);
-        AfterSend::Retry { reason, not_before: now + retry_after.unwrap_or(backoff) }
+        let backoff = SEND_BACKOFF
+            .saturating_mul(1 << (attempts.saturating_sub(1)).min(16))
+            .min(SEND_BACKOFF_MAX);
+        AfterSend::Retry {
+            reason,
+            not_before: now + retry_after.unwrap_or(backoff),
+        }
     };
     match (outcome, resend) {
         (SendOutcome::Sent { platform_id }, _) => AfterSend::Sent { platform_id },
@@ -195,31 +204,55 @@ mod tests {
     #[test]
     fn f_08_internal_blocks_are_removed() {
         assert_eq!(strip_internal("a<internal>x\ny</internal>b"), Some("ab".into()));
-        assert_eq!(strip_internal(" <internal>a</internal> c <internal>b</internal> "), Some("c".into()));
+        assert_eq!(
+            strip_internal(" <internal>a</internal> c <internal>b</internal> "),
+            Some("c".into())
+        );
         assert_eq!(strip_internal("<internal>only</internal>\n"), None);
-        assert_eq!(strip_internal("<internal>open"), Some("<internal>open".into()), "an unclosed tag stays");
-        assert_eq!(strip_internal("<Internal>a</Internal>"), Some("<Internal>a</Internal>".into()));
+        assert_eq!(
+            strip_internal("<internal>open"),
+            Some("<internal>open".into()),
+            "an unclosed tag stays"
+        );
+        assert_eq!(
+            strip_internal("<Internal>a</Internal>"),
+            Some("<Internal>a</Internal>".into())
+        );
     }
 
     #[test]
     fn what_may_have_arrived_is_sent_again_only_where_that_is_harmless() {
-        let lost = || SendOutcome::Uncertain { reason: "no answer".into() };
+        let lost = || SendOutcome::Uncertain {
+            reason: "no answer".into(),
+        };
         let now = Timestamp::from_millis(0);
-        assert!(matches!(decide_after_send(lost(), 1, Resend::Harmless, now), AfterSend::Retry { .. }));
-        assert!(matches!(decide_after_send(lost(), 1, Resend::Never, now), AfterSend::Uncertain { .. }));
+        assert!(matches!(
+            decide_after_send(lost(), 1, Resend::Harmless, now),
+            AfterSend::Retry { .. }
+        ));
+        assert!(matches!(
+            decide_after_send(lost(), 1, Resend::Never, now),
+            AfterSend::Uncertain { .. }
+        ));
     }
 
     #[test]
     fn the_platform_decides_when_to_retry_else_the_wait_doubles_up_to_five_minutes() {
         let now = Timestamp::from_millis(0);
         let wait = |attempts, retry_after| {
-            let outcome = SendOutcome::NotSent { reason: "busy".into(), retry_after };
+            let outcome = SendOutcome::NotSent {
+                reason: "busy".into(),
+                retry_after,
+            };
             match decide_after_send(outcome, attempts, Resend::Never, now) {
                 AfterSend::Retry { not_before, .. } => not_before.as_millis() / 1000,
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!((wait(1, None), wait(2, None), wait(3, None), wait(30, None)), (1, 2, 4, 300));
+        assert_eq!(
+            (wait(1, None), wait(2, None), wait(3, None), wait(30, None)),
+            (1, 2, 4, 300)
+        );
         assert_eq!(wait(9, Some(Duration::from_secs(7))), 7);
     }
 }

@@ -15,7 +15,10 @@ pub const PENDING_MAX: usize = 1_000;
 /// Formats inbox messages as a prompt (F-01, F-02).
 pub fn format_messages<'m>(zone: Tz, messages: impl IntoIterator<Item = &'m InboxMessage>) -> String {
     let mut prompt = format!("<context timezone=\"{}\" />\n<messages>\n", escape(zone.name()));
-    let lines: Vec<_> = messages.into_iter().map(|message| format_message(zone, message)).collect();
+    let lines: Vec<_> = messages
+        .into_iter()
+        .map(|message| format_message(zone, message))
+        .collect();
     prompt.push_str(&lines.join("\n"));
     prompt.push_str("\n</messages>");
     prompt
@@ -78,7 +81,10 @@ fn format_message(zone: Tz, message: &InboxMessage) -> String {
 
 /// Formats a time as NanoClaw does, `Jan 1, 2024, 1:30 PM` (F-05).
 pub fn format_time(zone: Tz, time: Timestamp) -> String {
-    time.to_utc().with_timezone(&zone).format("%b %-d, %Y, %-I:%M %p").to_string()
+    time.to_utc()
+        .with_timezone(&zone)
+        .format("%b %-d, %Y, %-I:%M %p")
+        .to_string()
 }
 
 /// Escapes text for the prompt's XML (F-04): the apostrophe stays.

@@ -64,14 +64,28 @@ pub enum OnInvalid {
 impl SenderAllowlist {
     /// Everybody may trigger: what holds when there is no file (SA-02).
     pub fn allow_everybody() -> Self {
-        let default = Rule { allow: Allow::Everybody, mode: Mode::Trigger };
-        Self { default, chats: BTreeMap::new(), log_denied: true }
+        let default = Rule {
+            allow: Allow::Everybody,
+            mode: Mode::Trigger,
+        };
+        Self {
+            default,
+            chats: BTreeMap::new(),
+            log_denied: true,
+        }
     }
 
     /// Nobody is heard: what holds when the file is unusable and the node fails closed.
     pub fn drop_everybody() -> Self {
-        let default = Rule { allow: Allow::These(BTreeSet::new()), mode: Mode::Drop };
-        Self { default, chats: BTreeMap::new(), log_denied: true }
+        let default = Rule {
+            allow: Allow::These(BTreeSet::new()),
+            mode: Mode::Drop,
+        };
+        Self {
+            default,
+            chats: BTreeMap::new(),
+            log_denied: true,
+        }
     }
 
     /// Reads the file's text. Returns the list and what must be told to the operator (SA-02, SA-03).
@@ -125,7 +139,14 @@ impl SenderAllowlist {
             Some(_) => return Err("\"chats\" must be an object".to_owned()),
         }
         let log_denied = file.get("logDenied") != Some(&Value::Bool(false));
-        Ok((Self { default, chats, log_denied }, warnings))
+        Ok((
+            Self {
+                default,
+                chats,
+                log_denied,
+            },
+            warnings,
+        ))
     }
 }
 
@@ -169,11 +190,20 @@ mod tests {
 
     #[test]
     fn sa_02_an_unusable_file_opens_or_closes_as_asked() {
-        for bad in ["{", "[]", r#"{"default":{"allow":"*"}}"#, r#"{"default":{"allow":"all","mode":"drop"}}"#] {
+        for bad in [
+            "{",
+            "[]",
+            r#"{"default":{"allow":"*"}}"#,
+            r#"{"default":{"allow":"all","mode":"drop"}}"#,
+        ] {
             let (open, warnings) = SenderAllowlist::parse(bad, OnInvalid::AllowEverybody);
             assert_eq!((open, warnings.len()), (SenderAllowlist::allow_everybody(), 1), "{bad}");
             let (closed, warnings) = SenderAllowlist::parse(bad, OnInvalid::DropEverybody);
-            assert_eq!((closed, warnings.len()), (SenderAllowlist::drop_everybody(), 1), "{bad}");
+            assert_eq!(
+                (closed, warnings.len()),
+                (SenderAllowlist::drop_everybody(), 1),
+                "{bad}"
+            );
         }
     }
 

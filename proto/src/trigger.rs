@@ -12,7 +12,9 @@ pub struct Trigger {
 impl Trigger {
     /// From a phrase, surrounding blanks removed.
     pub fn new(phrase: &str) -> Self {
-        Self { phrase: phrase.trim().to_owned() }
+        Self {
+            phrase: phrase.trim().to_owned(),
+        }
     }
 
     /// The trigger of a group: its own, else `@<assistant name>`.
@@ -73,7 +75,14 @@ mod tests {
     #[test]
     fn ml_06_matches_at_the_start_ignoring_case() {
         let andy = Trigger::new("@Andy");
-        for yes in ["@Andy hi", "  @andy", "@ANDY, now", "@Andy\nhi", "@Andy's turn", "@Andy-hello"] {
+        for yes in [
+            "@Andy hi",
+            "  @andy",
+            "@ANDY, now",
+            "@Andy\nhi",
+            "@Andy's turn",
+            "@Andy-hello",
+        ] {
             assert!(andy.matches(yes), "{yes:?}");
         }
         for no in ["hi @Andy", "@Andyx", "@Andy2", "@Andy_", "Andy", "", "@And"] {
@@ -84,13 +93,22 @@ mod tests {
     #[test]
     fn ml_d7_word_boundaries_work_for_any_script() {
         assert!(!Trigger::new("@Andy").matches("@Andyé"), "é continues the word");
-        assert!(!Trigger::new("@Andy").matches("@Andye\u{301}"), "so does a combining accent");
+        assert!(
+            !Trigger::new("@Andy").matches("@Andye\u{301}"),
+            "so does a combining accent"
+        );
         assert!(Trigger::new("@André").matches("@andré: bonjour"));
         assert!(Trigger::new("@アンディ").matches("@アンディ、元気?"));
         assert!(Trigger::new("@Андрей").matches("@андрей привет"));
-        assert!(Trigger::new("hey!").matches("Hey!you"), "a phrase that ends in punctuation ends itself");
+        assert!(
+            Trigger::new("hey!").matches("Hey!you"),
+            "a phrase that ends in punctuation ends itself"
+        );
         assert!(Trigger::new("@a.b").matches("@A.B x"));
-        assert!(!Trigger::new("@a.b").matches("@aXb x"), "the phrase is text, not a pattern");
+        assert!(
+            !Trigger::new("@a.b").matches("@aXb x"),
+            "the phrase is text, not a pattern"
+        );
     }
 
     #[test]

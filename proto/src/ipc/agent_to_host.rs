@@ -231,7 +231,10 @@ pub fn parse_agent_message(contents: &[u8]) -> Result<AgentMessage, InvalidMessa
         return Err(InvalidMessage::TooLarge { bytes });
     }
     let value: Value = serde_json::from_slice(contents)?;
-    let version = value.get("v").and_then(Value::as_u64).ok_or_else(|| serde_json::Error::custom("\"v\" is missing"))?;
+    let version = value
+        .get("v")
+        .and_then(Value::as_u64)
+        .ok_or_else(|| serde_json::Error::custom("\"v\" is missing"))?;
     if version != u64::from(VERSION) {
         return Err(InvalidMessage::Version { found: version });
     }

@@ -94,13 +94,26 @@ pub struct Answer {
 impl Answer {
     /// Says yes.
     pub fn done(id: impl Into<String>, result: Value) -> Self {
-        Self { id: id.into(), ok: true, result: Some(result), error: None }
+        Self {
+            id: id.into(),
+            ok: true,
+            result: Some(result),
+            error: None,
+        }
     }
 
     /// Says no, and why.
     pub fn refused(id: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
-        let error = RequestError { code: code.to_owned(), message: message.into() };
-        Self { id: id.into(), ok: false, result: None, error: Some(error) }
+        let error = RequestError {
+            code: code.to_owned(),
+            message: message.into(),
+        };
+        Self {
+            id: id.into(),
+            ok: false,
+            result: None,
+            error: Some(error),
+        }
     }
 }
 

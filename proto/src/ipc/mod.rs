@@ -7,8 +7,12 @@
 mod agent_to_host;
 mod host_to_agent;
 
-pub use agent_to_host::{AgentMessage, AgentResult, InvalidMessage, Progress, ProgressKind, Request, parse_agent_message, requests};
-pub use host_to_agent::{Answer, CloseReason, HostMessage, Prompt, RequestError, Start, StartGroup, encode_host_message};
+pub use agent_to_host::{
+    AgentMessage, AgentResult, InvalidMessage, Progress, ProgressKind, Request, parse_agent_message, requests,
+};
+pub use host_to_agent::{
+    Answer, CloseReason, HostMessage, Prompt, RequestError, Start, StartGroup, encode_host_message,
+};
 
 /// Version of this contract; a message with another one is refused.
 pub const VERSION: u32 = 1;

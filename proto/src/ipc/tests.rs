@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::*;
 
 fn fixtures(directory: &str) -> Vec<(String, Vec<u8>)> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/ipc").join(directory);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/ipc")
+        .join(directory);
     let read = |entry: std::io::Result<fs::DirEntry>| {
         let path = entry.unwrap().path();
         (path.display().to_string(), fs::read(path).unwrap())
@@ -27,7 +29,8 @@ fn every_golden_message_of_the_agent_is_understood() {
 fn every_golden_message_of_the_host_is_written_as_the_agent_expects_it() {
     for (name, contents) in fixtures("host_to_agent") {
         let golden: Value = serde_json::from_slice(&contents).unwrap();
-        let message: HostMessage = serde_json::from_value(golden.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let message: HostMessage =
+            serde_json::from_value(golden.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
         let written: Value = serde_json::from_slice(&encode_host_message(&message)).unwrap();
         assert_eq!(written, golden, "{name}");
     }
@@ -51,7 +54,13 @@ fn messages_of_the_wrong_shape_are_refused() {
 #[test]
 fn mailbox_files_are_named_by_sequence() {
     assert_eq!(parse_file_name(&file_name(7)), Some(7));
-    for other in ["7.json", ".00000000000000000007.json.tmp", "heartbeat", "0000000000000000000x.json", "99999999999999999999.json"] {
+    for other in [
+        "7.json",
+        ".00000000000000000007.json.tmp",
+        "heartbeat",
+        "0000000000000000000x.json",
+        "99999999999999999999.json",
+    ] {
         assert_eq!(parse_file_name(other), None, "{other}");
     }
 }

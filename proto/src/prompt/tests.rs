@@ -20,7 +20,10 @@ fn message(ord: i64, name: &str, text: &str, engages: bool) -> InboxMessage {
 
 #[test]
 fn f_01_to_f_05_the_prompt_is_a_context_line_and_escaped_messages() {
-    let messages = [message(1, "Ann \"A\"", "1 < 2 & 'x'", true), message(2, "Bob", "hi", true)];
+    let messages = [
+        message(1, "Ann \"A\"", "1 < 2 & 'x'", true),
+        message(2, "Bob", "hi", true),
+    ];
     insta::assert_snapshot!(format_messages(Tz::Europe__Berlin, &messages), @r#"
     <context timezone="Europe/Berlin" />
     <messages>
@@ -32,7 +35,10 @@ fn f_01_to_f_05_the_prompt_is_a_context_line_and_escaped_messages() {
 
 #[test]
 fn f_02_an_empty_list_keeps_both_newlines() {
-    assert_eq!(format_messages(Tz::UTC, []), "<context timezone=\"UTC\" />\n<messages>\n\n</messages>");
+    assert_eq!(
+        format_messages(Tz::UTC, []),
+        "<context timezone=\"UTC\" />\n<messages>\n\n</messages>"
+    );
 }
 
 #[test]
@@ -50,7 +56,11 @@ fn an_interrupted_run_is_told_what_it_already_sent() {
 fn chatter_alone_starts_nothing_and_goes_along_as_context() {
     let chatter = [message(1, "a", "x", false), message(2, "a", "y", false)];
     assert_eq!(choose_batch(&chatter), None);
-    let called = [message(1, "a", "x", false), message(2, "a", "@Andy", true), message(3, "a", "z", false)];
+    let called = [
+        message(1, "a", "x", false),
+        message(2, "a", "@Andy", true),
+        message(3, "a", "z", false),
+    ];
     assert_eq!(choose_batch(&called).map(<[_]>::len), Some(3));
 }
 

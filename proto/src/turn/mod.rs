@@ -1,9 +1,10 @@
 //! A turn: one agent run over a batch of inbox rows, and a transaction over an agent. It commits (replies, cursor,
 //! session, usage) or it never happened, except what was deliberately sent early.
 //!
-//! This module holds what is recorded of a turn; [`run`] decides step by step what to do, [`retry`] what to do after
-//! a failure.
+//! This module holds what is recorded of a turn; [`run`] decides step by step what to do, [`answer`] what is said at
+//! its end, [`retry`] what to do after a failure.
 
+pub mod answer;
 pub mod retry;
 pub mod run;
 
@@ -157,6 +158,8 @@ impl TurnState {
 
     /// Reads the word back.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Open, Self::Committed, Self::DeadLettered].into_iter().find(|state| state.as_str() == word)
+        [Self::Open, Self::Committed, Self::DeadLettered]
+            .into_iter()
+            .find(|state| state.as_str() == word)
     }
 }

@@ -29,8 +29,13 @@ pub fn decide_after_failure(
 ) -> AfterFailure {
     let head = batch.iter().find(|message| message.envelope.engages).or(batch.last());
     match head {
-        Some(head) if attempt >= ATTEMPTS_MAX => AfterFailure::DeadLetter { through: head.ord, notice: notice(head, reason_for_people) },
-        Some(_) | None => AfterFailure::Retry { not_before: now + backoff(attempt, random) },
+        Some(head) if attempt >= ATTEMPTS_MAX => AfterFailure::DeadLetter {
+            through: head.ord,
+            notice: notice(head, reason_for_people),
+        },
+        Some(_) | None => AfterFailure::Retry {
+            not_before: now + backoff(attempt, random),
+        },
     }
 }
 
@@ -60,6 +65,9 @@ mod tests {
     fn q_09_the_wait_doubles_from_five_seconds() {
         let waits: Vec<_> = (1..=4).map(|attempt| backoff(attempt, 0.5).as_secs()).collect();
         assert_eq!(waits, [5, 10, 20, 40]);
-        assert_eq!((backoff(1, 0.0).as_millis(), backoff(1, 1.0).as_millis()), (4_000, 6_000));
+        assert_eq!(
+            (backoff(1, 0.0).as_millis(), backoff(1, 1.0).as_millis()),
+            (4_000, 6_000)
+        );
     }
 }

@@ -1,0 +1,38 @@
+//! What a turn says at its end.
+
+use super::run::OpenTurn;
+use crate::ids::InboxOrd;
+use crate::ipc::AgentResult;
+use crate::outbound::{Reply, strip_internal};
+
+/// Key of the reply that answers a turn.
+pub const FINAL_KEY: &str = "final";
+
+/// The replies of a turn that covers the inbox up to `through`: none for a deliberate silence (F-08).
+///
+/// A result that is final although it is an error (a limit was reached) says so to the chat: no path ends in silence.
+pub fn final_replies(turn: &OpenTurn, through: InboxOrd, result: &AgentResult) -> Vec<Reply> {
+    let said = result.text.as_deref().and_then(strip_internal);
+    let text = match (said, result.is_error) {
+        (Some(text), _) => text,
+        (None, false) => return Vec::new(),
+        (None, true) => format!("I stopped before I was done: {}.", describe_limit(&result.subtype)),
+    };
+    let Some(chat) = turn.reply_chat(through) else {
+        return Vec::new();
+    };
+    vec![Reply {
+        key: FINAL_KEY.to_owned(),
+        chat: chat.clone(),
+        text,
+        sender: None,
+    }]
+}
+
+fn describe_limit(subtype: &str) -> &str {
+    match subtype {
+        "error_max_turns" => "this needed more steps than one answer may take",
+        "error_max_budget_usd" => "the budget of one answer is used up",
+        other => other,
+    }
+}

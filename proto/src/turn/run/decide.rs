@@ -1,0 +1,320 @@
+//! The transitions: one small function per event.
+
+use super::{Effect, Event, Exit, OpenTurn, Phase, Run};
+use crate::inbound::InboxMessage;
+use crate::ipc::{AgentResult, CloseReason};
+use crate::time::Monotonic;
+use crate::turn::TurnBatch;
+
+/// An event that cannot happen in this phase: a defect of the shell. The run must be failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {event} cannot happen while {phase}")]
+pub struct Unexpected {
+    /// What happened.
+    pub event: &'static str,
+    /// What the run was doing.
+    pub phase: &'static str,
+}
+
+/// Results that are final although the SDK calls them errors: the same attempt again would end the same way.
+const FINAL_ERRORS: [&str; 2] = ["error_max_turns", "error_max_budget_usd"];
+
+impl Run {
+    /// Takes one step.
+    ///
+    /// # Errors
+    /// [`Unexpected`] when the shell answered something that was not asked.
+    pub fn transition(&mut self, event: Event, now: Monotonic) -> Result<Vec<Effect>, Unexpected> {
+        if self.is_done() {
+            return Ok(Vec::new());
+        }
+        match event {
+            Event::Begun(batch) => self.on_begun(batch, now),
+            Event::NothingPending => self.on_nothing_pending(now),
+            Event::Committed => self.on_committed(now),
+            Event::AgentReady => Ok(self.on_ready(now)),
+            Event::Result(result) => Ok(self.on_result(*result, now)),
+            Event::Sign => Ok(self.on_sign(now)),
+            Event::InboxGrew(messages) => Ok(self.on_inbox_grew(messages, now)),
+            Event::Exited(exit) => Ok(self.on_exited(exit)),
+            Event::RuntimeDown => Ok(self.finish(vec![Effect::Kill, Effect::Release { interrupted: true }])),
+            Event::OthersWait(wait) => {
+                self.others_wait = wait;
+                Ok(Vec::new())
+            }
+            Event::Evict => Ok(self.close_if_idle(CloseReason::Evicted, now)),
+            Event::Drain => {
+                self.stopping = true;
+                Ok(self.close_if_idle(CloseReason::Drain, now))
+            }
+            Event::Stop => Ok(self.finish(vec![Effect::Kill, Effect::Release { interrupted: true }])),
+            Event::FenceLost => Ok(self.finish(vec![Effect::Kill])),
+            Event::Tick => Ok(self.on_tick(now)),
+        }
+    }
+
+    fn on_begun(&mut self, batch: Box<TurnBatch>, now: Monotonic) -> Result<Vec<Effect>, Unexpected> {
+        let Phase::Opening { warm } = self.phase else {
+            return Err(self.unexpected("begun"));
+        };
+        self.cursor = batch.cursor;
+        let ahead = self.handed > batch.cursor;
+        let turn = OpenTurn {
+            turn: batch.turn,
+            attempt: batch.attempt,
+            messages: batch.messages.clone(),
+        };
+        if !warm {
+            self.handed = last_ord(&batch.messages, self.handed);
+            self.phase = Phase::Starting { turn, since: now };
+            return Ok(vec![Effect::StartSandbox(batch)]);
+        }
+        if !ahead {
+            self.handed = last_ord(&batch.messages, self.handed);
+            self.phase = Phase::Working {
+                turn,
+                since: now,
+                last_sign: now,
+            };
+            return Ok(vec![Effect::HandOver(batch)]);
+        }
+        // The agent already works on follow-ups of the turn before; what came after them follows.
+        let (handed, newer): (Vec<_>, Vec<_>) = turn
+            .messages
+            .into_iter()
+            .partition(|message| message.ord <= self.handed);
+        let turn = OpenTurn {
+            messages: handed,
+            ..turn
+        };
+        self.phase = Phase::Working {
+            turn,
+            since: now,
+            last_sign: now,
+        };
+        Ok(self.on_inbox_grew(newer, now))
+    }
+
+    fn on_nothing_pending(&mut self, now: Monotonic) -> Result<Vec<Effect>, Unexpected> {
+        let Phase::Opening { warm } = self.phase else {
+            return Err(self.unexpected("nothing pending"));
+        };
+        if !warm {
+            // Claimed but empty: released without touching the cursor.
+            return Ok(self.finish(vec![Effect::Release { interrupted: true }]));
+        }
+        self.phase = Phase::Idle { since: now };
+        Ok(if self.stopping {
+            self.close_if_idle(CloseReason::Drain, now)
+        } else {
+            Vec::new()
+        })
+    }
+
+    fn on_committed(&mut self, now: Monotonic) -> Result<Vec<Effect>, Unexpected> {
+        let Phase::Committing { through } = self.phase else {
+            return Err(self.unexpected("committed"));
+        };
+        self.cursor = through;
+        self.phase = Phase::Idle { since: now };
+        let unanswered = self.handed > self.cursor;
+        if !unanswered && self.stopping {
+            return Ok(self.close_if_idle(CloseReason::Drain, now));
+        }
+        if !unanswered && self.others_wait {
+            // A busy group does not run again before groups that waited longer.
+            return Ok(self.close_if_idle(CloseReason::Evicted, now));
+        }
+        self.phase = Phase::Opening { warm: true };
+        Ok(vec![Effect::BeginTurn])
+    }
+
+    fn on_ready(&mut self, now: Monotonic) -> Vec<Effect> {
+        match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Starting { turn, .. } => {
+                self.phase = Phase::Working {
+                    turn,
+                    since: now,
+                    last_sign: now,
+                }
+            }
+            other => self.phase = other,
+        }
+        Vec::new()
+    }
+
+    fn on_result(&mut self, result: AgentResult, now: Monotonic) -> Vec<Effect> {
+        let turn = match std::mem::replace(&mut self.phase, Phase::Done) {
+            // A result without a `ready` before it is as good a sign of life.
+            Phase::Starting { turn, .. } | Phase::Working { turn, .. } => turn,
+            other => {
+                // Closing or idle: nothing was asked, so nothing can be committed. Its messages, if any, are pending.
+                self.phase = other;
+                return Vec::new();
+            }
+        };
+        if result.is_error && !FINAL_ERRORS.contains(&result.subtype.as_str()) {
+            let reason = describe_error(&result);
+            return self.finish(vec![Effect::Kill, Effect::Fail { turn, reason }]);
+        }
+        match result.consumed_through.map(|through| through.min(self.handed)) {
+            Some(through) if through > self.cursor => {
+                self.phase = Phase::Committing { through };
+                vec![Effect::Commit {
+                    turn,
+                    through,
+                    result: Box::new(result),
+                }]
+            }
+            Some(_) | None => {
+                let said = result.text.filter(|_| !result.is_error);
+                self.phase = Phase::Working {
+                    turn: turn.clone(),
+                    since: now,
+                    last_sign: now,
+                };
+                said.map(|text| Effect::Say { turn, text }).into_iter().collect()
+            }
+        }
+    }
+
+    fn on_sign(&mut self, now: Monotonic) -> Vec<Effect> {
+        if let Phase::Working { last_sign, .. } = &mut self.phase {
+            *last_sign = now;
+        }
+        Vec::new()
+    }
+
+    fn on_inbox_grew(&mut self, messages: Vec<InboxMessage>, now: Monotonic) -> Vec<Effect> {
+        let called = messages.iter().any(|message| message.envelope.engages);
+        match &mut self.phase {
+            Phase::Working { turn, .. } if called && self.takes_follow_ups && !self.others_wait && !self.stopping => {
+                self.handed = last_ord(&messages, self.handed);
+                turn.messages.extend(messages.iter().cloned());
+                vec![Effect::FollowUp {
+                    turn: turn.turn,
+                    attempt: turn.attempt,
+                    messages,
+                }]
+            }
+            Phase::Idle { .. } if called && self.others_wait => self.close_if_idle(CloseReason::Evicted, now),
+            Phase::Idle { .. } if called => {
+                self.phase = Phase::Opening { warm: true };
+                vec![Effect::BeginTurn]
+            }
+            // They stay in the inbox: the next turn or the next owner reads them.
+            Phase::Opening { .. }
+            | Phase::Starting { .. }
+            | Phase::Working { .. }
+            | Phase::Committing { .. }
+            | Phase::Idle { .. }
+            | Phase::Closing { .. }
+            | Phase::Done => Vec::new(),
+        }
+    }
+
+    fn on_exited(&mut self, exit: Exit) -> Vec<Effect> {
+        match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Starting { turn, .. } | Phase::Working { turn, .. } => {
+                vec![
+                    Effect::Kill,
+                    Effect::Fail {
+                        turn,
+                        reason: exit.reason,
+                    },
+                ]
+            }
+            Phase::Opening { .. }
+            | Phase::Committing { .. }
+            | Phase::Idle { .. }
+            | Phase::Closing { .. }
+            | Phase::Done => {
+                vec![Effect::Kill, Effect::Release { interrupted: false }]
+            }
+        }
+    }
+
+    fn on_tick(&mut self, now: Monotonic) -> Vec<Effect> {
+        let limits = self.limits;
+        let overdue = match &self.phase {
+            Phase::Starting { since, .. } => late(now, *since, limits.start, "the sandbox did not become ready"),
+            Phase::Working { since, last_sign, .. } => {
+                late(now, *last_sign, limits.silence, "the agent gave no sign of life")
+                    .or_else(|| late(now, *since, limits.turn, "the agent was not done"))
+            }
+            Phase::Idle { since } if now.since(*since) >= limits.idle => {
+                return self.close_if_idle(CloseReason::Idle, now);
+            }
+            Phase::Closing { since, killed: false } if now.since(*since) >= limits.close => {
+                self.phase = Phase::Closing {
+                    since: now,
+                    killed: true,
+                };
+                return vec![Effect::Kill];
+            }
+            Phase::Closing { since, killed: true } if now.since(*since) >= limits.close => {
+                // The engine does not answer. The fence, not the kill, keeps that sandbox from being heard again.
+                return self.finish(vec![Effect::Release { interrupted: false }]);
+            }
+            Phase::Opening { .. }
+            | Phase::Committing { .. }
+            | Phase::Idle { .. }
+            | Phase::Closing { .. }
+            | Phase::Done => None,
+        };
+        match overdue {
+            Some(reason) => self.on_exited(Exit { reason }),
+            None => Vec::new(),
+        }
+    }
+
+    fn close_if_idle(&mut self, reason: CloseReason, now: Monotonic) -> Vec<Effect> {
+        if matches!(self.phase, Phase::Idle { .. }) {
+            self.phase = Phase::Closing {
+                since: now,
+                killed: false,
+            };
+            vec![Effect::Close(reason)]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn finish(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+        self.phase = Phase::Done;
+        effects
+    }
+
+    fn unexpected(&self, event: &'static str) -> Unexpected {
+        let phase = match self.phase {
+            Phase::Opening { .. } => "opening",
+            Phase::Starting { .. } => "starting",
+            Phase::Working { .. } => "working",
+            Phase::Committing { .. } => "committing",
+            Phase::Idle { .. } => "idle",
+            Phase::Closing { .. } => "closing",
+            Phase::Done => "done",
+        };
+        Unexpected { event, phase }
+    }
+}
+
+fn last_ord(messages: &[InboxMessage], otherwise: crate::ids::InboxOrd) -> crate::ids::InboxOrd {
+    messages.last().map_or(otherwise, |message| message.ord)
+}
+
+fn late(now: Monotonic, since: Monotonic, limit: std::time::Duration, what: &str) -> Option<String> {
+    (now.since(since) >= limit).then(|| format!("{what} within {} s", limit.as_secs_f64()))
+}
+
+fn describe_error(result: &AgentResult) -> String {
+    /// Enough to recognise an API error; more would be noise in a log line.
+    const LENGTH_MAX: usize = 300;
+    let detail = result
+        .error
+        .as_deref()
+        .or(result.text.as_deref())
+        .unwrap_or("no reason given");
+    let detail: String = detail.chars().take(LENGTH_MAX).collect();
+    format!("{}: {detail}", result.subtype)
+}

@@ -1,0 +1,101 @@
+//! What happens to a run, and what the run wants done.
+
+use super::OpenTurn;
+use crate::ids::{InboxOrd, TurnId};
+use crate::inbound::InboxMessage;
+use crate::ipc::{AgentResult, CloseReason};
+use crate::turn::TurnBatch;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Answer to [`Effect::BeginTurn`]: there is work.
+    Begun(Box<TurnBatch>),
+    /// Answer to [`Effect::BeginTurn`]: nothing that engages the agent is pending.
+    NothingPending,
+    /// Answer to [`Effect::Commit`]: it is true.
+    Committed,
+    /// The agent has read its first prompt.
+    AgentReady,
+    /// The agent gave a result.
+    Result(Box<AgentResult>),
+    /// Any other sign of life.
+    Sign,
+    /// Messages after [`super::Run::handed`] are in the inbox.
+    InboxGrew(Vec<InboxMessage>),
+    /// The sandbox ended, or could not be started.
+    Exited(Exit),
+    /// The container runtime or the agent image is not there: no fault of the message.
+    RuntimeDown,
+    /// Whether groups that waited longer than this one need a slot.
+    OthersWait(bool),
+    /// The slot is needed: close if idle.
+    Evict,
+    /// The runner drains: finish what was begun.
+    Drain,
+    /// The runner stops now: drop what was begun; it will be taken up again.
+    Stop,
+    /// The group is no longer ours.
+    FenceLost,
+    /// Time passed.
+    Tick,
+}
+
+/// How a sandbox ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// What to tell the operator: exit code, last output, out of memory, why it did not start.
+    pub reason: String,
+}
+
+/// Something to do. The shell does them in order, each to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Read what is pending and open a turn; answer with `Begun` or `NothingPending`.
+    BeginTurn,
+    /// Start the sandbox with the batch as its first prompt.
+    StartSandbox(Box<TurnBatch>),
+    /// Hand a whole new turn to the warm sandbox.
+    HandOver(Box<TurnBatch>),
+    /// Hand further messages to the agent while it works on this turn.
+    FollowUp {
+        /// The turn.
+        turn: TurnId,
+        /// Attempt at it.
+        attempt: u32,
+        /// The messages, in order.
+        messages: Vec<InboxMessage>,
+    },
+    /// Commit; answer with `Committed`.
+    Commit {
+        /// The turn, with the messages it covers.
+        turn: OpenTurn,
+        /// New cursor.
+        through: InboxOrd,
+        /// What the agent said about it.
+        result: Box<AgentResult>,
+    },
+    /// Say something that belongs to no open prompt.
+    Say {
+        /// The turn it follows, if one is open.
+        turn: OpenTurn,
+        /// Text of the agent.
+        text: String,
+    },
+    /// Record the failed attempt; it ends the claim.
+    Fail {
+        /// The turn.
+        turn: OpenTurn,
+        /// Why.
+        reason: String,
+    },
+    /// Ask the sandbox to finish.
+    Close(CloseReason),
+    /// Kill the sandbox.
+    Kill,
+    /// End the claim; `interrupted`: give the attempt back.
+    Release {
+        /// Whether the charged attempt does not count.
+        interrupted: bool,
+    },
+}
