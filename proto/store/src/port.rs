@@ -206,6 +206,9 @@ pub trait Store: Send + Sync + 'static {
     async fn claim_groups(&self, request: &ClaimRequest) -> Result<Vec<Claimed>>;
     /// Group that has waited longest without an owner, if any is ready at `now`.
     async fn oldest_waiting(&self, now: Timestamp) -> Result<Option<Waiting>>;
+    /// Chats of the messages that wait for a runner: for each ready group without an owner the chat of its first pending
+    /// message that engages the agent. Lets the runner say once why nothing happens.
+    async fn waiting_chats(&self, now: Timestamp, limit: u32) -> Result<Vec<(GroupId, ChatId)>>;
     /// Reads what is pending after the cursor (in a transaction after the claim, never in the same statement) and
     /// opens the turn, or takes up the one an earlier attempt left open, under its old id.
     ///
