@@ -52,13 +52,14 @@ async function run(environment: Environment, outbox: Outbox): Promise<void> {
   const start = await receive(environment, requests, prompts, (fatal) => fail(outbox, fatal));
   const forwarder = await startForwarder(environment.proxy);
   const configDir = process.env['CLAUDE_CONFIG_DIR'] ?? join(homedir(), '.claude');
+  const transcript = new Transcript(requests, configDir);
   await new Conversation(
     {
       start,
       workspace: environment.workspace,
       environment: childEnvironment(process.env, forwarder.port, environment.token),
-      transcript: new Transcript(requests, configDir),
-      toolServer: toolServer(start.tools, requests),
+      transcript,
+      toolServer: toolServer(start.tools, { requests, toolUses: transcript.toolUses }),
       beforeCompaction: archiveBeforeCompaction(environment.workspace.group, start.assistant_name),
     },
     prompts,

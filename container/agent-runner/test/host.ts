@@ -36,6 +36,7 @@ export interface HostOptions {
   /** Answers to tool requests; default: an empty success. */
   readonly answer?: (request: Json) => { ok: true; result: unknown } | { ok: false; error: Json };
   readonly env?: Record<string, string>;
+  readonly refuseTranscript?: boolean;
 }
 
 export class Host {
@@ -138,7 +139,8 @@ export class Host {
   async until(predicate: () => boolean, what: string): Promise<void> {
     const deadline = Date.now() + PATIENCE_MS;
     while (!predicate()) {
-      if (Date.now() > deadline) throw new Error(`no ${what}\n${JSON.stringify(this.received)}\n${this.stderr}`);
+      if (Date.now() > deadline)
+        throw new Error(`no ${what}\n${JSON.stringify(this.received)}\n${this.stderr}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
@@ -175,7 +177,9 @@ export class Host {
     const { session_id, subpath, entries } = request['params'] as Json;
     const key = subpath ? `${session_id}/${subpath}` : session_id;
     const answer = (fields: Json): void => this.send({ type: 'answer', id: request['id'], ...fields });
-    if (request['method'] === 'transcript_append') {
+    if (request['method'] === 'transcript_append' && this.options.refuseTranscript) {
+      answer({ ok: false, error: { code: 'fenced', message: 'not yours any more' } });
+    } else if (request['method'] === 'transcript_append') {
       this.transcripts.set(key, [...(this.transcripts.get(key) ?? []), ...entries]);
       answer({ ok: true, result: {} });
     } else if (request['method'] === 'transcript_load') {

@@ -75,7 +75,12 @@ function stream(response: ServerResponse, model: string, blocks: Block[]): void 
     response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`);
   };
   response.writeHead(200, { 'content-type': 'text/event-stream' });
-  const usage = { input_tokens: 10, output_tokens: 1, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
+  const usage = {
+    input_tokens: 10,
+    output_tokens: 1,
+    cache_creation_input_tokens: 0,
+    cache_read_input_tokens: 0,
+  };
   const id = `msg_${Math.random().toString(36).slice(2)}`;
   const message = { id, type: 'message', role: 'assistant', model, content: [], stop_reason: null, usage };
   send('message_start', { message });

@@ -19,8 +19,8 @@ class ResumeFailed extends Error {}
 export class Conversation {
   readonly #progress: Progress;
   #sessionId: string | null = null;
-  /** Running cost at the last result; null while it is unknown what a resumed session starts from. */
-  #costBefore: number | null = 0;
+  /** Running cost at the last result: the SDK reports totals of the whole session. */
+  #costBefore = 0;
   #hasReplied = false;
 
   constructor(
@@ -55,7 +55,7 @@ export class Conversation {
   }
 
   async #session(resume: string | null, stale: string | null): Promise<void> {
-    this.#costBefore = resume === null ? 0 : null;
+    this.#costBefore = resume === null ? 0 : this.parts.transcript.costOf(resume);
     const session = query({ prompt: this.prompts.stream(), options: sessionOptions(this.parts, resume) });
     let leaving: NodeJS.Timeout | undefined;
     try {
@@ -72,14 +72,17 @@ export class Conversation {
       session.close();
     }
     if (!this.prompts.isFinished) throw new Fatal('sdk', 'the agent ended before it was told to');
-    await this.parts.transcript.settled();
+    // What comes after the last answer (running totals, titles) is not worth failing a clean end for.
+    await this.parts.transcript.settled().catch((error: unknown) => log(reasonOf(error)));
   }
 
   async #handle(message: SDKMessage, resume: string | null, stale: string | null): Promise<void> {
     switch (message.type) {
       case 'system':
         if (message.subtype === 'init') this.#announce(message.session_id, stale);
-        if (message.subtype === 'mirror_error') throw new Fatal('transcript', message.error);
+        if (message.subtype === 'mirror_error' && !this.prompts.isFinished) {
+          throw new Fatal('transcript', message.error);
+        }
         return;
       case 'stream_event':
         this.#hasReplied = true;
@@ -98,7 +101,11 @@ export class Conversation {
   }
 
   async #result(message: SDKResultMessage, resume: string | null): Promise<void> {
-    if (resume !== null && message.subtype !== 'success' && this.#isResumeFailure(message.errors.join('\n'))) {
+    if (
+      resume !== null &&
+      message.subtype !== 'success' &&
+      this.#isResumeFailure(message.errors.join('\n'))
+    ) {
       throw new ResumeFailed();
     }
     this.#progress.flush();
@@ -106,7 +113,8 @@ export class Conversation {
     await this.parts.transcript.settled();
     const through = this.prompts.answered(answeredUuids(message));
     this.outbox.send(toResult(message, through, this.#costBefore));
-    this.#costBefore = message.total_cost_usd;
+    // A result of a failed start carries zeroes.
+    this.#costBefore = Math.max(this.#costBefore, message.total_cost_usd);
   }
 
   /** Only before the model said anything: later the same words are about something else. */

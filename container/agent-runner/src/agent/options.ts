@@ -39,6 +39,7 @@ export function sessionOptions(parts: SessionParts, resume: string | null): Opti
     // The sandbox is the boundary; nobody is there to be asked.
     permissionMode: 'bypassPermissions',
     allowDangerouslySkipPermissions: true,
+    tools: BUILT_IN_TOOLS,
     allowedTools: [...BUILT_IN_TOOLS, `mcp__${SERVER_NAME}__*`],
     mcpServers: { [SERVER_NAME]: parts.toolServer },
     hooks: { PreCompact: [{ hooks: [parts.beforeCompaction] }] },

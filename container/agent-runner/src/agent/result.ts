@@ -5,11 +5,11 @@
 import type { SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { Result, Usage } from '../ipc/messages.js';
 
-/** The running totals the SDK reports are turned into per-result amounts with the previous total. */
+/** @param costBefore the session's running cost at the previous result; the SDK reports totals, the host wants parts. */
 export function toResult(
   message: SDKResultMessage,
   consumedThrough: number | null,
-  costBefore: number | null,
+  costBefore: number,
 ): Result {
   const text = message.subtype === 'success' ? message.result || null : null;
   return {
@@ -33,9 +33,9 @@ export function answeredUuids(message: SDKResultMessage): string[] {
   return message.user_message_uuid === undefined ? named : [...named, message.user_message_uuid];
 }
 
-function costOf(message: SDKResultMessage, before: number | null): number | null {
-  if (before === null || !Number.isFinite(message.total_cost_usd)) return null;
-  return Math.max(0, message.total_cost_usd - before);
+function costOf(message: SDKResultMessage, before: number): number | null {
+  const total: number | undefined = message.total_cost_usd;
+  return total === undefined ? null : Math.max(0, total - before);
 }
 
 function errorOf(message: SDKResultMessage): string | null {

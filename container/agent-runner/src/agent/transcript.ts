@@ -7,18 +7,22 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { Fatal } from '../fatal.js';
+import { Fatal, reasonOf } from '../fatal.js';
 import type { Requests } from '../ipc/requests.js';
+import { ToolUses } from './tool_uses.js';
 import { batches } from './transcript_batches.js';
+import { bounded } from './transcript_entry.js';
 
 const Loaded = z.object({
   entries: z.array(z.looseObject({ type: z.string(), uuid: z.string().optional() })).nullable(),
 });
 
 export class Transcript implements SessionStore {
+  readonly toolUses = new ToolUses();
   readonly #loaded = new Map<string, SessionStoreEntry[]>();
   /** Tail of the appends handed over so far; each waits for the one before, so the host sees them in order. */
   #tail: Promise<unknown> = Promise.resolve();
+  #failure: Fatal | null = null;
 
   constructor(
     private readonly requests: Pick<Requests, 'ask'>,
@@ -58,24 +62,38 @@ export class Transcript implements SessionStore {
     return null;
   }
 
+  /** What the session had cost when it was last left; the SDK counts on from there. */
+  costOf(sessionId: string): number {
+    const states = this.#loaded.get(sessionId)?.filter(({ type }) => type === 'cost-state') ?? [];
+    const total = states.at(-1)?.['totalCostUSD'];
+    return typeof total === 'number' ? total : 0;
+  }
+
   append(key: SessionKey, entries: SessionStoreEntry[]): Promise<void> {
     const append = this.#tail.then(() => this.#append(key, entries));
-    this.#tail = append.catch(() => {});
+    this.#tail = append.catch((error: unknown) => {
+      this.#failure ??= new Fatal('transcript', `transcript_append: ${reasonOf(error)}`);
+    });
     return append;
   }
 
-  /** Resolves when everything appended so far is with the host. */
+  /**
+   * Resolves when everything appended so far is with the host. @throws Fatal `transcript` if the host does not have it: a
+   * turn must not be committed over a hole, so the SDK's own retries, which it does not wait for, are not relied on.
+   */
   async settled(): Promise<void> {
     await this.#tail;
+    if (this.#failure !== null) throw this.#failure;
   }
 
   async #append(key: SessionKey, entries: SessionStoreEntry[]): Promise<void> {
-    for (const batch of batches(entries)) {
+    for (const batch of batches(entries.map((entry) => bounded(entry)))) {
       await this.requests.ask(randomUUID(), 'transcript_append', {
         session_id: key.sessionId,
         subpath: key.subpath ?? null,
         entries: batch,
       });
+      this.toolUses.record(batch);
     }
   }
 }

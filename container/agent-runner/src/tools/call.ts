@@ -1,6 +1,6 @@
 /** One tool call as one request to the host. */
 import { randomUUID } from 'node:crypto';
-import { Fatal, reasonOf } from '../fatal.js';
+import { reasonOf } from '../fatal.js';
 import { Refused, type Requests } from '../ipc/requests.js';
 
 export interface ToolAnswer {
@@ -9,22 +9,29 @@ export interface ToolAnswer {
   isError?: boolean;
 }
 
+/** What a tool needs of the rest: somebody to ask, and the promise that its own line is stored first. */
+export interface ToolPorts {
+  readonly requests: Pick<Requests, 'ask'>;
+  readonly toolUses: { stored(id: string): Promise<void> };
+}
+
 /**
  * Asks the host and words its answer for the model. The request id is the id of the tool use, which the host keys the
  * effect by: the same tool use asked twice happens once.
  */
 export async function callHost(
-  requests: Pick<Requests, 'ask'>,
+  { requests, toolUses }: ToolPorts,
   method: string,
   params: Record<string, unknown>,
   extra: unknown,
   say: (result: unknown) => string,
 ): Promise<ToolAnswer> {
+  const id = toolUseId(extra);
   try {
-    const result = await requests.ask(toolUseId(extra) ?? randomUUID(), method, params);
+    if (id !== null) await toolUses.stored(id);
+    const result = await requests.ask(id ?? randomUUID(), method, params);
     return { content: [{ type: 'text', text: say(result) }] };
   } catch (error) {
-    if (error instanceof Fatal) throw error;
     const code = error instanceof Refused ? ` (${error.code})` : '';
     return {
       isError: true,

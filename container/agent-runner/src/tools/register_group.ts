@@ -1,10 +1,9 @@
 /** MCP-08: makes a chat a group. The host decides who may. */
 import { tool } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
-import type { Requests } from '../ipc/requests.js';
-import { callHost } from './call.js';
+import { callHost, type ToolPorts } from './call.js';
 
-export function registerGroup(requests: Pick<Requests, 'ask'>) {
+export function registerGroup(ports: ToolPorts) {
   return tool(
     'register_group',
     'Register a new chat so that the agent can respond to messages there. Main group only. The folder name must be ' +
@@ -22,7 +21,7 @@ export function registerGroup(requests: Pick<Requests, 'ask'>) {
     },
     ({ jid, name, folder, trigger, requires_trigger }, extra) =>
       callHost(
-        requests,
+        ports,
         'register_group',
         { jid, name, folder, trigger, requires_trigger: requires_trigger ?? null },
         extra,

@@ -1,10 +1,9 @@
 /** MCP-01: says something in the chat while the turn goes on. */
 import { tool } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
-import type { Requests } from '../ipc/requests.js';
-import { callHost } from './call.js';
+import { callHost, type ToolPorts } from './call.js';
 
-export function sendMessage(requests: Pick<Requests, 'ask'>) {
+export function sendMessage(ports: ToolPorts) {
   return tool(
     'send_message',
     "Send a message to the user or group immediately while you're still running. Use this for progress updates or to " +
@@ -15,11 +14,13 @@ export function sendMessage(requests: Pick<Requests, 'ask'>) {
       sender: z
         .string()
         .optional()
-        .describe('Your role or identity (e.g. "Researcher"), shown as the sender where the chat platform can'),
+        .describe(
+          'Your role or identity (e.g. "Researcher"), shown as the sender where the chat platform can',
+        ),
     },
     ({ text, sender }, extra) =>
       callHost(
-        requests,
+        ports,
         'send_message',
         { text, sender: sender ?? null },
         extra,

@@ -7,8 +7,8 @@ import {
   type McpSdkServerConfigWithInstance,
   type SdkMcpToolDefinition,
 } from '@anthropic-ai/claude-agent-sdk';
-import type { Requests } from '../ipc/requests.js';
 import { log } from '../log.js';
+import type { ToolPorts } from './call.js';
 import { registerGroup } from './register_group.js';
 import { sendMessage } from './send_message.js';
 import { taskTools } from './tasks.js';
@@ -16,16 +16,9 @@ import { taskTools } from './tasks.js';
 export const SERVER_NAME = 'nanoclaw';
 
 /** Offers exactly the tools in `names`; what the host does not offer, the model does not see. */
-export function toolServer(
-  names: readonly string[],
-  requests: Pick<Requests, 'ask'>,
-): McpSdkServerConfigWithInstance {
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the SDK's own type for a mixed list
-  const all: SdkMcpToolDefinition<any>[] = [
-    sendMessage(requests),
-    registerGroup(requests),
-    ...taskTools(requests),
-  ];
+export function toolServer(names: readonly string[], ports: ToolPorts): McpSdkServerConfigWithInstance {
+  // The SDK's own type for a mixed list.
+  const all: SdkMcpToolDefinition<any>[] = [sendMessage(ports), registerGroup(ports), ...taskTools(ports)];
   const known = new Set(all.map((tool) => tool.name));
   for (const name of names) {
     if (!known.has(name)) log(`ignoring unknown tool ${JSON.stringify(name.slice(0, 40))}`);

@@ -1,23 +1,22 @@
 /** MCP-02 to MCP-07: tasks. Schedules are checked by the host, the one place that also fires them (MCP-D1, MCP-D2). */
 import { tool } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
-import type { Requests } from '../ipc/requests.js';
-import { callHost } from './call.js';
+import { callHost, type ToolPorts } from './call.js';
 
 const ScheduleType = z.enum(['cron', 'interval', 'once']);
 const SCHEDULE_VALUE =
   'cron: "*/5 * * * *" | interval: milliseconds like "300000" | once: local time like "2026-02-01T15:30:00" (no Z)';
 
-export function taskTools(requests: Pick<Requests, 'ask'>) {
+export function taskTools(ports: ToolPorts) {
   return [
-    scheduleTask(requests),
-    listTasks(requests),
-    ...(['pause', 'resume', 'cancel'] as const).map((verb) => changeTask(requests, verb)),
-    updateTask(requests),
+    scheduleTask(ports),
+    listTasks(ports),
+    ...(['pause', 'resume', 'cancel'] as const).map((verb) => changeTask(ports, verb)),
+    updateTask(ports),
   ];
 }
 
-function scheduleTask(requests: Pick<Requests, 'ask'>) {
+function scheduleTask(ports: ToolPorts) {
   return tool(
     'schedule_task',
     'Schedule a recurring or one-time task. It runs as a full agent with access to all tools. context_mode "group" runs ' +
@@ -32,7 +31,7 @@ function scheduleTask(requests: Pick<Requests, 'ask'>) {
     },
     ({ target_group_jid, ...task }, extra) =>
       callHost(
-        requests,
+        ports,
         'schedule_task',
         { ...task, target_group_jid: target_group_jid ?? null },
         extra,
@@ -41,9 +40,9 @@ function scheduleTask(requests: Pick<Requests, 'ask'>) {
   );
 }
 
-function listTasks(requests: Pick<Requests, 'ask'>) {
+function listTasks(ports: ToolPorts) {
   return tool('list_tasks', 'List all scheduled tasks you may see.', {}, (_, extra) =>
-    callHost(requests, 'list_tasks', {}, extra, (result) => {
+    callHost(ports, 'list_tasks', {}, extra, (result) => {
       const tasks = (result as { tasks?: unknown } | null)?.tasks ?? result;
       if (Array.isArray(tasks) && tasks.length === 0) return 'No scheduled tasks found.';
       return JSON.stringify(tasks, null, 2);
@@ -51,18 +50,18 @@ function listTasks(requests: Pick<Requests, 'ask'>) {
   );
 }
 
-function changeTask(requests: Pick<Requests, 'ask'>, verb: 'pause' | 'resume' | 'cancel') {
+function changeTask(ports: ToolPorts, verb: 'pause' | 'resume' | 'cancel') {
   const done = { pause: 'paused', resume: 'resumed', cancel: 'cancelled' }[verb];
   return tool(
     `${verb}_task`,
     { pause: 'Pause', resume: 'Resume', cancel: 'Cancel and delete' }[verb] + ' a scheduled task.',
     { task_id: z.string().min(1).describe('The task id') },
     ({ task_id }, extra) =>
-      callHost(requests, `${verb}_task`, { task_id }, extra, () => `Task ${task_id} ${done}.`),
+      callHost(ports, `${verb}_task`, { task_id }, extra, () => `Task ${task_id} ${done}.`),
   );
 }
 
-function updateTask(requests: Pick<Requests, 'ask'>) {
+function updateTask(ports: ToolPorts) {
   return tool(
     'update_task',
     'Change a scheduled task. Only the fields given change.',
@@ -73,6 +72,6 @@ function updateTask(requests: Pick<Requests, 'ask'>) {
       schedule_value: z.string().min(1).optional().describe(SCHEDULE_VALUE),
     },
     (changes, extra) =>
-      callHost(requests, 'update_task', changes, extra, () => `Task ${changes.task_id} updated.`),
+      callHost(ports, 'update_task', changes, extra, () => `Task ${changes.task_id} updated.`),
   );
 }
