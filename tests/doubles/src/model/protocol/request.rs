@@ -51,6 +51,7 @@ pub struct ModelRequest {
     pub steps: Vec<Step>,
     /// Names of the tools offered.
     pub tools: Vec<String>,
+    loaded: Vec<String>,
     headers: HeaderMap,
     body: Arc<Value>,
 }
@@ -68,6 +69,7 @@ impl ModelRequest {
             stream: body["stream"].as_bool().unwrap_or(false),
             steps: steps(&body["messages"]),
             tools: list(&body["tools"]).iter().map(|tool| string(&tool["name"])).collect(),
+            loaded: loaded(&body["messages"]),
             headers: headers.clone(),
             body: Arc::clone(body),
         })
@@ -98,10 +100,10 @@ impl ModelRequest {
         })
     }
 
-    /// Whether the request offers this tool.
+    /// Whether the model may call this tool: it is offered with its schema, or a search has loaded it since.
     #[must_use]
     pub fn offers(&self, tool: &str) -> bool {
-        self.tools.iter().any(|name| name == tool)
+        self.tools.iter().chain(&self.loaded).any(|name| name == tool)
     }
 
     /// A request header as text.
@@ -129,10 +131,8 @@ fn steps(messages: &Value) -> Vec<Step> {
             match block["type"].as_str() {
                 Some("text") if role == "assistant" => answer.push_str(block["text"].as_str().unwrap_or_default()),
                 Some("text") => {
-                    let text = without_reminders(block["text"].as_str().unwrap_or_default());
-                    if !text.trim().is_empty() {
-                        steps.push(Step::User(text));
-                    }
+                    let text = block["text"].as_str().unwrap_or_default();
+                    steps.extend(said_by_user(role, text).map(Step::User));
                 }
                 Some("tool_use") => steps.push(Step::Call {
                     id: string(&block["id"]),
@@ -152,6 +152,15 @@ fn steps(messages: &Value) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// The tools whose schemas were loaded on demand: the results of a search refer to them.
+fn loaded(messages: &Value) -> Vec<String> {
+    let blocks = list(messages).iter().flat_map(|message| list(&message["content"]));
+    let references = blocks
+        .flat_map(|block| list(&block["content"]))
+        .filter(|inner| inner["type"] == "tool_reference");
+    references.map(|reference| string(&reference["tool_name"])).collect()
 }
 
 /// The messages as (role, blocks), neighbours of one role joined, as the API joins them.
@@ -174,8 +183,24 @@ pub(crate) fn merged(messages: &Value) -> Vec<(&str, Vec<Value>)> {
 const REMINDER_OPEN: &str = "<system-reminder>";
 const REMINDER_CLOSE: &str = "</system-reminder>";
 
-/// Drops the reminders of the command-line tool. A follow-up that reached it while the model was at work also comes wrapped
-/// as a reminder, and is kept: it is something the user said.
+/// What the command-line tool adds to the result of a search for tools.
+const TOOL_LOADED: &str = "Tool loaded.";
+/// How the command-line tool hands on what the user said while the model was at work: in a system message or a reminder.
+const FOLLOW_UP: &str = "The user sent a new message while you were working:";
+
+/// What it says after such a message.
+const FOLLOW_UP_END: &str = "\n\nThis is how Claude Code surfaces";
+
+/// What the user really said in a text block; `None` when the command-line tool speaks for itself.
+fn said_by_user(role: &str, text: &str) -> Option<String> {
+    let text = match role {
+        "system" => follow_up(text)?.to_owned(),
+        _ => without_reminders(text),
+    };
+    let said = text.trim();
+    (!said.is_empty() && said != TOOL_LOADED).then_some(text)
+}
+
 fn without_reminders(text: &str) -> String {
     let mut kept = String::new();
     let mut rest = text;
@@ -184,17 +209,16 @@ fn without_reminders(text: &str) -> String {
             break;
         };
         kept.push_str(before);
-        if is_follow_up(reminder) {
-            kept.push_str(reminder);
-        }
+        kept.push_str(follow_up(reminder).unwrap_or_default());
         rest = tail;
     }
     kept.push_str(rest);
     kept
 }
 
-fn is_follow_up(reminder: &str) -> bool {
-    reminder.contains("while you were working") && !reminder.contains("not a new message from a person")
+fn follow_up(text: &str) -> Option<&str> {
+    let (_, said) = text.split_once(FOLLOW_UP)?;
+    Some(said.split_once(FOLLOW_UP_END).map_or(said, |(said, _)| said))
 }
 
 /// The elements of a JSON array; none for anything else.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::protocol::reply::Reply;
 use super::super::protocol::request::{ModelRequest, Step};
-use super::echo::{BASH, SEND_MESSAGE};
+use super::tool::{self, BASH, SEND_MESSAGE};
 use super::{Script, prompt};
 
 /// The group's memory, which the agent reads at the start of each session.
@@ -43,16 +43,27 @@ pub fn demo_script() -> Script {
 fn answer(request: &ModelRequest) -> Reply {
     let said = prompt::newest_text(request.last_user_text());
     let wish = wish(without_trigger(&said));
-    let last = request.current_turn().last();
-    match last {
-        Some(Step::ToolResult { text, is_error, .. }) => Reply::text(report(&wish, text, *is_error)),
-        _ => start(request, &said, wish),
+    match newest_result(request) {
+        Some((text, is_error)) => Reply::text(report(&wish, text, is_error)),
+        None => start(request, &said, wish),
     }
+}
+
+/// What the tool answered, if nothing was said since. The search that loads a tool is no answer yet.
+fn newest_result(request: &ModelRequest) -> Option<(&str, bool)> {
+    let turn = request.current_turn();
+    let Some(Step::ToolResult { id: of, text, is_error }) = turn.last() else {
+        return None;
+    };
+    let asked = turn
+        .iter()
+        .any(|step| matches!(step, Step::Call { id, name, .. } if id == of && (name == BASH || name == SEND_MESSAGE)));
+    asked.then_some((text.as_str(), *is_error))
 }
 
 fn start(request: &ModelRequest, said: &str, wish: Wish) -> Reply {
     let bash = |command: String, why: &str| (BASH, json!({ "command": command, "description": why }));
-    let (tool, input) = match wish {
+    let (name, input) = match wish {
         Wish::Run(command) => bash(command, "Run the command from the chat"),
         Wish::Send(text) => (SEND_MESSAGE, json!({ "text": text })),
         Wish::Remember(what) => bash(
@@ -62,10 +73,8 @@ fn start(request: &ModelRequest, said: &str, wish: Wish) -> Reply {
         Wish::Recall => bash(format!("cat {MEMORY} 2>/dev/null || true"), "Read the notes"),
         Wish::Talk => return Reply::text(talk(request, said)),
     };
-    if request.offers(tool) {
-        return Reply::tool(tool, input);
-    }
-    Reply::text(format!("I would call {tool} now, but this agent does not offer it."))
+    let missing = || Reply::text(format!("I would call {name} now, but this agent does not have it."));
+    tool::call(request, name, input).unwrap_or_else(missing)
 }
 
 fn talk(request: &ModelRequest, said: &str) -> String {

@@ -13,12 +13,8 @@ use super::super::protocol::error::ApiError;
 use super::super::protocol::reply::{Fault, Reply};
 use super::super::protocol::request::{ModelRequest, Step};
 use super::directive::{self, Break, Directive};
+use super::tool::{self, BASH, SEND_MESSAGE};
 use super::{Script, prompt};
-
-/// Runs a shell command.
-pub(super) const BASH: &str = "Bash";
-/// Sends a chat message before the turn ends.
-pub(super) const SEND_MESSAGE: &str = "mcp__nanoclaw__send_message";
 
 /// Faults struck are remembered for this many directives; a test world holds a few dozen.
 const STRIKES_MAX: usize = 10_000;
@@ -91,8 +87,8 @@ fn answer(request: &ModelRequest, strikes: &Strikes) -> Reply {
     }
     let (next, tool) = next_tool(&directives, &scope);
     let mut reply = match tool {
-        Some((name, _)) if !request.offers(name) => Reply::text(format!("echo: the tool {name} was not offered")),
-        Some((name, input)) => Reply::tool(name, input),
+        Some((name, input)) => tool::call(request, name, input)
+            .unwrap_or_else(|| Reply::text(format!("echo: the tool {name} was not offered"))),
         None => Reply::text(final_text(&directives, &plain)),
     };
     if let Some(pause) = directives.iter().find_map(|placed| match placed.directive {

@@ -11,6 +11,7 @@ mod echo;
 mod side;
 #[cfg(test)]
 mod tests;
+mod tool;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
