@@ -1,6 +1,10 @@
 //! The model double over real HTTP: what it answers, what it refuses, and how it breaks when told to.
 
 #![allow(clippy::unwrap_used)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test looks at the double while its own request is under way"
+)]
 
 use std::time::Duration;
 

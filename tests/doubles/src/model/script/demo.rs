@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::super::protocol::reply::Reply;
+use super::super::protocol::reply::{Reply, Usage};
 use super::super::protocol::request::{ModelRequest, Step};
 use super::tool::{self, BASH, SEND_MESSAGE};
 use super::{Script, prompt};
@@ -37,7 +37,8 @@ enum Wish {
 /// `what do you remember` into calls of real tools.
 #[must_use]
 pub fn demo_script() -> Script {
-    Script::new(answer)
+    // No model worked, so no tokens are counted and no cost is shown to a newcomer.
+    Script::new(|request| answer(request).with_usage(Usage::default()))
 }
 
 fn answer(request: &ModelRequest) -> Reply {

@@ -8,6 +8,7 @@ pub mod prompt;
 mod demo;
 mod directive;
 mod echo;
+mod scope;
 mod side;
 #[cfg(test)]
 mod tests;

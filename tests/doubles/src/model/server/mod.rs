@@ -15,9 +15,11 @@ mod gate;
 mod ids;
 mod oauth;
 mod running;
+mod start;
 mod wire;
 
-pub use running::{ModelDouble, Running, WaitError};
+pub use running::{Running, WaitError};
+pub use start::ModelDouble;
 
 use credentials::Credentials;
 use gate::Gates;

@@ -109,8 +109,10 @@ impl Standing {
     }
 }
 
-/// A peer has a clock of its own: what it writes into headers is no part of what the tests control.
-#[allow(clippy::disallowed_methods)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a peer has a clock of its own; what it writes into headers is not the tests' time"
+)]
 fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
