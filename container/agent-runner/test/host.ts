@@ -50,6 +50,7 @@ export class Host {
   exitCode: number | null | undefined;
   #child: ChildProcess | undefined;
   #sequence = 0;
+  #gone = false;
   #loop: NodeJS.Timeout | undefined;
   #beat: NodeJS.Timeout | undefined;
 
@@ -75,6 +76,8 @@ export class Host {
     this.#child = spawn(process.execPath, [ENTRY], {
       ...UNPRIVILEGED,
       cwd: this.path('workspace/group'),
+      // Its own process group, so that a crash takes the SDK's child along, as the end of a container does.
+      detached: true,
       stdio: ['ignore', 'inherit', 'pipe'],
       env: {
         PATH: process.env['PATH'],
@@ -89,7 +92,10 @@ export class Host {
       },
     });
     this.#child.stderr?.on('data', (text: Buffer) => (this.stderr += text.toString()));
-    this.#child.on('exit', (code) => (this.exitCode = code));
+    this.#child.on('exit', (code) => {
+      this.exitCode = code;
+      this.#gone = true;
+    });
     this.#beat = setInterval(() => utimesSync(this.path('in/heartbeat'), new Date(), new Date()), 1_000);
     this.#loop = setInterval(() => this.#take(), 5);
   }
@@ -147,19 +153,30 @@ export class Host {
 
   /** Ends the child as a crash would. */
   kill(): void {
-    this.#child?.kill('SIGKILL');
+    const pid = this.#child?.pid;
+    if (pid === undefined || this.#gone) return;
+    this.#gone = true;
+    process.kill(-pid, 'SIGKILL');
+  }
+
+  /** Kills only the SDK's child, found as the child of ours. */
+  killClaude(): void {
+    const pid = this.#child?.pid;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+    for (const child of children) process.kill(Number(child), 'SIGKILL');
   }
 
   stopBeating(): void {
     clearInterval(this.#beat);
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
     this.kill();
+    if (this.#child !== undefined) await this.until(() => this.exitCode !== undefined, 'end');
     clearInterval(this.#loop);
     clearInterval(this.#beat);
     this.model.close();
-    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 10 });
   }
 
   #take(): void {
