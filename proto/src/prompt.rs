@@ -26,29 +26,25 @@ pub fn format_messages<'m>(zone: Tz, messages: impl IntoIterator<Item = &'m Inbo
 
 /// The prompt of an attempt whose predecessor was interrupted after the agent had begun to work on it.
 ///
-/// The session already contains the messages; the agent must not repeat what was delivered. `already_sent` are the
-/// texts that were sent early in this turn, oldest first; `newer` are messages that came since.
+/// `already_sent` are the texts that were sent early in this turn, oldest first. The messages are repeated in full:
+/// should the session turn out to be lost, nothing is.
 pub fn format_interrupted<'m>(
     zone: Tz,
     already_sent: &[String],
-    newer: impl IntoIterator<Item = &'m InboxMessage>,
+    messages: impl IntoIterator<Item = &'m InboxMessage>,
 ) -> String {
     let mut prompt = String::from(
-        "[Your run was interrupted before it was finished. Continue where you left off and give your final answer \
-         to the messages above.]",
+        "[Your run was interrupted before it was finished. Continue where you left off: do not repeat steps that are \
+         done, and give your final answer to the messages below.]\n",
     );
     if !already_sent.is_empty() {
-        prompt.push_str("\n[These messages of yours were already sent; do not send them again:]\n<already_sent>\n");
+        prompt.push_str("[These messages of yours were already sent; do not send them again:]\n<already_sent>\n");
         for text in already_sent {
             prompt.push_str(&format!("<message>{}</message>\n", escape(text)));
         }
-        prompt.push_str("</already_sent>");
+        prompt.push_str("</already_sent>\n");
     }
-    let mut newer = newer.into_iter().peekable();
-    if newer.peek().is_some() {
-        prompt.push('\n');
-        prompt.push_str(&format_messages(zone, newer));
-    }
+    prompt.push_str(&format_messages(zone, messages));
     prompt
 }
 
@@ -63,6 +59,14 @@ pub fn choose_batch(pending: &[InboxMessage]) -> Option<&[InboxMessage]> {
         None if pending.len() >= PENDING_MAX => Some(pending),
         None => None,
     }
+}
+
+/// Chooses the batch of an attempt that follows one whose prompts reached `seen_through`: at least those messages, which
+/// the session contains already, so that an answer to them moves the cursor past them.
+pub fn choose_batch_again(pending: &[InboxMessage], seen_through: InboxOrd) -> Option<&[InboxMessage]> {
+    let seen = pending.partition_point(|message| message.ord <= seen_through);
+    let length = choose_batch(pending).map_or(0, <[_]>::len).max(seen);
+    (length > 0).then(|| &pending[..length])
 }
 
 /// Largest position in a batch.

@@ -43,13 +43,18 @@ fn f_02_an_empty_list_keeps_both_newlines() {
 
 #[test]
 fn an_interrupted_run_is_told_what_it_already_sent() {
-    insta::assert_snapshot!(format_interrupted(Tz::UTC, &["on <it>".into()], []), @r"
-    [Your run was interrupted before it was finished. Continue where you left off and give your final answer to the messages above.]
+    let messages = [message(1, "Ann", "hi", true)];
+    insta::assert_snapshot!(format_interrupted(Tz::UTC, &["on <it>".into()], &messages), @r#"
+    [Your run was interrupted before it was finished. Continue where you left off: do not repeat steps that are done, and give your final answer to the messages below.]
     [These messages of yours were already sent; do not send them again:]
     <already_sent>
     <message>on &lt;it&gt;</message>
     </already_sent>
-    ");
+    <context timezone="UTC" />
+    <messages>
+    <message sender="Ann" time="Jan 1, 2024, 1:30 PM">hi</message>
+    </messages>
+    "#);
 }
 
 #[test]
@@ -75,4 +80,13 @@ fn db_d5_more_pending_messages_than_fit_are_taken_in_order_not_dropped() {
         rest = &rest[batch.len()..];
     }
     assert_eq!((sizes, rest.len()), (vec![200, 251], 0));
+}
+
+#[test]
+fn a_later_attempt_covers_at_least_what_the_session_has_seen() {
+    let mut pending: Vec<_> = (1..=250).map(|n| message(n, "a", "x", n == 1)).collect();
+    let length = |pending: &[InboxMessage], seen| choose_batch_again(pending, InboxOrd(seen)).map(<[_]>::len);
+    assert_eq!((length(&pending, 230), length(&pending, 10), length(&pending, 0)), (Some(230), Some(200), Some(200)));
+    pending.clear();
+    assert_eq!(length(&pending, 5), None);
 }

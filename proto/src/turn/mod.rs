@@ -20,8 +20,11 @@ use crate::time::Timestamp;
 pub struct TurnBatch {
     /// Identity, the same over all attempts.
     pub turn: TurnId,
-    /// 1 for the first attempt.
+    /// 1 for the first attempt. An attempt that ended because its runner died is not counted.
     pub attempt: u32,
+    /// Runners that died over this turn. At [`retry::RUNNER_DEATHS_MAX`] the head is given up without another attempt:
+    /// see [`retry::decide_before_attempt`].
+    pub runner_deaths: u32,
     /// The cursor before this turn.
     pub cursor: InboxOrd,
     /// Messages after the cursor, in order; never empty.

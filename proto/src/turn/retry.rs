@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::AfterFailure;
+use super::{AfterFailure, TurnBatch};
 use crate::inbound::InboxMessage;
 use crate::outbound::Reply;
 use crate::time::Timestamp;
@@ -37,6 +37,17 @@ pub fn decide_after_failure(
             not_before: now + backoff(attempt, random),
         },
     }
+}
+
+/// Decides whether a turn may be attempted at all: once [`RUNNER_DEATHS_MAX`] runners died over it, its head is given up
+/// before it kills another one. Such an attempt never gets as far as failing, so this cannot wait for a failure.
+pub fn decide_before_attempt(batch: &TurnBatch) -> Option<AfterFailure> {
+    if batch.runner_deaths < RUNNER_DEATHS_MAX {
+        return None;
+    }
+    let head = batch.messages.iter().find(|message| message.envelope.engages).or(batch.messages.last())?;
+    let notice = notice(head, "it was interrupted too often");
+    Some(AfterFailure::DeadLetter { through: head.ord, notice })
 }
 
 /// Wait before the attempt after `attempt`: 5·2ⁿ⁻¹ s, ±20 %.

@@ -97,16 +97,23 @@ impl OpenTurn {
 
 impl Run {
     /// Starts with the claim: the next event must be the answer to [`Effect::BeginTurn`].
-    pub fn claimed(limits: RunLimits, takes_follow_ups: bool) -> Self {
+    pub fn claimed(limits: RunLimits) -> Self {
         Self {
             limits,
             phase: Phase::Opening { warm: false },
             cursor: InboxOrd::ZERO,
             handed: InboxOrd::ZERO,
-            takes_follow_ups,
+            takes_follow_ups: true,
             others_wait: false,
             stopping: false,
         }
+    }
+
+    /// Notes that the sandbox speaks NanoClaw's contract: its results do not say what they consumed, so a prompt must
+    /// be answered before the next is handed over, and it gives no signs of life between results (CR-17).
+    pub fn speaks_nanoclaw(&mut self) {
+        self.takes_follow_ups = false;
+        self.limits.silence = self.limits.turn;
     }
 
     /// Whether the run is over.

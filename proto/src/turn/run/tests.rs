@@ -43,6 +43,7 @@ fn batch(turn: u128, cursor: i64, ords: std::ops::RangeInclusive<i64>) -> Event 
     Event::Begun(Box::new(TurnBatch {
         turn: TurnId(Uuid::from_u128(turn)),
         attempt: 1,
+        runner_deaths: 0,
         cursor: InboxOrd(cursor),
         messages: ords.map(|ord| message(ord, true)).collect(),
         session: None,
@@ -94,7 +95,7 @@ fn name(effect: &Effect) -> String {
 }
 
 fn working(messages: i64) -> Run {
-    let mut run = Run::claimed(LIMITS, true);
+    let mut run = Run::claimed(LIMITS);
     assert_eq!(
         steps(&mut run, 0, [batch(1, 0, 1..=messages)]),
         [format!("start..{messages}")]
@@ -133,7 +134,7 @@ fn a_message_is_answered_and_the_sandbox_stays_warm_for_the_next() {
 
 #[test]
 fn claimed_but_empty_is_released_and_the_attempt_given_back() {
-    let mut run = Run::claimed(LIMITS, true);
+    let mut run = Run::claimed(LIMITS);
     assert_eq!(steps(&mut run, 0, [Event::NothingPending]), ["release interrupted"]);
     assert!(run.is_done());
 }
@@ -177,7 +178,8 @@ fn a_follow_up_consumed_by_the_running_turn_is_covered_by_its_commit() {
 
 #[test]
 fn a_contract_without_exact_consumption_gets_no_follow_ups() {
-    let mut run = Run::claimed(LIMITS, false);
+    let mut run = Run::claimed(LIMITS);
+    run.speaks_nanoclaw();
     steps(&mut run, 0, [batch(1, 0, 1..=1), Event::AgentReady]);
     assert!(steps(&mut run, 1, [Event::InboxGrew(vec![message(2, true)])]).is_empty());
 }
@@ -242,7 +244,7 @@ fn a_draining_runner_finishes_the_turn_and_then_closes() {
 
 #[test]
 fn a_runtime_that_is_down_is_no_attempt() {
-    let mut starting = Run::claimed(LIMITS, true);
+    let mut starting = Run::claimed(LIMITS);
     steps(&mut starting, 0, [batch(1, 0, 1..=1)]);
     assert_eq!(
         steps(&mut starting, 1, [Event::RuntimeDown]),
@@ -252,7 +254,7 @@ fn a_runtime_that_is_down_is_no_attempt() {
 
 #[test]
 fn silence_overlong_turns_and_dead_sandboxes_fail_the_attempt() {
-    let mut starting = Run::claimed(LIMITS, true);
+    let mut starting = Run::claimed(LIMITS);
     steps(&mut starting, 0, [batch(1, 0, 1..=1)]);
     assert_eq!(
         steps(&mut starting, 60, [Event::Tick]),
