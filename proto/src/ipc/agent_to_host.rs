@@ -87,7 +87,6 @@ pub struct AgentResult {
     #[serde(default)]
     pub cost_usd: Option<f64>,
     /// Tokens used.
-    #[serde(default)]
     pub usage: Usage,
     /// Reason of an error.
     #[serde(default)]

@@ -1,1 +1,0 @@
-//! NanoClaw's own container contract, so that its images run unmodified.
