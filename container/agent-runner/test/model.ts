@@ -14,7 +14,7 @@ export interface ModelRequest {
 }
 
 export type Block = { text: string } | { tool: string; id: string; input: unknown };
-export type Reply = { blocks: Block[] } | { status: number; error: string };
+export type Reply = { blocks: Block[]; inputTokens?: number } | { status: number; error: string };
 export type Script = (request: ModelRequest, turn: number) => Reply | Promise<Reply>;
 
 export class Model {
@@ -66,17 +66,17 @@ export class Model {
       response.writeHead(reply.status, { 'content-type': 'application/json' }).end(JSON.stringify(error));
       return;
     }
-    stream(response, asked.model, reply.blocks);
+    stream(response, asked.model, reply.blocks, reply.inputTokens);
   }
 }
 
-function stream(response: ServerResponse, model: string, blocks: Block[]): void {
+function stream(response: ServerResponse, model: string, blocks: Block[], inputTokens = 10): void {
   const send = (type: string, data: object): void => {
     response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`);
   };
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   const usage = {
-    input_tokens: 10,
+    input_tokens: inputTokens,
     output_tokens: 1,
     cache_creation_input_tokens: 0,
     cache_read_input_tokens: 0,

@@ -1,8 +1,11 @@
 /** Whole runs: the built agent-runner, the real SDK and its child, a scripted model behind the proxy's socket. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { archiveBeforeCompaction } from '../src/agent/archive.js';
 import { Host, prompt, type HostOptions, type Json } from './host.js';
 import type { ModelRequest, Reply } from './model.js';
 import { matchesShape } from './shapes.js';
@@ -320,27 +323,43 @@ test('the agent sees no variable of the contract, and the token only as its API 
   assert.ok(!env.includes('CLAWHOLD_'));
 });
 
-test('a conversation is archived before it is compacted, never over an older archive', async (context) => {
-  const host = await running(context, { script: () => say('Nice to meet you') });
+test('a conversation is archived before the SDK compacts it', async (context) => {
+  const host = await running(context, {
+    script: (_, turn) => ({ blocks: [{ text: `Nice to meet you ${turn}` }], inputTokens: 1_190_000 }),
+  });
   host.start({ prompt: prompt(1, 'I am Ada') });
   await host.next('result');
-  const dir = host.path('workspace/group');
-  assert.deepEqual(readdirSync(dir), []);
-  const { archiveBeforeCompaction } = await import('../src/agent/archive.js');
-  const { session_id } = await host.next('session');
-  const transcript_path = host.path('transcript.jsonl');
-  writeFileSync(
-    transcript_path,
-    host.transcripts
-      .get(session_id)!
-      .map((entry) => JSON.stringify(entry))
-      .join('\n'),
-  );
+  host.send({ type: 'prompt', prompt: prompt(2, 'go on') });
+  await host.next('result', 2);
+  const dir = host.path('workspace/group/conversations');
+  const text = readFileSync(`${dir}/${readdirSync(dir)[0]}`, 'utf8');
+  assert.ok(text.includes('**User**: I am Ada') && text.includes('**Andy**: Nice to meet you 1'));
+});
+
+test('an archive is never written over an older one', async (context) => {
+  const dir = mkdtempSync(join(tmpdir(), 'archive-'));
+  context.after(() => rmSync(dir, { recursive: true }));
+  const transcript_path = join(dir, 'transcript.jsonl');
+  writeFileSync(transcript_path, JSON.stringify({ type: 'user', message: { content: 'Hi' } }));
+  const index = { entries: [{ sessionId: 's', summary: 'Ada & the Cat!' }] };
+  writeFileSync(join(dir, 'sessions-index.json'), JSON.stringify(index));
   const hook = archiveBeforeCompaction(dir, 'Andy');
-  const input = { hook_event_name: 'PreCompact', transcript_path, session_id } as Parameters<typeof hook>[0];
+  const input = { hook_event_name: 'PreCompact', transcript_path, session_id: 's' } as Parameters<
+    typeof hook
+  >[0];
   for (let n = 0; n < 2; n++) await hook(input, undefined, { signal: AbortSignal.timeout(1_000) });
-  const archives = readdirSync(`${dir}/conversations`);
+  const archives = readdirSync(join(dir, 'conversations')).sort();
   assert.equal(archives.length, 2);
-  const text = readFileSync(`${dir}/conversations/${archives[0]}`, 'utf8');
-  assert.ok(text.includes('**User**: I am Ada') && text.includes('**Andy**: Nice to meet you'));
+  assert.match(archives[1]!, /^\d{4}-\d\d-\d\d-ada-the-cat\.md$/);
+});
+
+test('work left in the background does not hold up the end', async (context) => {
+  const input = { command: 'sleep 60', run_in_background: true };
+  const host = await running(context, {
+    script: (_, turn) =>
+      turn === 1 ? { blocks: [{ tool: 'Bash', id: 'toolu_bg', input }] } : say('started'),
+  });
+  host.start();
+  assert.equal((await host.next('result'))['text'], 'started');
+  await closes(host);
 });

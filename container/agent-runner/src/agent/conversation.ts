@@ -3,6 +3,7 @@
  * be resumed is dropped once and replaced by a fresh one (AR-D2); any other end before `close` is fatal.
  */
 import { query, type SDKMessage, type SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Fatal, reasonOf } from '../fatal.js';
 import type { Outbox } from '../ipc/outbox.js';
 import { log } from '../log.js';
@@ -12,7 +13,7 @@ import type { Prompts } from './prompts.js';
 import { answeredUuids, toResult } from './result.js';
 
 /** How long the SDK's child may take to leave once its input has ended. */
-const LEAVE_MS = 1_500;
+const LEAVE_MS = 1_000;
 
 class ResumeFailed extends Error {}
 
@@ -57,23 +58,32 @@ export class Conversation {
   async #session(resume: string | null, stale: string | null): Promise<void> {
     this.#costBefore = resume === null ? 0 : this.parts.transcript.costOf(resume);
     const session = query({ prompt: this.prompts.stream(), options: sessionOptions(this.parts, resume) });
-    let leaving: NodeJS.Timeout | undefined;
     try {
-      for await (const message of session) {
-        await this.#handle(message, resume, stale);
-        if (this.prompts.isFinished) leaving ??= setTimeout(() => session.close(), LEAVE_MS);
-      }
+      await Promise.race([this.#listen(session, resume, stale), this.#overdue()]);
     } catch (error) {
       if (error instanceof Fatal || error instanceof ResumeFailed) throw error;
       if (resume !== null && this.#isResumeFailure(reasonOf(error))) throw new ResumeFailed();
       if (!this.prompts.isFinished) throw new Fatal('sdk', reasonOf(error));
     } finally {
-      clearTimeout(leaving);
       session.close();
     }
     if (!this.prompts.isFinished) throw new Fatal('sdk', 'the agent ended before it was told to');
     // What comes after the last answer (running totals, titles) is not worth failing a clean end for.
     await this.parts.transcript.settled().catch((error: unknown) => log(reasonOf(error)));
+  }
+
+  async #listen(
+    session: AsyncIterable<SDKMessage>,
+    resume: string | null,
+    stale: string | null,
+  ): Promise<void> {
+    for await (const message of session) await this.#handle(message, resume, stale);
+  }
+
+  /** The end of the stream lets the child leave by itself; one held up by work in its background is not waited for. */
+  async #overdue(): Promise<void> {
+    await this.prompts.finished;
+    await sleep(LEAVE_MS);
   }
 
   async #handle(message: SDKMessage, resume: string | null, stale: string | null): Promise<void> {

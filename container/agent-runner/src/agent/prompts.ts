@@ -20,6 +20,10 @@ export class Prompts {
   #closing = false;
   #isTaken: (uuid: string) => boolean = () => false;
   #wake: () => void = () => {};
+  #finish: () => void = () => {};
+
+  /** Resolves when the host has closed and everything handed over is answered. */
+  readonly finished = new Promise<void>((resolve) => (this.#finish = resolve));
 
   push(prompt: Prompt): void {
     const { uuid, through, text } = prompt;
@@ -41,7 +45,7 @@ export class Prompts {
   /** Ends the stream as soon as everything handed over is answered. */
   close(): void {
     this.#closing = true;
-    this.#wake();
+    this.#changed();
   }
 
   get isFinished(): boolean {
@@ -56,7 +60,7 @@ export class Prompts {
     const last = this.#open.findLastIndex(({ uuid }) => uuids.includes(uuid));
     if (last < 0) return null;
     const done = this.#open.splice(0, last + 1);
-    this.#wake();
+    this.#changed();
     return Math.max(...done.map(({ through }) => through));
   }
 
@@ -77,5 +81,10 @@ export class Prompts {
         uuid: next.uuid as Uuid,
       };
     }
+  }
+
+  #changed(): void {
+    this.#wake();
+    if (this.isFinished) this.#finish();
   }
 }
