@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use super::super::protocol::error::ApiError;
 use super::super::protocol::reply::{Fault, Reply};
 use super::super::protocol::request::ModelRequest;
+use super::Script;
 use super::directive::{self, Break, Directive};
 use super::scope::Scope;
 use super::tool::{self, BASH, SEND_MESSAGE};
-use super::{Script, prompt};
 
 /// Faults struck are remembered for this many directives; a test world holds a few dozen.
 const STRIKES_MAX: usize = 10_000;
@@ -40,8 +40,9 @@ pub fn echo_script() -> Script {
 #[derive(Default)]
 struct Strikes(Mutex<HashMap<Key, u32>>);
 
-/// One directive of one conversation: whose, in which step, the how manieth.
-type Key = (String, usize, usize);
+/// One directive of one conversation: whose session, which step, the message, and its place there. The text is part of it
+/// because bare HTTP clients name no session.
+type Key = (String, usize, String, (usize, usize));
 
 impl Strikes {
     fn strike(&self, key: Key, times: u32) -> bool {
@@ -56,36 +57,16 @@ impl Strikes {
 }
 
 /// A directive and where it stands.
-struct Placed {
+struct Placed<'a> {
     directive: Directive,
     step: usize,
-    ordinal: usize,
+    text: &'a str,
+    ordinal: (usize, usize),
 }
 
 fn answer(request: &ModelRequest, strikes: &Strikes) -> Reply {
     let scope = Scope::of(request);
-    let mut directives = Vec::new();
-    let mut plain = String::new();
-    for (step, text) in &scope.asked {
-        let messages = prompt::messages_in(text);
-        let texts: Vec<String> = match messages.is_empty() {
-            true => vec![text.trim().to_owned()],
-            false => messages.into_iter().map(|message| message.text).collect(),
-        };
-        let mut ordinal = 0;
-        for text in texts {
-            let (found, rest) = directive::parse(&text);
-            plain = rest;
-            for directive in found {
-                directives.push(Placed {
-                    directive,
-                    step: *step,
-                    ordinal,
-                });
-                ordinal += 1;
-            }
-        }
-    }
+    let (directives, plain) = placed(&scope);
     let (next, tool) = next_tool(&directives, &scope);
     let mut reply = match tool {
         Some((name, input)) => tool::call(request, name, input)
@@ -100,12 +81,31 @@ fn answer(request: &ModelRequest, strikes: &Strikes) -> Reply {
     }
     let session = request.body()["metadata"]["user_id"].as_str().unwrap_or_default();
     disturbed(reply, &directives[..next], |placed, times| {
-        strikes.strike((session.to_owned(), placed.step, placed.ordinal), times)
+        let key = (session.to_owned(), placed.step, placed.text.to_owned(), placed.ordinal);
+        strikes.strike(key, times)
     })
 }
 
+/// Every directive in scope, in order, and what else the newest message says.
+fn placed<'a>(scope: &'a Scope<'_>) -> (Vec<Placed<'a>>, String) {
+    let mut directives = Vec::new();
+    let mut plain = String::new();
+    for (position, asked) in scope.asked.iter().enumerate() {
+        let (found, rest) = directive::parse(&asked.text);
+        plain = rest;
+        let place = |(ordinal, directive)| Placed {
+            directive,
+            step: asked.step,
+            text: &asked.text,
+            ordinal: (position, ordinal),
+        };
+        directives.extend(found.into_iter().enumerate().map(place));
+    }
+    (directives, plain)
+}
+
 /// The first call of a tool that is still due, and its place among the directives.
-fn next_tool(directives: &[Placed], scope: &Scope<'_>) -> (usize, Option<(&'static str, Value)>) {
+fn next_tool(directives: &[Placed<'_>], scope: &Scope<'_>) -> (usize, Option<(&'static str, Value)>) {
     let mut met: Vec<&Directive> = Vec::new();
     for (index, placed) in directives.iter().enumerate() {
         let Some((name, input)) = call(&placed.directive) else {
@@ -131,7 +131,7 @@ fn call(directive: &Directive) -> Option<(&'static str, Value)> {
     }
 }
 
-fn final_text(directives: &[Placed], plain: &str) -> String {
+fn final_text(directives: &[Placed<'_>], plain: &str) -> String {
     let lines = directives.iter().filter_map(|placed| match &placed.directive {
         Directive::Say(text) => Some(text.clone()),
         Directive::Internal(text) => Some(format!("<internal>{text}</internal>")),
@@ -146,7 +146,7 @@ fn final_text(directives: &[Placed], plain: &str) -> String {
 }
 
 /// Applies what stands between the last call of a tool and the step that comes next.
-fn disturbed(mut reply: Reply, before: &[Placed], strike: impl Fn(&Placed, u32) -> bool) -> Reply {
+fn disturbed(mut reply: Reply, before: &[Placed<'_>], strike: impl Fn(&Placed<'_>, u32) -> bool) -> Reply {
     let first = before
         .iter()
         .rposition(|placed| call(&placed.directive).is_some())

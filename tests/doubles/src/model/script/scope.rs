@@ -11,66 +11,45 @@ use super::tool::SEND_MESSAGE;
 
 /// The part of the conversation that bears on this answer.
 pub(super) struct Scope<'a> {
-    /// User texts whose directives count, with their step.
-    pub(super) asked: Vec<(usize, &'a str)>,
+    /// The messages whose directives count, oldest first.
+    pub(super) asked: Vec<Asked>,
     /// The steps since the work was first asked for.
     steps: &'a [Step],
-    /// Index in `steps` of the newest user text.
-    newest: usize,
+    /// Index in `steps` of the notice of an interruption, 0 without one.
+    resumed: usize,
     /// Lines that list what was sent already.
     sent: Vec<String>,
 }
 
+/// One message, or a prompt that holds none.
+pub(super) struct Asked {
+    /// The step it stands in.
+    pub(super) step: usize,
+    /// What it says.
+    pub(super) text: String,
+}
+
 impl<'a> Scope<'a> {
     pub(super) fn of(request: &'a ModelRequest) -> Self {
-        let all = &request.steps;
-        let turn_start = all.len() - request.current_turn().len();
-        let texts: Vec<(usize, &str)> = all
+        let steps = &request.steps;
+        let texts: Vec<(usize, &str)> = steps.iter().enumerate().filter_map(user_text).collect();
+        let turn = turn_start(steps, steps.len());
+        // A follow-up may come after the notice, in the same turn.
+        let notice = texts
             .iter()
-            .enumerate()
-            .filter_map(|(index, step)| match step {
-                Step::User(text) => Some((index, text.as_str())),
-                _ => None,
-            })
-            .collect();
-        let Some(&(newest, newest_text)) = texts.last() else {
-            return Self {
-                asked: Vec::new(),
-                steps: all,
-                newest: 0,
-                sent: Vec::new(),
-            };
+            .rposition(|(index, text)| *index >= turn && is_interrupted(text));
+        let start = notice.map_or(turn, |notice| turn_start(steps, first_asked(&texts[..=notice])));
+        let (resumed, sent) = notice.map_or((0, Vec::new()), |notice| (texts[notice].0, sent_lines(texts[notice].1)));
+        let of_turn: Vec<(usize, &str)> = texts.into_iter().filter(|(index, _)| *index >= start).collect();
+        let asked = match notice {
+            Some(_) => asked_once(&of_turn),
+            None => of_turn.into_iter().flat_map(asked).collect(),
         };
-        if !is_interrupted(newest_text) {
-            let asked = texts.into_iter().filter(|(index, _)| *index >= turn_start).collect();
-            return Self {
-                asked,
-                steps: &all[turn_start..],
-                newest: newest.saturating_sub(turn_start),
-                sent: Vec::new(),
-            };
-        }
-        let repeated = prompt::messages_in(newest_text);
-        let (mut start, mut source) = (newest, (newest, newest_text));
-        for (index, text) in texts.into_iter().rev().skip(1) {
-            let messages = prompt::messages_in(text);
-            if repeated.is_empty() {
-                // The notice came alone: the prompt it speaks of is the newest one that is not such a notice itself.
-                (start, source) = (index, (index, text));
-                if !(is_interrupted(text) && messages.is_empty()) {
-                    break;
-                }
-            } else if messages.iter().any(|message| repeated.contains(message)) || is_interrupted(text) {
-                start = index;
-            } else {
-                break;
-            }
-        }
         Self {
-            asked: vec![source],
-            steps: &all[start..],
-            newest: newest - start,
-            sent: sent_lines(newest_text),
+            asked,
+            steps: &steps[start..],
+            resumed: resumed.saturating_sub(start),
+            sent,
         }
     }
 
@@ -97,7 +76,7 @@ impl<'a> Scope<'a> {
     /// failure may be the interruption itself.
     fn has_result(&self, call: &str) -> bool {
         self.steps.iter().enumerate().any(|(index, step)| match step {
-            Step::ToolResult { id, is_error, .. } => id == call && (!is_error || index > self.newest),
+            Step::ToolResult { id, is_error, .. } => id == call && (!is_error || index > self.resumed),
             _ => false,
         })
     }
@@ -108,6 +87,69 @@ impl<'a> Scope<'a> {
             exact => exact,
         }
     }
+}
+
+fn user_text((index, step): (usize, &Step)) -> Option<(usize, &str)> {
+    match step {
+        Step::User(text) => Some((index, text)),
+        _ => None,
+    }
+}
+
+/// Where the work that was interrupted was first asked for: the newest text that is no notice of an interruption itself.
+fn first_asked(texts: &[(usize, &str)]) -> usize {
+    let original = texts.iter().rev().find(|(_, text)| !is_interrupted(text));
+    original.or(texts.first()).map_or(0, |(index, _)| *index)
+}
+
+/// The first step of the turn that holds the step before `end`, or that begins there.
+fn turn_start(steps: &[Step], end: usize) -> usize {
+    let answer = steps[..end].iter().rposition(|step| matches!(step, Step::Answer(_)));
+    answer.map_or(0, |index| index + 1)
+}
+
+fn asked((step, text): (usize, &str)) -> Vec<Asked> {
+    let messages = prompt::messages_in(text);
+    if messages.is_empty() {
+        return vec![Asked {
+            step,
+            text: text.trim().to_owned(),
+        }];
+    }
+    messages
+        .into_iter()
+        .map(|message| Asked {
+            step,
+            text: message.text,
+        })
+        .collect()
+}
+
+/// What an interrupted run was asked. The notice may repeat messages of the earlier prompt, or bring new ones only: a
+/// message counts as often as it stands in one prompt. A notice without messages asks for nothing new.
+fn asked_once(texts: &[(usize, &str)]) -> Vec<Asked> {
+    let mut known = Vec::new();
+    let mut once = Vec::new();
+    for &(step, text) in texts {
+        let messages = prompt::messages_in(text);
+        if messages.is_empty() && (once.is_empty() || !is_interrupted(text)) {
+            once.extend(asked((step, text)));
+        }
+        let mut before = known.clone();
+        for message in messages {
+            match before.iter().position(|earlier| *earlier == message) {
+                Some(index) => drop(before.swap_remove(index)),
+                None => {
+                    once.push(Asked {
+                        step,
+                        text: message.text.clone(),
+                    });
+                    known.push(message);
+                }
+            }
+        }
+    }
+    once
 }
 
 fn is_interrupted(text: &str) -> bool {

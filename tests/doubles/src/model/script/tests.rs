@@ -224,6 +224,46 @@ fn interrupted_run_repeats_nothing_that_was_already_sent() {
 }
 
 #[test]
+fn interrupted_run_goes_on_with_the_old_messages_and_takes_the_new_ones() {
+    let script = echo_script();
+    let talk = Talk::begin(&["[[send a]] [[send b]] one"]).then(&script, Ok("sent"));
+    let notice = "The earlier run was interrupted. Already sent:\n- a\nNew messages:\n";
+    let talk = talk.user(&format!("{notice}{}", prompt(&["[[send c]] two"])));
+    assert_eq!(brief(&talk.ask(&script)), "send:b");
+    let talk = talk.then(&script, Ok("sent"));
+    assert_eq!(brief(&talk.ask(&script)), "send:c");
+    assert_eq!(brief(&talk.then(&script, Ok("sent")).ask(&script)), "say:echo: two");
+}
+
+#[test]
+fn interruption_notice_reaches_back_over_an_answer_that_was_never_committed() {
+    let script = echo_script();
+    let talk = Talk::begin(&["old"])
+        .then(&script, Ok(""))
+        .user(&prompt(&["[[send a]] hi"]));
+    let talk = talk
+        .then(&script, Ok("sent"))
+        .then(&script, Ok(""))
+        .user("The earlier run was interrupted.");
+    assert_eq!(brief(&talk.ask(&script)), "say:echo: hi");
+}
+
+#[test]
+fn follow_up_after_an_interruption_does_not_double_what_was_asked() {
+    let script = echo_script();
+    let asked = ["[[send a]] [[send b]]"];
+    let talk = Talk::begin(&asked)
+        .then(&script, Ok("sent"))
+        .user(&format!("interrupted\n{}", prompt(&asked)));
+    let note = "The user sent a new message while you were working:\n";
+    let talk = talk
+        .then(&script, Ok("sent"))
+        .system(&format!("{note}{}", prompt(&["[[send c]] more"])));
+    assert_eq!(brief(&talk.ask(&script)), "send:c");
+    assert_eq!(brief(&talk.then(&script, Ok("sent")).ask(&script)), "say:echo: more");
+}
+
+#[test]
 fn call_that_failed_by_the_interruption_is_made_again() {
     let script = echo_script();
     let asked = ["[[send a]]"];
