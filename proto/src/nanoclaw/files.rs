@@ -36,7 +36,11 @@ pub enum InvalidFile {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum MessageFile {
     #[serde(rename_all = "camelCase")]
-    Message { chat_jid: String, text: String, sender: Option<String> },
+    Message {
+        chat_jid: String,
+        text: String,
+        sender: Option<String>,
+    },
 }
 
 #[derive(Deserialize)]
@@ -113,7 +117,11 @@ pub fn parse_message_file(id: &str, own_chat: &ChatId, contents: &[u8]) -> Resul
     Ok(if chat_jid == own_chat.as_str() {
         request(id, "send_message", json!({ "text": text, "sender": sender }))
     } else {
-        request(id, "send_message_to", json!({ "jid": chat_jid, "text": text, "sender": sender }))
+        request(
+            id,
+            "send_message_to",
+            json!({ "jid": chat_jid, "text": text, "sender": sender }),
+        )
     })
 }
 
@@ -202,15 +210,27 @@ impl ScheduleType {
 }
 
 fn request(id: &str, method: &str, params: Value) -> Request {
-    Request { id: id.to_owned(), method: method.to_owned(), params }
+    Request {
+        id: id.to_owned(),
+        method: method.to_owned(),
+        params,
+    }
 }
 
 fn short(field: &'static str, text: String) -> Result<String, InvalidFile> {
     let fits = !text.trim().is_empty() && text.chars().take(SHORT_TEXT_MAX + 1).count() <= SHORT_TEXT_MAX;
-    if fits { Ok(text) } else { Err(InvalidFile::Field { field }) }
+    if fits {
+        Ok(text)
+    } else {
+        Err(InvalidFile::Field { field })
+    }
 }
 
 fn check_size(contents: &[u8]) -> Result<(), InvalidFile> {
     let bytes = contents.len() as u64;
-    if bytes > FILE_BYTES_MAX { Err(InvalidFile::TooLarge { bytes }) } else { Ok(()) }
+    if bytes > FILE_BYTES_MAX {
+        Err(InvalidFile::TooLarge { bytes })
+    } else {
+        Ok(())
+    }
 }

@@ -52,7 +52,11 @@ impl Default for FrameParser {
 impl FrameParser {
     /// A parser that refuses outputs of more than `output_bytes_max` bytes.
     pub fn with_limit(output_bytes_max: usize) -> Self {
-        Self { state: State::Outside, held: Vec::new(), output_bytes_max }
+        Self {
+            state: State::Outside,
+            held: Vec::new(),
+            output_bytes_max,
+        }
     }
 
     /// Takes the next bytes of stdout and returns what they complete, in order.

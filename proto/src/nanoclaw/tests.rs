@@ -9,10 +9,15 @@ use super::*;
 use crate::ids::ChatId;
 
 fn fixtures(directory: &str) -> Vec<(String, Vec<u8>)> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/nanoclaw").join(directory);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/nanoclaw")
+        .join(directory);
     let read = |entry: std::io::Result<fs::DirEntry>| {
         let path = entry.unwrap().path();
-        (path.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap())
+        (
+            path.file_stem().unwrap().to_str().unwrap().to_owned(),
+            fs::read(path).unwrap(),
+        )
     };
     let mut files: Vec<_> = fs::read_dir(path).unwrap().map(read).collect();
     assert!(!files.is_empty(), "no fixtures in {directory}");
@@ -34,7 +39,10 @@ fn said(text: &str) -> String {
 
 fn texts(parsed: Vec<Parsed>) -> Vec<Result<String, String>> {
     let text = |output: Output| output.result.unwrap_or_default();
-    parsed.into_iter().map(|one| one.map(text).map_err(|error| error.to_string())).collect()
+    parsed
+        .into_iter()
+        .map(|one| one.map(text).map_err(|error| error.to_string()))
+        .collect()
 }
 
 fn parse_all(bytes: &[u8]) -> Vec<Result<String, String>> {
@@ -46,7 +54,11 @@ fn the_input_is_written_as_the_container_expects_it_cr_12() {
     for (name, contents) in fixtures("input") {
         let golden: Value = serde_json::from_slice(&contents).unwrap();
         let input: ContainerInput = serde_json::from_value(golden.clone()).unwrap();
-        assert_eq!(serde_json::from_slice::<Value>(&input.encode()).unwrap(), golden, "{name}");
+        assert_eq!(
+            serde_json::from_slice::<Value>(&input.encode()).unwrap(),
+            golden,
+            "{name}"
+        );
     }
 }
 
@@ -73,29 +85,43 @@ fn files_of_the_agent_become_requests_of_our_contract() {
         let request = parse_task_file(&name, &contents);
         request.unwrap_or_else(|error| panic!("{name}: {error}"))
     });
-    let lines = messages.chain(tasks).map(|request| format!("{} {} {}", request.id, request.method, request.params));
+    let lines = messages
+        .chain(tasks)
+        .map(|request| format!("{} {} {}", request.id, request.method, request.params));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
 fn files_of_the_wrong_shape_are_refused_whole() {
     for (name, contents) in fixtures("invalid/messages") {
-        assert!(parse_message_file("x", &own_chat(), &contents).is_err(), "{name} must be refused");
+        assert!(
+            parse_message_file("x", &own_chat(), &contents).is_err(),
+            "{name} must be refused"
+        );
     }
     for (name, contents) in fixtures("invalid/tasks") {
         assert!(parse_task_file("x", &contents).is_err(), "{name} must be refused");
     }
     assert!(parse_task_file("x", b"\xff\xfe").is_err(), "not UTF-8");
-    assert!(parse_task_file("x", "[".repeat(100_000).as_bytes()).is_err(), "nesting is bounded");
+    assert!(
+        parse_task_file("x", "[".repeat(100_000).as_bytes()).is_err(),
+        "nesting is bounded"
+    );
     let large = vec![b' '; usize::try_from(FILE_BYTES_MAX).unwrap() + 1];
-    assert!(matches!(parse_task_file("x", &large), Err(InvalidFile::TooLarge { .. })));
+    assert!(matches!(
+        parse_task_file("x", &large),
+        Err(InvalidFile::TooLarge { .. })
+    ));
 }
 
 #[test]
 fn follow_ups_and_snapshots_are_written_as_the_container_expects_them() {
     let [(_, golden)] = <[_; 1]>::try_from(fixtures("follow_up")).unwrap();
     let golden: Value = serde_json::from_slice(&golden).unwrap();
-    assert_eq!(serde_json::from_slice::<Value>(&encode_follow_up("And tomorrow?")).unwrap(), golden);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&encode_follow_up("And tomorrow?")).unwrap(),
+        golden
+    );
     assert!(follow_up_file_name(9) < follow_up_file_name(10), "sorted by name");
 
     for (name, contents) in fixtures("snapshots") {
@@ -113,7 +139,10 @@ fn an_answer_may_quote_the_markers_cr_d2() {
     let text = format!("I print {END_MARKER}, then \"{START_MARKER}\\\" and {END_MARKER}{END_MARKER}.");
     let pretty = serde_json::to_string_pretty(&json!({ "status": "success", "result": text })).unwrap();
     let stream = format!("{}noise\n{}{}", said(&text), frame(&pretty), said("next"));
-    assert_eq!(parse_all(stream.as_bytes()), [Ok(text.clone()), Ok(text), Ok("next".to_owned())]);
+    assert_eq!(
+        parse_all(stream.as_bytes()),
+        [Ok(text.clone()), Ok(text), Ok("next".to_owned())]
+    );
 }
 
 #[test]
@@ -133,7 +162,10 @@ fn what_is_no_output_is_refused_and_the_next_output_is_found() {
     ];
     for story in stories {
         let found = parse_all(format!("{story}{}", said("next")).as_bytes());
-        assert!(matches!(found.as_slice(), [Err(_), Ok(next)] if next == "next"), "{story}: {found:?}");
+        assert!(
+            matches!(found.as_slice(), [Err(_), Ok(next)] if next == "next"),
+            "{story}: {found:?}"
+        );
     }
     let mut parser = FrameParser::default();
     parser.push(START_MARKER.as_bytes());
