@@ -40,7 +40,7 @@ pub fn format_interrupted<'m>(
     if !already_sent.is_empty() {
         prompt.push_str("[These messages of yours were already sent; do not send them again:]\n<already_sent>\n");
         for text in already_sent {
-            prompt.push_str(&format!("<message>{}</message>\n", escape(text)));
+            prompt.push_str(&format!("<sent>{}</sent>\n", escape(text)));
         }
         prompt.push_str("</already_sent>\n");
     }

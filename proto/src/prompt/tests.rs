@@ -48,7 +48,7 @@ fn an_interrupted_run_is_told_what_it_already_sent() {
     [Your run was interrupted before it was finished. Continue where you left off: do not repeat steps that are done, and give your final answer to the messages below.]
     [These messages of yours were already sent; do not send them again:]
     <already_sent>
-    <message>on &lt;it&gt;</message>
+    <sent>on &lt;it&gt;</sent>
     </already_sent>
     <context timezone="UTC" />
     <messages>
@@ -86,7 +86,10 @@ fn db_d5_more_pending_messages_than_fit_are_taken_in_order_not_dropped() {
 fn a_later_attempt_covers_at_least_what_the_session_has_seen() {
     let mut pending: Vec<_> = (1..=250).map(|n| message(n, "a", "x", n == 1)).collect();
     let length = |pending: &[InboxMessage], seen| choose_batch_again(pending, InboxOrd(seen)).map(<[_]>::len);
-    assert_eq!((length(&pending, 230), length(&pending, 10), length(&pending, 0)), (Some(230), Some(200), Some(200)));
+    assert_eq!(
+        (length(&pending, 230), length(&pending, 10), length(&pending, 0)),
+        (Some(230), Some(200), Some(200))
+    );
     pending.clear();
     assert_eq!(length(&pending, 5), None);
 }

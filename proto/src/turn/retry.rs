@@ -45,9 +45,16 @@ pub fn decide_before_attempt(batch: &TurnBatch) -> Option<AfterFailure> {
     if batch.runner_deaths < RUNNER_DEATHS_MAX {
         return None;
     }
-    let head = batch.messages.iter().find(|message| message.envelope.engages).or(batch.messages.last())?;
+    let head = batch
+        .messages
+        .iter()
+        .find(|message| message.envelope.engages)
+        .or(batch.messages.last())?;
     let notice = notice(head, "it was interrupted too often");
-    Some(AfterFailure::DeadLetter { through: head.ord, notice })
+    Some(AfterFailure::DeadLetter {
+        through: head.ord,
+        notice,
+    })
 }
 
 /// Wait before the attempt after `attempt`: 5·2ⁿ⁻¹ s, ±20 %.
