@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
 use proto::group::{Chat, ChatSeen, Group};
-use proto::ids::{ChatId, GroupId, Incarnation, InboxOrd, OutboxId, RunnerId, SessionId, TurnId};
+use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::{Envelope, InboxMessage};
 use proto::outbound::{AfterSend, Delivery, Reply};
 use proto::time::Timestamp;
@@ -235,14 +235,26 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Error::Fenced`]; [`Error::NotFound`] for an unknown chat.
-    async fn record_effect(&self, fence: &Fence, turn: TurnId, effect: &Reply, fresh: OutboxId, now: Timestamp) -> Result<Recorded>;
+    async fn record_effect(
+        &self,
+        fence: &Fence,
+        turn: TurnId,
+        effect: &Reply,
+        fresh: OutboxId,
+        now: Timestamp,
+    ) -> Result<Recorded>;
     /// Appends transcript lines as the SDK writes them.
     ///
     /// # Errors
     /// [`Error::Fenced`].
     async fn append_transcript(&self, fence: &Fence, part: &TranscriptPart) -> Result<()>;
     /// Reads a transcript back in order; `None` when nothing is known of it.
-    async fn load_transcript(&self, group: &GroupId, session: &SessionId, subpath: Option<&str>) -> Result<Option<Vec<Value>>>;
+    async fn load_transcript(
+        &self,
+        group: &GroupId,
+        session: &SessionId,
+        subpath: Option<&str>,
+    ) -> Result<Option<Vec<Value>>>;
     /// Commits a turn: cursor, session, usage and outbox rows become true together; attempts return to zero. The claim
     /// goes on. `outbox_ids` gives one fresh id per reply.
     ///

@@ -1,0 +1,272 @@
+-- The tables of design §4. Conventions: times (`…_at`, `not_before`, `due_at`) are milliseconds since 1970 UTC; ids are text
+-- (UUIDv7 in hyphenated form, names as given); flags are 0 or 1. Which times are in here never decides who wins, only when
+-- to try.
+
+-- A group: unit of isolation, order and memory. A removed group keeps its row, so that epochs and inbox positions go on
+-- counting when the name is used again and no fence of its former life can match.
+CREATE TABLE groups (
+    id                TEXT    NOT NULL PRIMARY KEY, -- folder name
+    name              TEXT    NOT NULL,
+    is_main           INTEGER NOT NULL CHECK (is_main IN (0, 1)),
+    settings          TEXT    NOT NULL,             -- JSON of proto::group::GroupSettings
+    created_at        INTEGER NOT NULL,
+    removed           INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1)),
+    head_ord          INTEGER NOT NULL DEFAULT 0,   -- last position given out in the inbox
+    cursor_ord        INTEGER NOT NULL DEFAULT 0,   -- covered by closed turns up to here
+    ready_at          INTEGER,                      -- since when a message that engages waits; NULL: nothing to do
+    ready_kind        TEXT    NOT NULL DEFAULT 'interactive' CHECK (ready_kind IN ('interactive', 'task')),
+    not_before        INTEGER NOT NULL DEFAULT 0,   -- back-off after a failed attempt
+    owner             TEXT,                         -- runner that holds the claim
+    owner_incarnation INTEGER,                      -- which life of it
+    epoch             INTEGER NOT NULL DEFAULT 0,   -- claims so far, and forced releases: the fence
+    last_runner       TEXT,                         -- who held it last: its workspace is there
+    attempts          INTEGER NOT NULL DEFAULT 0,   -- attempts at the turn at hand; charged at the claim
+    runner_deaths     INTEGER NOT NULL DEFAULT 0,   -- runners that died over the turn at hand
+    session_id        TEXT,                         -- Agent SDK session to resume
+    active_at         INTEGER NOT NULL DEFAULT 0,   -- last begin or commit of a turn; dates transcript lines
+    CHECK ((owner IS NULL) = (owner_incarnation IS NULL)),
+    CHECK (cursor_ord <= head_ord)
+) STRICT;
+
+-- Finds who may be claimed without looking at the groups that rest or are owned.
+CREATE INDEX groups_waiting ON groups (ready_at) WHERE owner IS NULL AND ready_at IS NOT NULL;
+CREATE INDEX groups_owned ON groups (owner) WHERE owner IS NOT NULL;
+
+-- The last line of defence against handing the same messages to an agent twice.
+CREATE TRIGGER groups_cursor_never_decreases BEFORE UPDATE OF cursor_ord ON groups
+WHEN NEW.cursor_ord < OLD.cursor_ord
+BEGIN
+    SELECT RAISE(ABORT, 'the cursor of a group never decreases');
+END;
+
+CREATE TRIGGER groups_epoch_never_decreases BEFORE UPDATE OF epoch ON groups
+WHEN NEW.epoch < OLD.epoch
+BEGIN
+    SELECT RAISE(ABORT, 'the epoch of a group never decreases');
+END;
+
+-- A chat: one conversation on a platform; known as soon as it is seen, registered once it has a group.
+CREATE TABLE chats (
+    id            TEXT    NOT NULL PRIMARY KEY, -- <channel>:<platform id>
+    channel       TEXT    NOT NULL,
+    account       TEXT    NOT NULL,
+    name          TEXT,
+    is_group_chat INTEGER NOT NULL CHECK (is_group_chat IN (0, 1)),
+    group_id      TEXT REFERENCES groups (id),
+    last_seen_at  INTEGER NOT NULL,
+    outbox_seq    INTEGER NOT NULL DEFAULT 0    -- last position given out in the chat's outbox
+) STRICT;
+
+CREATE INDEX chats_by_group ON chats (group_id) WHERE group_id IS NOT NULL;
+CREATE INDEX chats_by_last_seen ON chats (last_seen_at);
+
+-- The inbox of every group. A row stays after its turn until retention takes it: its dedup key swallows re-sent events.
+CREATE TABLE messages (
+    group_id    TEXT    NOT NULL REFERENCES groups (id),
+    ord         INTEGER NOT NULL,               -- order of arrival; gaps are allowed
+    dedup_key   TEXT    NOT NULL UNIQUE,        -- <channel>:<account>:<platform id>
+    chat_id     TEXT    NOT NULL REFERENCES chats (id),
+    sender      TEXT    NOT NULL,
+    sender_name TEXT    NOT NULL,
+    text        TEXT    NOT NULL,
+    sent_at     INTEGER NOT NULL,               -- what the platform says; orders nothing
+    engages     INTEGER NOT NULL CHECK (engages IN (0, 1)),
+    arrived_at  INTEGER NOT NULL,
+    PRIMARY KEY (group_id, ord)
+) STRICT;
+
+CREATE INDEX messages_engaging ON messages (group_id, ord) WHERE engages = 1;
+CREATE INDEX messages_by_arrival ON messages (arrived_at);
+
+-- Runners, one row each over all their lives.
+CREATE TABLE runners (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    incarnation   INTEGER NOT NULL,             -- newest life
+    heartbeat     INTEGER NOT NULL,             -- grows while it lives; only changes matter
+    dead          INTEGER NOT NULL CHECK (dead IN (0, 1)),
+    slots         INTEGER NOT NULL,             -- groups it serves at a time
+    registered_at INTEGER NOT NULL
+) STRICT;
+
+-- Slots that are taken. The unique group makes "one active sandbox per group" a fact of the database.
+CREATE TABLE slots (
+    runner   TEXT    NOT NULL REFERENCES runners (id),
+    slot_no  INTEGER NOT NULL,                  -- counted from 0
+    group_id TEXT    NOT NULL UNIQUE REFERENCES groups (id),
+    PRIMARY KEY (runner, slot_no)
+) STRICT, WITHOUT ROWID;
+
+-- Turns: one agent run over a batch of inbox rows; the same row over all attempts.
+CREATE TABLE turns (
+    id               TEXT    NOT NULL PRIMARY KEY,
+    group_id         TEXT    NOT NULL REFERENCES groups (id),
+    state            TEXT    NOT NULL CHECK (state IN ('open', 'committed', 'dead_lettered')),
+    epoch            INTEGER NOT NULL,          -- claim of the newest attempt
+    attempt          INTEGER NOT NULL,          -- newest attempt, counted from 1
+    from_ord         INTEGER NOT NULL,          -- cursor when it was opened
+    through_ord      INTEGER,                   -- cursor when it was closed
+    prompted_through INTEGER,                   -- how far prompts handed to the agent reach
+    session_id       TEXT,                      -- session that saw them
+    error            TEXT,                      -- last failure, for the operator
+    opened_at        INTEGER NOT NULL,
+    closed_at        INTEGER,
+    CHECK ((state = 'open') = (closed_at IS NULL))
+) STRICT;
+
+CREATE UNIQUE INDEX turns_open ON turns (group_id) WHERE state = 'open';
+CREATE INDEX turns_by_closing ON turns (closed_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX turns_by_group ON turns (group_id);
+
+-- Lines of session transcripts, as the Agent SDK writes them.
+CREATE TABLE transcripts (
+    group_id   TEXT    NOT NULL REFERENCES groups (id),
+    session_id TEXT    NOT NULL,
+    subpath    TEXT    NOT NULL,                -- sub-agents are kept apart; '' is the session itself
+    idx        INTEGER NOT NULL,
+    uuid       TEXT,                            -- the line's own id, where it has one: it is kept once
+    line       TEXT    NOT NULL,                -- JSON
+    written_at INTEGER NOT NULL,                -- groups.active_at when it was written: at most one claim too early
+    PRIMARY KEY (group_id, session_id, subpath, idx)
+) STRICT;
+
+CREATE UNIQUE INDEX transcripts_lines ON transcripts (group_id, session_id, subpath, uuid) WHERE uuid IS NOT NULL;
+
+-- Committed manifests of workspaces.
+CREATE TABLE snapshots (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    group_id   TEXT    NOT NULL REFERENCES groups (id),
+    turn_id    TEXT    NOT NULL,                -- turn that committed it
+    manifest   TEXT    NOT NULL,                -- JSON: paths and blob digests
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX snapshots_by_group ON snapshots (group_id, created_at);
+
+-- What is to be said. Rows of one chat are sent in the order of seq.
+CREATE TABLE outbox (
+    id            TEXT    NOT NULL PRIMARY KEY, -- also the idempotency key towards the platform
+    chat_id       TEXT    NOT NULL REFERENCES chats (id),
+    seq           INTEGER NOT NULL,
+    group_id      TEXT    NOT NULL REFERENCES groups (id),
+    turn_id       TEXT,                         -- NULL for a notice of the system; outlives the turn's row
+    early         INTEGER NOT NULL CHECK (early IN (0, 1)), -- sent before its turn committed
+    key           TEXT    NOT NULL,             -- tool use, 'final', 'extra:<n>', 'notice', or the key of a system notice
+    text          TEXT    NOT NULL,
+    sender        TEXT,
+    state         TEXT    NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'uncertain', 'dead')),
+    attempts      INTEGER NOT NULL DEFAULT 0,   -- charged before the request leaves
+    not_before    INTEGER NOT NULL DEFAULT 0,
+    platform_id   TEXT,
+    error         TEXT,                         -- why it is not sent
+    made_epoch    INTEGER NOT NULL,             -- attempt (by its claim) that recorded it; 0 for a notice of the system
+    matched_epoch INTEGER NOT NULL,             -- newest attempt that said the same again and was given this row
+    created_at    INTEGER NOT NULL,
+    done_at       INTEGER,                      -- when it was sent or given up
+    UNIQUE (chat_id, seq)
+) STRICT;
+
+-- An early effect happens once per tool use. Early and final keys live apart: an agent chooses the former.
+CREATE UNIQUE INDEX outbox_turn_keys ON outbox (turn_id, early, key) WHERE turn_id IS NOT NULL;
+CREATE UNIQUE INDEX outbox_notice_keys ON outbox (key) WHERE turn_id IS NULL;
+-- What still blocks its chat: the sender and the sweep look at nothing else.
+CREATE INDEX outbox_open ON outbox (chat_id, seq) WHERE state IN ('pending', 'sending');
+CREATE INDEX outbox_uncertain ON outbox (chat_id) WHERE state = 'uncertain';
+CREATE INDEX outbox_by_end ON outbox (done_at) WHERE done_at IS NOT NULL;
+
+-- Schedules that create work.
+CREATE TABLE tasks (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    group_id     TEXT    NOT NULL REFERENCES groups (id),
+    chat_id      TEXT    NOT NULL REFERENCES chats (id),
+    prompt       TEXT    NOT NULL,
+    kind         TEXT    NOT NULL CHECK (kind IN ('cron', 'interval', 'once')),
+    schedule     TEXT    NOT NULL,              -- cron line, milliseconds or instant, as given
+    timezone     TEXT    NOT NULL,              -- IANA zone the schedule is meant in
+    context_mode TEXT    NOT NULL CHECK (context_mode IN ('group', 'isolated')),
+    misfire      TEXT    NOT NULL CHECK (misfire IN ('one', 'all', 'skip')),
+    overlap      TEXT    NOT NULL CHECK (overlap IN ('skip', 'queue')),
+    state        TEXT    NOT NULL CHECK (state IN ('active', 'paused', 'done')),
+    next_due     INTEGER,                       -- moved by compare-and-set
+    created_at   INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX tasks_due ON tasks (next_due) WHERE state = 'active' AND next_due IS NOT NULL;
+CREATE INDEX tasks_by_group ON tasks (group_id);
+
+-- Due instants that were fired: the key makes it once.
+CREATE TABLE firings (
+    task_id  TEXT    NOT NULL REFERENCES tasks (id),
+    due_at   INTEGER NOT NULL,
+    fired_at INTEGER NOT NULL,
+    turn_id  TEXT,                              -- turn that answered it
+    PRIMARY KEY (task_id, due_at)
+) STRICT, WITHOUT ROWID;
+
+-- Who leads, per role.
+CREATE TABLE leaders (
+    role      TEXT    NOT NULL PRIMARY KEY,
+    holder    TEXT    NOT NULL,
+    term      INTEGER NOT NULL,                 -- grows with every change of the holder: its fence
+    heartbeat INTEGER NOT NULL
+) STRICT;
+
+-- How far the indexer has moved each partition of the stream into the inbox. Empty on one node.
+CREATE TABLE partitions (
+    partition  INTEGER NOT NULL PRIMARY KEY,
+    generation INTEGER NOT NULL,                -- of the stream; a new one starts at 0
+    cursor     INTEGER NOT NULL                 -- last stream sequence taken in, moved by compare-and-set
+) STRICT;
+
+-- Which gateway holds an account's socket or poller.
+CREATE TABLE accounts (
+    channel   TEXT    NOT NULL,
+    account   TEXT    NOT NULL,
+    holder    TEXT    NOT NULL,
+    epoch     INTEGER NOT NULL,                 -- grows with every change of the holder: its fence
+    heartbeat INTEGER NOT NULL,
+    position  TEXT,                             -- where the platform's feed was read to
+    PRIMARY KEY (channel, account)
+) STRICT, WITHOUT ROWID;
+
+-- Tokens and cost per committed turn; kept for good.
+CREATE TABLE usage (
+    turn_id                     TEXT    NOT NULL PRIMARY KEY,
+    group_id                    TEXT    NOT NULL REFERENCES groups (id),
+    input_tokens                INTEGER NOT NULL,
+    output_tokens               INTEGER NOT NULL,
+    cache_creation_input_tokens INTEGER NOT NULL,
+    cache_read_input_tokens     INTEGER NOT NULL,
+    cost_micros                 INTEGER,        -- millionths of a US dollar, where known
+    at                          INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX usage_by_group ON usage (group_id, at);
+
+-- Messages that were given up. The inbox row stays too: it covers the dedup key.
+CREATE TABLE dead_letters (
+    group_id    TEXT    NOT NULL REFERENCES groups (id),
+    ord         INTEGER NOT NULL,
+    dedup_key   TEXT    NOT NULL,
+    chat_id     TEXT    NOT NULL,
+    sender      TEXT    NOT NULL,
+    sender_name TEXT    NOT NULL,
+    text        TEXT    NOT NULL,
+    sent_at     INTEGER NOT NULL,
+    engages     INTEGER NOT NULL,
+    turn_id     TEXT    NOT NULL,
+    reason      TEXT    NOT NULL,
+    at          INTEGER NOT NULL,
+    PRIMARY KEY (group_id, ord)
+) STRICT;
+
+CREATE INDEX dead_letters_by_time ON dead_letters (at);
+
+-- Who changed what: administration and privileged acts of main.
+CREATE TABLE audit (
+    id      INTEGER NOT NULL PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    actor   TEXT    NOT NULL,
+    action  TEXT    NOT NULL,
+    subject TEXT    NOT NULL,
+    detail  TEXT    NOT NULL                    -- JSON
+) STRICT;

@@ -1,0 +1,170 @@
+//! Deliveries: the outbox as its channel sees it. Order is kept per chat: only the head of a chat's queue is sent.
+
+use proto::ids::{ChatId, OutboxId};
+use proto::outbound::{AfterSend, Delivery, OutboxState};
+use proto::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::columns::{parsed, parsed_option, time, word};
+use super::error::one_row;
+use crate::{Error, Result};
+
+macro_rules! select_delivery {
+    ($rest:literal) => {
+        concat!(
+            "
+            SELECT o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.state,
+                   o.attempts, o.created_at
+            FROM outbox o
+            JOIN chats c ON c.id = o.chat_id
+            ",
+            $rest
+        )
+    };
+}
+
+pub(super) fn due(
+    conn: &Connection,
+    channel: &str,
+    account: &str,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<Delivery>> {
+    let due = conn
+        .prepare_cached(select_delivery!(
+            "
+            -- Repeats the condition of the index outbox_open: the rows that block their chat.
+            WHERE o.state IN ('pending', 'sending') AND o.state = 'pending' AND o.not_before <= :now
+              AND c.channel = :channel AND c.account = :account
+              AND NOT EXISTS (
+                  SELECT 1 FROM outbox earlier
+                  WHERE earlier.chat_id = o.chat_id AND earlier.seq < o.seq AND earlier.state IN ('pending', 'sending')
+              )
+            ORDER BY o.created_at, o.id
+            LIMIT :limit
+            "
+        ))?
+        .query_map(
+            named_params! { ":now": now.as_millis(), ":channel": channel, ":account": account, ":limit": limit },
+            read,
+        )?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(due)
+}
+
+pub(super) fn begin(conn: &Connection, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
+    // Charged before anything leaves: a process that dies while sending leaves a row that says so.
+    let touched = conn
+        .prepare_cached(
+            "
+            UPDATE outbox SET state = 'sending', attempts = attempts + 1
+            WHERE id = :id AND state = 'pending' AND not_before <= :now
+              AND NOT EXISTS (
+                  SELECT 1 FROM outbox earlier
+                  WHERE earlier.chat_id = outbox.chat_id AND earlier.seq < outbox.seq
+                    AND earlier.state IN ('pending', 'sending')
+              )
+            ",
+        )?
+        .execute(named_params! { ":id": id.to_string(), ":now": now.as_millis() })?;
+    if touched == 0 { Ok(None) } else { get(conn, id) }
+}
+
+pub(super) fn finish(conn: &Connection, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
+    let (state, platform_id, error, not_before) = match after {
+        AfterSend::Sent { platform_id } => (OutboxState::Sent, platform_id.as_deref(), None, None),
+        AfterSend::Retry { reason, not_before } => (OutboxState::Pending, None, Some(reason), Some(not_before)),
+        AfterSend::Uncertain { reason } => (OutboxState::Uncertain, None, Some(reason), None),
+        AfterSend::Dead { reason } => (OutboxState::Dead, None, Some(reason), None),
+    };
+    let touched = conn
+        .prepare_cached(
+            "
+            UPDATE outbox SET
+                state = :state,
+                platform_id = :platform_id,
+                error = :error,
+                not_before = COALESCE(:not_before, not_before),
+                done_at = CASE WHEN :state = 'pending' THEN NULL ELSE :now END
+            WHERE id = :id AND state = 'sending' AND attempts = :attempt
+            ",
+        )?
+        .execute(named_params! {
+            ":state": state.as_str(),
+            ":platform_id": platform_id,
+            ":error": error,
+            ":not_before": not_before.map(|time| time.as_millis()),
+            ":now": now.as_millis(),
+            ":id": id.to_string(),
+            ":attempt": attempt,
+        })?;
+    if touched == 0 {
+        return match get(conn, id)? {
+            None => Err(Error::NotFound {
+                what: "delivery",
+                id: id.to_string(),
+            }),
+            // The answer to an earlier try of this very call was lost.
+            Some(row) if row.attempts == attempt && row.state == state => Ok(()),
+            Some(_) => Err(Error::Conflict(format!(
+                "attempt {attempt} at delivery {id} is not the one being made"
+            ))),
+        };
+    }
+    one_row(touched, || Error::NotFound {
+        what: "delivery",
+        id: id.to_string(),
+    })
+}
+
+pub(super) fn interrupted(conn: &Connection, channel: &str, account: &str) -> Result<Vec<Delivery>> {
+    let rows = conn
+        .prepare_cached(select_delivery!(
+            "
+            WHERE o.state IN ('pending', 'sending') AND o.state = 'sending' AND c.channel = ?1 AND c.account = ?2
+            ORDER BY o.created_at, o.id
+            "
+        ))?
+        .query_map(params![channel, account], read)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(rows)
+}
+
+pub(super) fn after(conn: &Connection, chat: &ChatId, after_seq: i64, limit: u32) -> Result<Vec<Delivery>> {
+    let rows = conn
+        .prepare_cached(select_delivery!(
+            "
+            WHERE o.chat_id = ?1 AND o.seq > ?2
+            ORDER BY o.seq
+            LIMIT ?3
+            "
+        ))?
+        .query_map(params![chat.as_str(), after_seq, limit], read)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(rows)
+}
+
+fn get(conn: &Connection, id: OutboxId) -> Result<Option<Delivery>> {
+    let row = conn
+        .prepare_cached(select_delivery!("WHERE o.id = ?1"))?
+        .query_row(params![id.to_string()], read)
+        .optional()?;
+    Ok(row)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    Ok(Delivery {
+        id: parsed(row, "id")?,
+        chat: ChatId::new(row.get::<_, String>("chat_id")?),
+        channel: row.get("channel")?,
+        account: row.get("account")?,
+        group: parsed(row, "group_id")?,
+        turn: parsed_option(row, "turn_id")?,
+        seq: row.get("seq")?,
+        text: row.get("text")?,
+        sender: row.get("sender")?,
+        state: word(row, "state", OutboxState::parse)?,
+        attempts: row.get("attempts")?,
+        created_at: time(row, "created_at")?,
+    })
+}

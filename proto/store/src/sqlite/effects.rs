@@ -1,0 +1,88 @@
+//! Early effects: what the agent sends before its turn commits, once however often the turn is attempted.
+
+use proto::claim::Fence;
+use proto::ids::{OutboxId, TurnId};
+use proto::outbound::Reply;
+use proto::time::Timestamp;
+use proto::turn::Recorded;
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+use super::columns::parsed;
+use super::error::{one_row, unavailable};
+use super::outbox::{self, Origin};
+use super::{fence, turns};
+use crate::Result;
+
+pub(super) fn record(
+    conn: &Connection,
+    fence: &Fence,
+    turn: TurnId,
+    effect: &Reply,
+    fresh: OutboxId,
+    now: Timestamp,
+) -> Result<Recorded> {
+    fence::check(conn, fence)?;
+    turns::require_open(conn, fence, turn)?;
+    let known = match find_by_key(conn, turn, &effect.key)? {
+        Some(known) => Some(known),
+        None => find_replayed(conn, fence, turn, effect)?,
+    };
+    if let Some(known) = known {
+        mark_matched(conn, fence, known)?;
+        return Ok(Recorded::Already(known));
+    }
+    let origin = Origin {
+        group: &fence.group,
+        turn: Some(turn),
+        epoch: fence.epoch,
+        early: true,
+        now,
+    };
+    outbox::push(conn, &origin, &effect.key, effect, fresh)?;
+    Ok(Recorded::New(fresh))
+}
+
+fn find_by_key(conn: &Connection, turn: TurnId, key: &str) -> Result<Option<OutboxId>> {
+    let known = conn
+        .prepare_cached("SELECT id FROM outbox WHERE turn_id = ?1 AND early = 1 AND key = ?2")?
+        .query_row(params![turn.to_string(), key], |row| parsed(row, "id"))
+        .optional()?;
+    Ok(known)
+}
+
+/// The oldest row of an earlier attempt that says the same in the same chat and was not yet given to this attempt.
+///
+/// Attempts are told apart by their claim, since attempt numbers repeat when a runner dies.
+fn find_replayed(conn: &Connection, fence: &Fence, turn: TurnId, effect: &Reply) -> Result<Option<OutboxId>> {
+    let known = conn
+        .prepare_cached(
+            "
+            SELECT id FROM outbox
+            WHERE turn_id = :turn AND early = 1 AND chat_id = :chat AND text = :text AND sender IS :sender
+              AND made_epoch < :epoch AND matched_epoch < :epoch
+            ORDER BY seq
+            LIMIT 1
+            ",
+        )?
+        .query_row(
+            named_params! {
+                ":turn": turn.to_string(),
+                ":chat": effect.chat.as_str(),
+                ":text": effect.text,
+                ":sender": effect.sender,
+                ":epoch": fence.epoch.0,
+            },
+            |row| parsed(row, "id"),
+        )
+        .optional()?;
+    Ok(known)
+}
+
+fn mark_matched(conn: &Connection, fence: &Fence, id: OutboxId) -> Result<()> {
+    let touched = conn
+        .prepare_cached("UPDATE outbox SET matched_epoch = ?2 WHERE id = ?1")?
+        .execute(params![id.to_string(), fence.epoch.0])?;
+    one_row(touched, || {
+        unavailable(format!("outbox row {id} vanished inside a transaction"))
+    })
+}

@@ -1,0 +1,277 @@
+//! The engine: which call is a write, which a read. The statements live in their own files.
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
+use proto::group::{Chat, ChatSeen, Group};
+use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
+use proto::inbound::{Envelope, InboxMessage};
+use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::prompt::MESSAGES_MAX;
+use proto::time::Timestamp;
+use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
+use serde_json::Value;
+
+use super::lock::FileLock;
+use super::migrate::{MIGRATIONS, migrate};
+use super::open::open_writer;
+use super::readers::Readers;
+use super::writer::Writer;
+use super::{
+    OpenError, begin, chats, claim, commit, deliveries, effects, fail, fence, groups, inbox, outbox, release,
+    retention, runners, transcripts, turns, upkeep,
+};
+use crate::{Appended, Begun, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord};
+
+/// The rows in one SQLite file, used by one process.
+pub struct SqliteStore {
+    // Closed before the writer: the last connection to close moves the log into the database.
+    readers: Readers,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens or creates the file at `path`, whose directory must exist, and brings its schema up to date. Blocks.
+    ///
+    /// `now` stamps migrations.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what to do: another process uses the file, it cannot be accessed, is no database, or was
+    /// written by a newer version.
+    pub fn open(path: &Path, now: Timestamp) -> Result<Self, OpenError> {
+        let lock = FileLock::take(path)?;
+        let mut conn = open_writer(path)?;
+        migrate(&mut conn, path, MIGRATIONS, now)?;
+        let readers = Readers::open(path)?;
+        let writer = Writer::start(conn, lock)?;
+        Ok(Self { readers, writer })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn put_group(&self, group: &Group) -> Result<()> {
+        let group = group.clone();
+        self.writer.run(move |tx| groups::put(tx, &group)).await
+    }
+
+    async fn group(&self, id: &GroupId) -> Result<Option<Group>> {
+        let id = id.clone();
+        self.readers.run(move |tx| groups::get(tx, &id)).await
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        self.readers.run(groups::all).await
+    }
+
+    async fn remove_group(&self, id: &GroupId) -> Result<()> {
+        let id = id.clone();
+        self.writer.run(move |tx| groups::remove(tx, &id)).await
+    }
+
+    async fn see_chat(&self, seen: &ChatSeen) -> Result<Chat> {
+        let seen = seen.clone();
+        self.writer.run(move |tx| chats::see(tx, &seen)).await
+    }
+
+    async fn register_chat(&self, chat: &ChatId, group: Option<&GroupId>) -> Result<()> {
+        let (chat, group) = (chat.clone(), group.cloned());
+        self.writer
+            .run(move |tx| chats::register(tx, &chat, group.as_ref()))
+            .await
+    }
+
+    async fn chat(&self, id: &ChatId) -> Result<Option<Chat>> {
+        let id = id.clone();
+        self.readers.run(move |tx| chats::get(tx, &id)).await
+    }
+
+    async fn chats(&self) -> Result<Vec<Chat>> {
+        self.readers.run(chats::all).await
+    }
+
+    async fn append_inbox(&self, envelope: &Envelope, now: Timestamp) -> Result<Appended> {
+        let envelope = envelope.clone();
+        self.writer.run(move |tx| inbox::append(tx, &envelope, now)).await
+    }
+
+    async fn register_runner(&self, runner: &RunnerId, slots: u32, now: Timestamp) -> Result<Incarnation> {
+        let runner = runner.clone();
+        self.writer
+            .run(move |tx| runners::register(tx, &runner, slots, now))
+            .await
+    }
+
+    async fn heartbeat(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<()> {
+        let runner = runner.clone();
+        self.writer
+            .run(move |tx| runners::heartbeat(tx, &runner, incarnation))
+            .await
+    }
+
+    async fn free_stale_groups(&self, runner: &RunnerId, current: Incarnation, now: Timestamp) -> Result<Vec<GroupId>> {
+        let runner = runner.clone();
+        self.writer
+            .run(move |tx| runners::free_stale(tx, &runner, current, now))
+            .await
+    }
+
+    async fn runners(&self) -> Result<Vec<RunnerRow>> {
+        self.readers.run(runners::all).await
+    }
+
+    async fn declare_dead(&self, seen: &RunnerRow, now: Timestamp) -> Result<Vec<GroupId>> {
+        let seen = seen.clone();
+        self.writer.run(move |tx| runners::declare_dead(tx, &seen, now)).await
+    }
+
+    async fn claim_groups(&self, request: &ClaimRequest) -> Result<Vec<Claimed>> {
+        let request = request.clone();
+        self.writer.run(move |tx| claim::claim(tx, &request)).await
+    }
+
+    async fn oldest_waiting(&self, now: Timestamp) -> Result<Option<Waiting>> {
+        self.readers.run(move |tx| claim::oldest_waiting(tx, now)).await
+    }
+
+    async fn waiting_chats(&self, now: Timestamp, limit: u32) -> Result<Vec<(GroupId, ChatId)>> {
+        self.readers.run(move |tx| claim::waiting_chats(tx, now, limit)).await
+    }
+
+    async fn begin_turn(&self, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun> {
+        let fence = fence.clone();
+        self.writer.run(move |tx| begin::begin(tx, &fence, fresh, now)).await
+    }
+
+    async fn read_follow_ups(&self, fence: &Fence, after: InboxOrd) -> Result<Vec<InboxMessage>> {
+        let fence = fence.clone();
+        self.readers
+            .run(move |tx| {
+                fence::check(tx, &fence)?;
+                inbox::after(tx, &fence.group, after, MESSAGES_MAX)
+            })
+            .await
+    }
+
+    async fn mark_prompted(&self, fence: &Fence, turn: TurnId, through: InboxOrd, session: &SessionId) -> Result<()> {
+        let (fence, session) = (fence.clone(), session.clone());
+        self.writer
+            .run(move |tx| turns::mark_prompted(tx, &fence, turn, through, &session))
+            .await
+    }
+
+    async fn record_effect(
+        &self,
+        fence: &Fence,
+        turn: TurnId,
+        effect: &Reply,
+        fresh: OutboxId,
+        now: Timestamp,
+    ) -> Result<Recorded> {
+        let (fence, effect) = (fence.clone(), effect.clone());
+        self.writer
+            .run(move |tx| effects::record(tx, &fence, turn, &effect, fresh, now))
+            .await
+    }
+
+    async fn append_transcript(&self, fence: &Fence, part: &TranscriptPart) -> Result<()> {
+        let (fence, part) = (fence.clone(), part.clone());
+        self.writer.run(move |tx| transcripts::append(tx, &fence, &part)).await
+    }
+
+    async fn load_transcript(
+        &self,
+        group: &GroupId,
+        session: &SessionId,
+        subpath: Option<&str>,
+    ) -> Result<Option<Vec<Value>>> {
+        let (group, session, subpath) = (group.clone(), session.clone(), subpath.map(str::to_owned));
+        self.readers
+            .run(move |tx| transcripts::load(tx, &group, &session, subpath.as_deref()))
+            .await
+    }
+
+    async fn commit_turn(&self, fence: &Fence, commit: &TurnCommit, outbox_ids: &[OutboxId]) -> Result<Committed> {
+        let (fence, commit, outbox_ids) = (fence.clone(), commit.clone(), outbox_ids.to_vec());
+        self.writer
+            .run(move |tx| commit::commit(tx, &fence, &commit, &outbox_ids))
+            .await
+    }
+
+    async fn fail_turn(&self, fence: &Fence, failure: &TurnFailure, notice_id: OutboxId) -> Result<()> {
+        let (fence, failure) = (fence.clone(), failure.clone());
+        self.writer
+            .run(move |tx| fail::fail(tx, &fence, &failure, notice_id))
+            .await
+    }
+
+    async fn release_group(&self, fence: &Fence, interrupted: bool, now: Timestamp) -> Result<()> {
+        let fence = fence.clone();
+        self.writer
+            .run(move |tx| release::release(tx, &fence, interrupted, now))
+            .await
+    }
+
+    async fn turn(&self, turn: TurnId) -> Result<Option<TurnRecord>> {
+        self.readers.run(move |tx| turns::get(tx, turn)).await
+    }
+
+    async fn put_notice(&self, key: &str, reply: &Reply, fresh: OutboxId, now: Timestamp) -> Result<Recorded> {
+        let (key, reply) = (key.to_owned(), reply.clone());
+        self.writer
+            .run(move |tx| outbox::put_notice(tx, &key, &reply, fresh, now))
+            .await
+    }
+
+    async fn due_deliveries(&self, channel: &str, account: &str, now: Timestamp, limit: u32) -> Result<Vec<Delivery>> {
+        let (channel, account) = (channel.to_owned(), account.to_owned());
+        self.readers
+            .run(move |tx| deliveries::due(tx, &channel, &account, now, limit))
+            .await
+    }
+
+    async fn begin_delivery(&self, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
+        self.writer.run(move |tx| deliveries::begin(tx, id, now)).await
+    }
+
+    async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
+        let after = after.clone();
+        self.writer
+            .run(move |tx| deliveries::finish(tx, id, attempt, &after, now))
+            .await
+    }
+
+    async fn interrupted_deliveries(&self, channel: &str, account: &str) -> Result<Vec<Delivery>> {
+        let (channel, account) = (channel.to_owned(), account.to_owned());
+        self.readers
+            .run(move |tx| deliveries::interrupted(tx, &channel, &account))
+            .await
+    }
+
+    async fn deliveries_after(&self, chat: &ChatId, after_seq: i64, limit: u32) -> Result<Vec<Delivery>> {
+        let chat = chat.clone();
+        self.readers
+            .run(move |tx| deliveries::after(tx, &chat, after_seq, limit))
+            .await
+    }
+
+    async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>> {
+        self.readers.run(move |tx| upkeep::dead_letters(tx, limit)).await
+    }
+
+    async fn counts(&self, now: Timestamp) -> Result<Counts> {
+        self.readers.run(move |tx| upkeep::counts(tx, now)).await
+    }
+
+    async fn remove_old(&self, keep: Duration, limit: u32, now: Timestamp) -> Result<Removed> {
+        self.writer
+            .run(move |tx| retention::remove_before(tx, now - keep, limit))
+            .await
+    }
+
+    async fn check(&self) -> Result<()> {
+        self.writer.run(upkeep::check).await
+    }
+}

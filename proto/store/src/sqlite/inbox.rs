@@ -1,0 +1,100 @@
+//! The inbox: appending to it, and reading it in order.
+
+use proto::ids::{ChatId, GroupId, InboxOrd};
+use proto::inbound::{Envelope, InboxMessage};
+use proto::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::columns::{parsed, stored, time};
+use super::{chats, groups};
+use crate::{Appended, Result};
+
+pub(super) fn append(conn: &Connection, envelope: &Envelope, now: Timestamp) -> Result<Appended> {
+    let known = conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM messages WHERE dedup_key = ?1)")?
+        .query_row(params![envelope.dedup_key], |row| row.get::<_, bool>(0))?;
+    if known {
+        return Ok(Appended::Duplicate);
+    }
+    if chats::get(conn, &envelope.chat)?.is_none() {
+        return Err(chats::not_found(&envelope.chat));
+    }
+    // The position is drawn and used in one transaction of the one writer: positions grow in the order in which they
+    // become visible, whatever the platform's clock says (DB-D4).
+    let ord: Option<i64> = conn
+        .prepare_cached(
+            "
+            UPDATE groups SET
+                head_ord = head_ord + 1,
+                ready_at = CASE WHEN :engages THEN COALESCE(ready_at, :now) ELSE ready_at END,
+                ready_kind = CASE WHEN :engages THEN 'interactive' ELSE ready_kind END
+            WHERE id = :group AND removed = 0
+            RETURNING head_ord
+            ",
+        )?
+        .query_row(
+            named_params! {
+                ":engages": envelope.engages,
+                ":now": now.as_millis(),
+                ":group": envelope.group.as_str(),
+            },
+            |row| row.get(0),
+        )
+        .optional()?;
+    let ord = ord.ok_or_else(|| groups::not_found(&envelope.group))?;
+    conn.prepare_cached(
+        "
+        INSERT INTO messages
+            (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, arrived_at)
+        VALUES
+            (:group, :ord, :dedup_key, :chat, :sender, :sender_name, :text, :sent_at, :engages, :now)
+        ",
+    )?
+    .execute(named_params! {
+        ":group": envelope.group.as_str(),
+        ":ord": ord,
+        ":dedup_key": envelope.dedup_key,
+        ":chat": envelope.chat.as_str(),
+        ":sender": envelope.sender,
+        ":sender_name": envelope.sender_name,
+        ":text": envelope.text,
+        ":sent_at": envelope.sent_at.as_millis(),
+        ":engages": envelope.engages,
+        ":now": now.as_millis(),
+    })?;
+    Ok(Appended::Stored(InboxOrd(ord)))
+}
+
+/// Messages after a position, oldest first.
+pub(super) fn after(conn: &Connection, group: &GroupId, after: InboxOrd, limit: usize) -> Result<Vec<InboxMessage>> {
+    let messages = conn
+        .prepare_cached(
+            "
+            SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages
+            FROM messages
+            WHERE group_id = ?1 AND ord > ?2
+            ORDER BY ord
+            LIMIT ?3
+            ",
+        )?
+        .query_map(params![group.as_str(), after.0, stored(limit as u64)], read)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(messages)
+}
+
+/// Reads a row of `messages` or `dead_letters`.
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<InboxMessage> {
+    Ok(InboxMessage {
+        ord: InboxOrd(row.get("ord")?),
+        envelope: Envelope {
+            dedup_key: row.get("dedup_key")?,
+            group: parsed(row, "group_id")?,
+            chat: ChatId::new(row.get::<_, String>("chat_id")?),
+            sender: row.get("sender")?,
+            sender_name: row.get("sender_name")?,
+            text: row.get("text")?,
+            sent_at: time(row, "sent_at")?,
+            engages: row.get("engages")?,
+        },
+    })
+}

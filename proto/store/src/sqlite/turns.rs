@@ -1,0 +1,77 @@
+//! Turns: their record, and marking how far an attempt got.
+
+use proto::claim::Fence;
+use proto::ids::{Epoch, GroupId, InboxOrd, SessionId, TurnId};
+use proto::turn::TurnState;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::columns::{parsed, word};
+use super::error::one_row;
+use super::fence;
+use crate::{Error, Result, TurnRecord};
+
+pub(super) fn get(conn: &Connection, id: TurnId) -> Result<Option<TurnRecord>> {
+    let record = conn
+        .prepare_cached("SELECT id, group_id, state, attempt, error FROM turns WHERE id = ?1")?
+        .query_row(params![id.to_string()], |row| {
+            Ok(TurnRecord {
+                turn: parsed(row, "id")?,
+                group: parsed(row, "group_id")?,
+                state: state(row)?,
+                attempt: row.get("attempt")?,
+                error: row.get("error")?,
+            })
+        })
+        .optional()?;
+    Ok(record)
+}
+
+/// State of a turn of this group, and the claim of its newest attempt.
+pub(super) fn standing(conn: &Connection, group: &GroupId, id: TurnId) -> Result<(TurnState, Epoch)> {
+    conn.prepare_cached("SELECT state, epoch FROM turns WHERE id = ?1 AND group_id = ?2")?
+        .query_row(params![id.to_string(), group.as_str()], |row| {
+            Ok((state(row)?, Epoch(row.get("epoch")?)))
+        })
+        .optional()?
+        .ok_or_else(|| Error::NotFound {
+            what: "turn",
+            id: id.to_string(),
+        })
+}
+
+/// Fails unless the turn is open and its newest attempt belongs to this claim.
+pub(super) fn require_open(conn: &Connection, fence: &Fence, id: TurnId) -> Result<()> {
+    match standing(conn, &fence.group, id)? {
+        (TurnState::Open, epoch) if epoch == fence.epoch => Ok(()),
+        _ => Err(not_open(id)),
+    }
+}
+
+pub(super) fn not_open(id: TurnId) -> Error {
+    Error::Conflict(format!("turn {id} is not open in this claim"))
+}
+
+pub(super) fn mark_prompted(
+    conn: &Connection,
+    fence: &Fence,
+    id: TurnId,
+    through: InboxOrd,
+    session: &SessionId,
+) -> Result<()> {
+    fence::check(conn, fence)?;
+    require_open(conn, fence, id)?;
+    let touched = conn
+        .prepare_cached(
+            "
+            UPDATE turns
+            SET prompted_through = MAX(COALESCE(prompted_through, 0), :through), session_id = :session
+            WHERE id = :turn AND state = 'open'
+            ",
+        )?
+        .execute(named_params! { ":through": through.0, ":session": session.as_str(), ":turn": id.to_string() })?;
+    one_row(touched, || not_open(id))
+}
+
+fn state(row: &Row<'_>) -> rusqlite::Result<TurnState> {
+    word(row, "state", TurnState::parse)
+}

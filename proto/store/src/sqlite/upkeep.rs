@@ -1,0 +1,65 @@
+//! Looking after the rows: dead letters, numbers, health.
+
+use proto::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::columns::{count, time};
+use super::inbox;
+use crate::{Counts, DeadLetter, Result};
+
+/// Says to `file` and the like whose database this is: "clwh".
+const APPLICATION_ID: i32 = 0x636c_7768;
+
+pub(super) fn dead_letters(conn: &Connection, limit: u32) -> Result<Vec<DeadLetter>> {
+    let letters = conn
+        .prepare_cached(
+            "
+            SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, reason, at
+            FROM dead_letters
+            ORDER BY at DESC, group_id, ord DESC
+            LIMIT ?1
+            ",
+        )?
+        .query_map(params![limit], |row| {
+            Ok(DeadLetter {
+                message: inbox::read(row)?,
+                reason: row.get("reason")?,
+                at: time(row, "at")?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(letters)
+}
+
+pub(super) fn counts(conn: &Connection, now: Timestamp) -> Result<Counts> {
+    let counts = conn
+        .prepare_cached(
+            "
+            SELECT
+                (SELECT COUNT(*) FROM groups WHERE removed = 0) AS groups,
+                (SELECT COUNT(*) FROM groups
+                 WHERE owner IS NULL AND ready_at IS NOT NULL AND not_before <= ?1) AS waiting_groups,
+                (SELECT COUNT(*) FROM groups WHERE owner IS NOT NULL) AS owned_groups,
+                (SELECT COUNT(*) FROM outbox WHERE state IN ('pending', 'sending')) AS outbox_pending,
+                (SELECT COUNT(*) FROM outbox WHERE state = 'uncertain') AS outbox_uncertain,
+                (SELECT COUNT(*) FROM dead_letters) AS dead_letters
+            ",
+        )?
+        .query_row(params![now.as_millis()], |row| {
+            Ok(Counts {
+                groups: count(row, "groups")?,
+                waiting_groups: count(row, "waiting_groups")?,
+                owned_groups: count(row, "owned_groups")?,
+                outbox_pending: count(row, "outbox_pending")?,
+                outbox_uncertain: count(row, "outbox_uncertain")?,
+                dead_letters: count(row, "dead_letters")?,
+            })
+        })?;
+    Ok(counts)
+}
+
+/// Writes a page, so that a full disk or a file that became read-only shows.
+pub(super) fn check(conn: &Connection) -> Result<()> {
+    conn.pragma_update(None, "application_id", APPLICATION_ID)?;
+    Ok(())
+}
