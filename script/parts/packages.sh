@@ -32,8 +32,8 @@ install_packages() {
   [ -d /run/systemd/system ] || settings+=(RUNLEVEL=1)
   say "installing $*"
   if [ -z "${packages_listed:-}" ]; then
-    as_root apt-get -q -o DPkg::Lock::Timeout=300 update </dev/null >&2 || say "some package lists did not load; trying all the same"
+    as_root apt-get -qq -o DPkg::Lock::Timeout=300 update </dev/null >&2 || say "some package lists did not load; trying all the same"
     packages_listed=yes
   fi
-  as_root env "${settings[@]}" apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 install "$@" </dev/null >&2
+  as_root env "${settings[@]}" apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 install "$@" </dev/null >/dev/null
 }
