@@ -1,1 +1,6 @@
-//! Placeholder.
+//! The runner: slots, sandboxes, the link to the agent, the credential proxy.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod config;
+pub mod mailbox;
+pub mod sandbox;
