@@ -130,6 +130,15 @@ pub struct Counts {
     pub dead_letters: u64,
 }
 
+/// What is still on its way in a chat; nothing, for an unknown one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChatActivity {
+    /// Messages of the chat in its group's inbox that engage the agent and lie after the cursor.
+    pub unanswered: u64,
+    /// Outbox rows of the chat that are pending or being sent.
+    pub undelivered: u64,
+}
+
 /// How many rows retention removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
@@ -293,6 +302,10 @@ pub trait Store: Send + Sync + 'static {
     async fn interrupted_deliveries(&self, channel: &str, account: &str) -> Result<Vec<Delivery>>;
     /// Deliveries of a chat after `after_seq`, whatever their state, oldest first (for polling).
     async fn deliveries_after(&self, chat: &ChatId, after_seq: i64, limit: u32) -> Result<Vec<Delivery>>;
+
+    /// What is still on its way in a chat, in one snapshot: once both numbers are zero, every message it sent so far got
+    /// its answer, its deliberate silence or its notice.
+    async fn chat_activity(&self, chat: &ChatId) -> Result<ChatActivity>;
 
     // Upkeep.
 

@@ -20,10 +20,12 @@ use super::open::open_writer;
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{
-    OpenError, begin, chats, claim, commit, deliveries, effects, fail, fence, groups, inbox, outbox, release,
+    OpenError, activity, begin, chats, claim, commit, deliveries, effects, fail, fence, groups, inbox, outbox, release,
     retention, runners, transcripts, turns, upkeep,
 };
-use crate::{Appended, Begun, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord};
+use crate::{
+    Appended, Begun, ChatActivity, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord,
+};
 
 /// The rows in one SQLite file, used by one process.
 pub struct SqliteStore {
@@ -255,6 +257,11 @@ impl Store for SqliteStore {
         self.readers
             .run(move |tx| deliveries::after(tx, &chat, after_seq, limit))
             .await
+    }
+
+    async fn chat_activity(&self, chat: &ChatId) -> Result<ChatActivity> {
+        let chat = chat.clone();
+        self.readers.run(move |tx| activity::of_chat(tx, &chat)).await
     }
 
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>> {

@@ -19,6 +19,7 @@ mod columns;
 mod fence;
 mod readiness;
 
+mod activity;
 mod chats;
 mod groups;
 mod inbox;
