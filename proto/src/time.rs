@@ -1,10 +1,14 @@
 //! Time as the protocol sees it: wall time to stamp and to decide when to try, monotonic time to trust a lease.
 
+mod manual;
+
 use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+
+pub use manual::ManualClock;
 
 /// A point in wall time: whole milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

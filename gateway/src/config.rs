@@ -1,0 +1,88 @@
+//! Settings of the gateway: sections `http`, `channels` and `security`.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use proto::ids::GroupId;
+use proto::sender_allowlist::OnInvalid;
+use serde::{Deserialize, Serialize};
+use service::config::{Secret, range};
+
+/// Where HTTP is served (webhooks, `/healthz`, `/readyz`, `/metrics`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Address and port; loopback by default, since nothing but the webhooks authenticates its caller.
+    pub listen: SocketAddr,
+}
+
+/// The channels that need settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Channels {
+    /// Webhook accounts by name; the name is part of the address under which an account is reached.
+    pub webhook: BTreeMap<String, Webhook>,
+}
+
+/// One webhook account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Key of the HMAC with which requests and callbacks are signed.
+    pub secret: Secret,
+    /// Where replies are sent; without it they are polled.
+    #[serde(default, deserialize_with = "range::http_url")]
+    pub callback_url: Option<String>,
+    /// Group to which chats of this account are registered when they are first heard of; none: they stay unregistered.
+    #[serde(default)]
+    pub group: Option<GroupId>,
+}
+
+/// Who may be heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Security {
+    /// File with the sender allowlist (SA-01); without the file everybody may write.
+    #[serde(deserialize_with = "range::not_empty")]
+    pub sender_allowlist: PathBuf,
+    /// What holds while that file cannot be used.
+    pub sender_allowlist_on_invalid: SenderAllowlistOnInvalid,
+}
+
+/// What holds while the sender allowlist cannot be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SenderAllowlistOnInvalid {
+    /// Everybody may write, as in NanoClaw (SA-02).
+    #[default]
+    Allow,
+    /// Nobody may.
+    Drop,
+}
+
+impl From<SenderAllowlistOnInvalid> for OnInvalid {
+    fn from(setting: SenderAllowlistOnInvalid) -> Self {
+        match setting {
+            SenderAllowlistOnInvalid::Allow => Self::AllowEverybody,
+            SenderAllowlistOnInvalid::Drop => Self::DropEverybody,
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7300)),
+        }
+    }
+}
+
+impl Default for Security {
+    fn default() -> Self {
+        Self {
+            sender_allowlist: PathBuf::from("~/.config/clawhold/sender-allowlist.json"),
+            sender_allowlist_on_invalid: SenderAllowlistOnInvalid::default(),
+        }
+    }
+}
