@@ -2,10 +2,9 @@
  * Runs one group's agent: waits for `start`, talks until `close`, then leaves. Every end is told: exit 0 after a `close`, a
  * `fatal` file and exit 1 for anything that went wrong, 75 when the host fell silent.
  */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { archiveBeforeCompaction } from './agent/archive.js';
 import { childEnvironment } from './agent/child_environment.js';
+import { configDirectory } from './agent/config_dir.js';
 import { Conversation } from './agent/conversation.js';
 import { Prompts } from './agent/prompts.js';
 import { Transcript } from './agent/transcript.js';
@@ -50,8 +49,8 @@ async function run(environment: Environment, outbox: Outbox): Promise<void> {
   const requests = new Requests(outbox);
   const prompts = new Prompts();
   const start = await receive(environment, requests, prompts, (fatal) => fail(outbox, fatal));
+  const configDir = configDirectory(process.env);
   const forwarder = await startForwarder(environment.proxy);
-  const configDir = process.env['CLAUDE_CONFIG_DIR'] ?? join(homedir(), '.claude');
   const transcript = new Transcript(requests, configDir);
   await new Conversation(
     {

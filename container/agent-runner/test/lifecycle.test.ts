@@ -1,6 +1,6 @@
 /** How a run ends when something is wrong: always told, always promptly. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -42,6 +42,16 @@ test('a missing token ends the run', async (context) => {
   const host = await running(context, { CLAWHOLD_TOKEN: '' });
   assert.equal(await host.exited(), 1);
   assert.match(host.stderr, /CLAWHOLD_TOKEN/);
+});
+
+test('a home that cannot be written is fatal', async (context) => {
+  const host = new Host();
+  context.after(() => host.dispose());
+  chmodSync(host.path('home'), 0o500);
+  await host.run();
+  host.start();
+  assert.equal((await host.next('fatal'))['code'], 'bad_input');
+  assert.equal(await host.exited(), 1);
 });
 
 test('a child that dies is fatal', async (context) => {

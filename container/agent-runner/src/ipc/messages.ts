@@ -7,7 +7,7 @@ import { z } from 'zod';
 const Prompt = z.object({
   turn_id: z.string().min(1),
   attempt: z.int().positive(),
-  uuid: z.uuid(),
+  uuid: z.guid(),
   through: z.int().nonnegative(),
   text: z.string(),
 });
@@ -18,7 +18,7 @@ const Start = z.object({
   group: z.object({ id: z.string().min(1), name: z.string(), is_main: z.boolean() }),
   assistant_name: z.string(),
   timezone: z.string(),
-  session_id: z.uuid().nullable(),
+  session_id: z.guid().nullable(),
   tools: z.array(z.string()),
   model: z.string().nullable(),
   max_turns: z.int().positive().nullable(),
