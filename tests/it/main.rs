@@ -1,0 +1,8 @@
+//! The system tests: stories of a few lines over the real binary, a real container engine and the real Agent SDK.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
+
+mod layout;
+
+mod answering;
+mod crashes;
+mod slots;
