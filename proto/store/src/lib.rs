@@ -8,6 +8,7 @@ mod port;
 
 pub mod conformance;
 pub mod memory;
+pub mod registration;
 pub mod sqlite;
 
 pub use port::*;

@@ -1,1 +1,166 @@
-//! In the making.
+//! The conformance suite: what [`crate::Store`] means, as tests that every engine must pass.
+//!
+//! An engine's tests call [`crate::conformance_tests!`] with a function that makes a fresh [`World`]; each case becomes
+//! a test of its own. The cases know the port and nothing of any engine. It is compiled without any feature, so that
+//! an engine in another crate, or behind a server, can run it too.
+#![allow(clippy::unwrap_used, reason = "a case fails by panicking, like any test")]
+#![allow(missing_docs, reason = "the name of a case is the promise it checks")]
+
+mod world;
+
+pub mod claims;
+pub mod effects;
+pub mod failures;
+pub mod inbox;
+pub mod outbox;
+pub mod registration;
+pub mod runners;
+pub mod transcripts;
+pub mod turns;
+pub mod upkeep;
+
+pub use world::World;
+
+macro_rules! cases {
+    ($dollar:tt $($area:ident { $($case:ident,)* })*) => {
+        /// Makes a test of every case of the suite; takes the path of an `async fn() -> World`.
+        #[macro_export]
+        macro_rules! conformance_tests {
+            ($dollar world:path) => {
+                $(mod $area {
+                    $(#[tokio::test]
+                    async fn $case() {
+                        $crate::conformance::$area::$case($dollar world().await).await;
+                    })*
+                })*
+            };
+        }
+
+        #[cfg(test)]
+        const NAMES: &[&str] = &[$($(stringify!($case),)*)*];
+    };
+}
+
+cases! { $
+    registration {
+        a_group_is_registered_changed_and_listed,
+        a_removed_group_leaves_nothing_but_its_count_of_claims,
+        a_group_that_is_served_cannot_be_removed,
+        a_chat_keeps_what_later_events_do_not_say,
+        chats_are_listed_with_the_one_heard_of_last_first,
+        a_chat_is_registered_only_to_what_exists,
+        registering_again_never_clears_main,
+        a_chat_of_another_group_moves_only_when_asked,
+        a_registration_of_an_unseen_chat_changes_nothing,
+    }
+    inbox {
+        duplicates_are_swallowed_for_ever,
+        same_timestamp_and_late_messages_are_seen,
+        chatter_makes_nothing_ready_and_goes_along_as_context,
+        a_message_without_a_registered_group_or_a_known_chat_is_refused,
+        chats_of_waiting_groups_are_named,
+    }
+    claims {
+        one_active_slot_per_group,
+        free_slots_bound_the_claim,
+        a_wrong_count_of_free_slots_takes_no_more_than_there_are,
+        the_group_that_waited_longest_comes_first,
+        a_group_is_left_to_its_last_runner_for_a_moment,
+        concurrent_claimers_never_share_a_group,
+        a_replaced_runner_claims_nothing,
+        claimed_but_empty_is_released_with_the_cursor_untouched,
+        every_claim_has_a_larger_epoch,
+    }
+    turns {
+        stale_epoch_cannot_do_anything,
+        an_ended_claim_cannot_do_anything,
+        commit_in_doubt_is_found,
+        a_commit_of_another_claim_is_not_mistaken_for_ones_own,
+        cursor_never_decreases,
+        the_cursor_stays_within_the_inbox,
+        a_failed_commit_changes_nothing,
+        messages_during_a_turn_wait_for_the_next,
+        follow_ups_do_not_move_the_cursor,
+        an_interrupted_turn_is_taken_up_under_its_old_id,
+        a_later_attempt_covers_what_the_session_has_seen,
+        an_attempt_that_never_prompted_is_no_interruption,
+        a_second_turn_in_the_same_claim_is_a_first_attempt,
+        the_session_of_the_last_commit_is_resumed,
+        a_busy_group_goes_behind_those_that_waited,
+        more_messages_than_fit_are_taken_in_order,
+    }
+    effects {
+        early_effect_is_recorded_once_per_tool_use,
+        a_repeated_text_of_an_interrupted_attempt_is_the_same_effect,
+        a_repeated_text_within_one_attempt_is_said_again,
+        attempts_are_told_apart_after_a_runner_death,
+        an_early_key_cannot_stand_in_the_way_of_the_answer,
+        an_effect_needs_a_known_chat_and_an_open_turn,
+    }
+    failures {
+        a_failed_attempt_waits_and_is_counted,
+        a_message_given_up_becomes_a_dead_letter_with_a_notice,
+        messages_behind_a_dead_letter_are_served,
+        runner_death_is_not_an_attempt,
+        runner_deaths_are_forgotten_with_the_turn,
+        an_interrupted_attempt_is_given_back,
+        an_attempt_that_is_not_given_back_counts,
+    }
+    runners {
+        every_start_is_a_new_life,
+        an_old_life_is_fenced_before_its_groups_are_freed,
+        groups_of_old_lives_are_freed_and_served_again,
+        a_silent_runner_is_declared_dead_and_its_groups_freed,
+        a_runner_that_moved_on_is_not_declared_dead,
+        an_idle_group_of_a_dead_runner_just_rests,
+    }
+    transcripts {
+        lines_come_back_in_order_and_once,
+        parts_of_a_session_are_kept_apart,
+        what_is_not_known_is_none,
+    }
+    outbox {
+        outbox_order_per_chat_is_kept,
+        one_chat_does_not_hold_up_another,
+        only_the_account_of_a_chat_sends_for_it,
+        an_attempt_is_charged_once,
+        a_stale_attempt_cannot_finish,
+        finishing_in_doubt_may_be_repeated,
+        what_is_uncertain_or_dead_does_not_hold_up_its_chat,
+        a_retry_waits_and_keeps_its_place,
+        interrupted_deliveries_are_found,
+        deliveries_are_polled_in_order,
+        a_notice_is_said_once_per_key,
+    }
+    upkeep {
+        retention_keeps_what_is_needed,
+        retention_takes_what_is_old_in_bounded_steps,
+        numbers_of_rows_are_counted,
+        a_sound_store_can_commit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NAMES;
+
+    #[test]
+    fn no_case_is_left_out_of_the_suite() {
+        let files = [
+            include_str!("claims.rs"),
+            include_str!("effects.rs"),
+            include_str!("failures.rs"),
+            include_str!("inbox.rs"),
+            include_str!("outbox.rs"),
+            include_str!("registration.rs"),
+            include_str!("runners.rs"),
+            include_str!("transcripts.rs"),
+            include_str!("turns.rs"),
+            include_str!("upkeep.rs"),
+        ];
+        let written = files.iter().flat_map(|file| file.split("\npub async fn ").skip(1));
+        for case in written.map(|rest| rest.split('(').next().unwrap()) {
+            assert!(NAMES.contains(&case), "{case} is not in the list of cases");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Appending to the inbox.
+
+use proto::ids::ChatId;
+use proto::inbound::Envelope;
+
+use super::World;
+use super::world::{at, chat_of, group_id, texts};
+use crate::{Appended, Begun, Error};
+
+pub async fn duplicates_are_swallowed_for_ever(world: World) {
+    let runner = world.runner("r", 5).await;
+    world.group("g").await;
+    world.group("h").await;
+    let envelope = world.envelope("g", "once", true);
+    world.append(&envelope, at(0)).await;
+    assert_eq!(
+        world.store.append_inbox(&envelope, at(1)).await.unwrap(),
+        Appended::Duplicate
+    );
+    let fence = world.claim(&runner, at(1)).await;
+    let batch = world.begin(&fence, at(1)).await;
+    assert_eq!(batch.messages.len(), 1);
+    world.commit(&fence, &batch, vec![], at(2)).await;
+
+    let edited = Envelope {
+        text: "twice".to_owned(),
+        ..envelope.clone()
+    };
+    assert_eq!(
+        world.store.append_inbox(&edited, at(3)).await.unwrap(),
+        Appended::Duplicate
+    );
+    let elsewhere = Envelope {
+        group: group_id("h"),
+        ..envelope
+    };
+    assert_eq!(
+        world.store.append_inbox(&elsewhere, at(3)).await.unwrap(),
+        Appended::Duplicate
+    );
+    assert_eq!(
+        world.store.begin_turn(&fence, world.turn_id(), at(4)).await.unwrap(),
+        Begun::Nothing
+    );
+}
+
+pub async fn same_timestamp_and_late_messages_are_seen(world: World) {
+    let runner = world.runner("r", 5).await;
+    world.group("g").await;
+    let said = |text, sent| Envelope {
+        sent_at: at(sent),
+        ..world.envelope("g", text, true)
+    };
+    world.append(&said("first", 1_000), at(0)).await;
+    world.append(&said("same time", 1_000), at(0)).await;
+    let fence = world.claim(&runner, at(0)).await;
+    let batch = world.begin(&fence, at(0)).await;
+    assert_eq!(texts(&batch), ["first", "same time"]);
+    world.commit(&fence, &batch, vec![], at(1)).await;
+    world.append(&said("late", 500), at(2)).await;
+    world.append(&said("same time again", 1_000), at(2)).await;
+    assert_eq!(texts(&world.begin(&fence, at(2)).await), ["late", "same time again"]);
+}
+
+pub async fn chatter_makes_nothing_ready_and_goes_along_as_context(world: World) {
+    let runner = world.runner("r", 5).await;
+    world.group("g").await;
+    world.chatter("g", "lovely weather", at(0)).await;
+    assert!(world.try_claim(&runner, 5, at(1)).await.unwrap().is_empty());
+    assert_eq!(world.store.oldest_waiting(at(1)).await.unwrap(), None);
+    world.call("g", "@Andy", at(2)).await;
+    let fence = world.claim(&runner, at(2)).await;
+    let batch = world.begin(&fence, at(2)).await;
+    assert_eq!(texts(&batch), ["lovely weather", "@Andy"]);
+    world.commit(&fence, &batch, vec![], at(3)).await;
+    world.chatter("g", "and so on", at(4)).await;
+    assert_eq!(
+        world.store.begin_turn(&fence, world.turn_id(), at(5)).await.unwrap(),
+        Begun::Nothing
+    );
+    world.store.release_group(&fence, true, at(6)).await.unwrap();
+    assert!(world.try_claim(&runner, 5, at(7)).await.unwrap().is_empty());
+}
+
+pub async fn a_message_without_a_registered_group_or_a_known_chat_is_refused(world: World) {
+    world.group("g").await;
+    world.chat(chat_of("x")).await;
+    let no_group = world.store.append_inbox(&world.envelope("x", "hi", true), at(0)).await;
+    assert!(matches!(no_group, Err(Error::NotFound { what: "group", .. })));
+    let no_chat = Envelope {
+        chat: ChatId::new("test:unseen"),
+        ..world.envelope("g", "hi", true)
+    };
+    let no_chat = world.store.append_inbox(&no_chat, at(0)).await;
+    assert!(matches!(no_chat, Err(Error::NotFound { what: "chat", .. })));
+    assert_eq!(
+        world.store.oldest_waiting(at(1)).await.unwrap(),
+        None,
+        "a refused message wakes nobody"
+    );
+}
+
+pub async fn chats_of_waiting_groups_are_named(world: World) {
+    let runner = world.runner("r", 5).await;
+    world.group("a").await;
+    world.group("b").await;
+    world.group("c").await;
+    world.chat(ChatId::new("test:side")).await;
+    world.call("b", "hi", at(0)).await;
+    world.chatter("a", "well", at(1)).await;
+    let side = Envelope {
+        chat: ChatId::new("test:side"),
+        ..world.envelope("a", "hi", true)
+    };
+    world.append(&side, at(1)).await;
+    world.call("a", "hi again", at(2)).await;
+    let waiting = world.store.waiting_chats(at(3), 10).await.unwrap();
+    assert_eq!(
+        waiting,
+        [(group_id("b"), chat_of("b")), (group_id("a"), ChatId::new("test:side"))]
+    );
+    assert_eq!(world.store.waiting_chats(at(3), 1).await.unwrap().len(), 1);
+    world.try_claim(&runner, 5, at(3)).await.unwrap();
+    assert!(world.store.waiting_chats(at(3), 10).await.unwrap().is_empty());
+}
