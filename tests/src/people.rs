@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -17,6 +17,8 @@ pub struct Reply {
     pub id: String,
     /// The text.
     pub text: String,
+    /// When it was shown.
+    pub at: Instant,
 }
 
 /// The people of one chat.
@@ -129,6 +131,7 @@ async fn follow(
                 seq: event["seq"].as_i64().unwrap(),
                 id: event["id"].as_str().unwrap().to_owned(),
                 text: event["text"].as_str().unwrap().to_owned(),
+                at: Instant::now(),
             };
             {
                 let mut shown = shown.lock().unwrap();

@@ -1,0 +1,38 @@
+//! `script/bench [NAME…]`: measures the real node with the real Agent SDK and an instant model, in bounded time.
+//!
+//! One JSON object per measurement on standard output, a table for people on standard error. Distributions, never averages.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
+
+mod latency;
+mod node;
+mod report;
+
+use std::process::ExitCode;
+
+use report::Measurement;
+
+/// All names, in the order they are measured.
+const NAMES: [&str; 5] = ["start", "cold-start", "message-to-prompt", "follow-up", "idle-memory"];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = asked.iter().find(|name| !NAMES.contains(&name.as_str())) {
+        eprintln!("bench: there is no measurement {unknown:?}; known: {}", NAMES.join(", "));
+        return ExitCode::FAILURE;
+    }
+    report::header();
+    for name in NAMES.into_iter().filter(|name| asked.is_empty() || asked.iter().any(|asked| asked == name)) {
+        eprintln!("measuring {name} …");
+        let measurements: Vec<Measurement> = match name {
+            "start" => node::start().await,
+            "idle-memory" => node::idle_memory().await,
+            "cold-start" => latency::cold_start().await,
+            "message-to-prompt" => latency::message_to_prompt().await,
+            "follow-up" => latency::follow_up().await,
+            other => unreachable!("{other} is in NAMES"),
+        };
+        measurements.iter().for_each(report::print);
+    }
+    ExitCode::SUCCESS
+}
