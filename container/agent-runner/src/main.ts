@@ -30,6 +30,8 @@ async function main(): Promise<void> {
     process.exit(1);
   }
   const outbox = new Outbox(environment.outboxDir);
+  // A timer's failed write (disk full) has no caller to tell.
+  process.on('uncaughtException', (error) => fail(outbox, error));
   try {
     await run(environment, outbox);
     process.exit(0);

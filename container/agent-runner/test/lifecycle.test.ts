@@ -3,16 +3,10 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { watchHost } from '../src/heartbeat.js';
 import { Host, prompt } from './host.js';
-
-async function running(context: TestContext, env: Record<string, string> = {}): Promise<Host> {
-  const host = new Host({ env });
-  context.after(() => host.dispose());
-  await host.run();
-  return host;
-}
+import { running } from './story.js';
 
 const badStarts: [string, (host: Host) => void][] = [
   ['text that is not JSON', (host) => host.sendText('{"v":1,')],
@@ -39,7 +33,7 @@ test('a second start is fatal', async (context) => {
 });
 
 test('a missing token ends the run', async (context) => {
-  const host = await running(context, { CLAWHOLD_TOKEN: '' });
+  const host = await running(context, { env: { CLAWHOLD_TOKEN: '' } });
   assert.equal(await host.exited(), 1);
   assert.match(host.stderr, /CLAWHOLD_TOKEN/);
 });
