@@ -1,6 +1,7 @@
 //! The runner: slots, sandboxes, the link to the agent, the credential proxy.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod agent;
 pub mod config;
 pub mod mailbox;
 pub mod sandbox;

@@ -1,0 +1,90 @@
+//! An output stream that is only worth logging: lines go to the debug log, the end is kept for the reason of a failure.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+/// Longest line logged, in bytes; longer ones are cut into several.
+const LINE_BYTES_MAX: usize = 2_048;
+/// What is kept for the reason of a failure, in bytes: a stack trace's worth.
+const TAIL_BYTES_MAX: usize = 2_048;
+/// Time an ended sandbox's stream gets to end as well.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+/// Bytes read at a time.
+const READ_BYTES: usize = 8_192;
+
+/// Such a stream.
+pub(super) struct LogLines {
+    name: &'static str,
+    stream: Option<Pin<Box<dyn AsyncRead + Send>>>,
+    line: Vec<u8>,
+    tail: VecDeque<u8>,
+}
+
+impl LogLines {
+    pub(super) fn new(name: &'static str, stream: Pin<Box<dyn AsyncRead + Send>>) -> Self {
+        Self {
+            name,
+            stream: Some(stream),
+            line: Vec::new(),
+            tail: VecDeque::new(),
+        }
+    }
+
+    /// Reads and logs what has come; waits for ever once the stream has ended. Cancel-safe.
+    pub(super) async fn log_some(&mut self) {
+        let Some(stream) = &mut self.stream else {
+            return std::future::pending().await;
+        };
+        let mut buffer = [0; READ_BYTES];
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => {
+                self.stream = None;
+                self.end_line();
+            }
+            Ok(read) => self.take(&buffer[..read]),
+        }
+    }
+
+    /// Reads to the end of the stream of a sandbox that has ended.
+    pub(super) async fn drain(&mut self) {
+        let to_the_end = async {
+            while self.stream.is_some() {
+                self.log_some().await;
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIME, to_the_end).await.is_err() {
+            self.stream = None;
+        }
+    }
+
+    /// The end of what was read.
+    pub(super) fn tail(&self) -> String {
+        let bytes: Vec<u8> = self.tail.iter().copied().collect();
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.tail.extend(bytes);
+        self.tail.drain(..self.tail.len().saturating_sub(TAIL_BYTES_MAX));
+        for byte in bytes {
+            match byte {
+                b'\n' => self.end_line(),
+                _ => self.line.push(*byte),
+            }
+            if self.line.len() >= LINE_BYTES_MAX {
+                self.end_line();
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        if !self.line.is_empty() {
+            let line = String::from_utf8_lossy(&self.line);
+            tracing::debug!(stream = self.name, line = %line.escape_debug(), "the agent wrote");
+            self.line.clear();
+        }
+    }
+}

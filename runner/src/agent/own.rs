@@ -1,0 +1,147 @@
+//! Our own contract: two mailboxes and a heartbeat.
+
+use async_trait::async_trait;
+use proto::ids::InboxOrd;
+use proto::ipc::{
+    AgentMessage, Answer, CloseReason, HEARTBEAT, HostMessage, Prompt, Start, encode_host_message, parse_agent_message,
+};
+use tokio::time::{Instant, Interval, interval_at};
+
+use super::log_lines::LogLines;
+use super::{AgentLink, LinkError, LinkEvent, Stdio};
+use crate::mailbox::{HeldDir, MailReader, MailWriter, RunDir, SWEEP, Watch, Watcher};
+
+/// Speaks our own contract.
+pub struct OwnLink {
+    writer: MailWriter,
+    reader: MailReader,
+    out: HeldDir,
+    watch: Watch,
+    sweep: Interval,
+    stdout: LogLines,
+    stderr: LogLines,
+    /// How far the prompts handed over reach into the inbox: no result can have consumed more.
+    handed_through: Option<InboxOrd>,
+    heartbeat: Option<(i64, u64)>,
+}
+
+impl OwnLink {
+    /// Takes up the directories of a run, made for [`Layout::Own`](crate::mailbox::Layout), and the streams of its sandbox.
+    ///
+    /// # Errors
+    /// When the directories cannot be opened.
+    pub fn new(run: &RunDir, watcher: &Watcher, stdio: Stdio) -> std::io::Result<Self> {
+        let out = run.out()?;
+        Ok(Self {
+            writer: run.mail_writer()?,
+            reader: run.mail_reader()?,
+            heartbeat: out.modified_at(HEARTBEAT),
+            out,
+            watch: watcher.watch(run.agent_paths()),
+            sweep: interval_at(Instant::now() + SWEEP, SWEEP),
+            stdout: LogLines::new("stdout", stdio.stdout),
+            stderr: LogLines::new("stderr", stdio.stderr),
+            handed_through: None,
+        })
+    }
+
+    fn send(&mut self, what: &'static str, message: &HostMessage) -> Result<(), LinkError> {
+        self.writer
+            .send(&encode_host_message(message))
+            .map(|_| ())
+            .map_err(LinkError::write(what))
+    }
+
+    fn look(&mut self) -> Option<LinkEvent> {
+        Some(match self.reader.take()? {
+            Ok(contents) => self.check(&contents),
+            Err(refused) => LinkEvent::Refused {
+                reason: refused.to_string(),
+            },
+        })
+    }
+
+    fn check(&self, contents: &[u8]) -> LinkEvent {
+        let message = match parse_agent_message(contents) {
+            Ok(message) => message,
+            Err(error) => {
+                return LinkEvent::Refused {
+                    reason: error.to_string(),
+                };
+            }
+        };
+        match &message {
+            AgentMessage::Result(result) if result.consumed_through > self.handed_through => LinkEvent::Refused {
+                reason: "a result claims to have consumed messages that were never handed over".to_owned(),
+            },
+            _ => LinkEvent::Message(message),
+        }
+    }
+
+    fn sweep(&mut self) -> Option<LinkEvent> {
+        match self.reader.sweep() {
+            Ok(refused) => Some(LinkEvent::Refused {
+                reason: refused?.to_string(),
+            }),
+            Err(error) => Some(LinkEvent::Refused {
+                reason: format!("the mailbox cannot be listed: {error}"),
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl AgentLink for OwnLink {
+    async fn start(&mut self, start: Start) -> Result<(), LinkError> {
+        self.handed_through = Some(start.prompt.through);
+        self.send("the first message", &HostMessage::Start(Box::new(start)))
+    }
+
+    async fn hand_over(&mut self, prompt: Prompt) -> Result<(), LinkError> {
+        self.handed_through = self.handed_through.max(Some(prompt.through));
+        self.send("a prompt", &HostMessage::Prompt { prompt })
+    }
+
+    async fn answer(&mut self, answer: Answer) -> Result<(), LinkError> {
+        self.send("an answer", &HostMessage::Answer(answer))
+    }
+
+    async fn close(&mut self, reason: CloseReason) -> Result<(), LinkError> {
+        self.send("the request to finish", &HostMessage::Close { reason })
+    }
+
+    async fn next(&mut self) -> LinkEvent {
+        loop {
+            if let Some(event) = self.look() {
+                return event;
+            }
+            tokio::select! {
+                () = self.watch.changed() => {}
+                () = self.stdout.log_some() => {}
+                () = self.stderr.log_some() => {}
+                _ = self.sweep.tick() => if let Some(event) = self.sweep() {
+                    return event;
+                }
+            }
+        }
+    }
+
+    async fn left_behind(&mut self) -> Option<LinkEvent> {
+        // The error stream says why it exited; the mailbox is complete already.
+        self.stderr.drain().await;
+        self.look()
+    }
+
+    fn takes_follow_ups(&self) -> bool {
+        true
+    }
+
+    fn last_sign_of_life(&mut self) -> bool {
+        let seen = self.out.modified_at(HEARTBEAT);
+        std::mem::replace(&mut self.heartbeat, seen) != seen
+    }
+
+    fn last_words(&self) -> String {
+        self.stderr.tail()
+    }
+}
