@@ -12,7 +12,7 @@ const COLD: usize = 12;
 const WARM: usize = 60;
 
 /// From posting a message to a group without a sandbox to its reply on the client.
-pub async fn cold_start() -> Vec<Measurement> {
+pub(crate) async fn cold_start() -> Vec<Measurement> {
     let mut builder = World::builder().env("MAX_CONCURRENT_CONTAINERS", COLD + 1);
     let groups: Vec<_> = (0..COLD).map(|n| format!("cold{n}")).collect();
     for group in &groups {
@@ -23,19 +23,31 @@ pub async fn cold_start() -> Vec<Measurement> {
     for group in &groups {
         samples.push(ask(&mut world, group, "hello").await.total);
     }
-    vec![Measurement::of_durations("cold-start", &samples, "post to reply on the client, no sandbox yet, real SDK, instant model")]
+    vec![Measurement::of_durations(
+        "cold-start",
+        &samples,
+        "post to reply on the client, no sandbox yet, real SDK, instant model",
+    )]
 }
 
 /// From posting a message to a warm group to its arrival at the model.
-pub async fn message_to_prompt() -> Vec<Measurement> {
+pub(crate) async fn message_to_prompt() -> Vec<Measurement> {
     let samples: Vec<_> = warm().await.into_iter().map(|asked| asked.to_model).collect();
-    vec![Measurement::of_durations("message-to-prompt", &samples, "post to request at the model, warm sandbox; includes the SDK's own work")]
+    vec![Measurement::of_durations(
+        "message-to-prompt",
+        &samples,
+        "post to request at the model, warm sandbox; includes the SDK's own work",
+    )]
 }
 
 /// From posting a message to a warm group to its reply on the client.
-pub async fn follow_up() -> Vec<Measurement> {
+pub(crate) async fn follow_up() -> Vec<Measurement> {
     let samples: Vec<_> = warm().await.into_iter().map(|asked| asked.total).collect();
-    vec![Measurement::of_durations("follow-up", &samples, "post to reply on the client, warm sandbox, real SDK, instant model")]
+    vec![Measurement::of_durations(
+        "follow-up",
+        &samples,
+        "post to reply on the client, warm sandbox, real SDK, instant model",
+    )]
 }
 
 struct Asked {
@@ -65,6 +77,13 @@ async fn ask(world: &mut World, group: &str, text: &str) -> Asked {
     }
     let shown = people.shown()[before].at;
     let requests = world.model.requests();
-    let at_model = requests.iter().find(|request| request.number >= requests_before && request.is_turn()).unwrap().at;
-    Asked { to_model: at_model.into_std() - posted, total: shown - posted }
+    let at_model = requests
+        .iter()
+        .find(|request| request.number >= requests_before && request.is_turn())
+        .unwrap()
+        .at;
+    Asked {
+        to_model: at_model.into_std() - posted,
+        total: shown - posted,
+    }
 }

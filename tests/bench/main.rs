@@ -1,7 +1,12 @@
 //! `script/bench [NAME…]`: measures the real node with the real Agent SDK and an instant model, in bounded time.
 //!
 //! One JSON object per measurement on standard output, a table for people on standard error. Distributions, never averages.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods
+)]
 
 mod latency;
 mod node;
@@ -18,11 +23,17 @@ const NAMES: [&str; 5] = ["start", "cold-start", "message-to-prompt", "follow-up
 async fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
     if let Some(unknown) = asked.iter().find(|name| !NAMES.contains(&name.as_str())) {
-        eprintln!("bench: there is no measurement {unknown:?}; known: {}", NAMES.join(", "));
+        eprintln!(
+            "bench: there is no measurement {unknown:?}; known: {}",
+            NAMES.join(", ")
+        );
         return ExitCode::FAILURE;
     }
     report::header();
-    for name in NAMES.into_iter().filter(|name| asked.is_empty() || asked.iter().any(|asked| asked == name)) {
+    for name in NAMES
+        .into_iter()
+        .filter(|name| asked.is_empty() || asked.iter().any(|asked| asked == name))
+    {
         eprintln!("measuring {name} …");
         let measurements: Vec<Measurement> = match name {
             "start" => node::start().await,

@@ -10,7 +10,7 @@ use crate::report::Measurement;
 const STARTS: usize = 20;
 
 /// From starting the process to `/readyz` saying yes, on an existing database.
-pub async fn start() -> Vec<Measurement> {
+pub(crate) async fn start() -> Vec<Measurement> {
     let mut world = World::start().await;
     let mut samples = Vec::new();
     for _ in 0..STARTS {
@@ -22,24 +22,35 @@ pub async fn start() -> Vec<Measurement> {
         }
         samples.push(started.elapsed());
     }
-    vec![Measurement::of_durations("start", &samples, "process start to /readyz, existing database, engine running; polled every 2 ms")]
+    vec![Measurement::of_durations(
+        "start",
+        &samples,
+        "process start to /readyz, existing database, engine running; polled every 2 ms",
+    )]
 }
 
 /// Resident memory of the node after ten answered messages, one warm sandbox.
-pub async fn idle_memory() -> Vec<Measurement> {
+pub(crate) async fn idle_memory() -> Vec<Measurement> {
     /// Readings, one a second.
     const READINGS: usize = 10;
     let mut world = World::start().await;
     for n in 0..10 {
         world.people("main").say(&format!("message {n}")).await;
     }
-    world.until("the messages to be answered", async || world.model.requests().len() > 1).await;
+    world
+        .until("the messages to be answered", async || world.model.requests().len() > 1)
+        .await;
     let mut samples = Vec::new();
     for _ in 0..READINGS {
         tokio::time::sleep(Duration::from_secs(1)).await;
         samples.push(resident_mib(world.node().pid()));
     }
-    vec![Measurement { name: "idle-memory", unit: "MiB", samples, depends_on: "resident set of the node process, one warm sandbox, after 10 messages" }]
+    vec![Measurement {
+        name: "idle-memory",
+        unit: "MiB",
+        samples,
+        depends_on: "resident set of the node process, one warm sandbox, after 10 messages",
+    }]
 }
 
 fn resident_mib(pid: u32) -> f64 {

@@ -5,22 +5,27 @@ use std::time::Duration;
 use serde_json::json;
 
 /// A measured distribution.
-pub struct Measurement {
+pub(crate) struct Measurement {
     /// Name, as given to `script/bench`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Unit of all values.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// The samples.
-    pub samples: Vec<f64>,
+    pub(crate) samples: Vec<f64>,
     /// What the figure depends on.
-    pub depends_on: &'static str,
+    pub(crate) depends_on: &'static str,
 }
 
 impl Measurement {
     /// A distribution of durations, in milliseconds.
-    pub fn of_durations(name: &'static str, samples: &[Duration], depends_on: &'static str) -> Self {
+    pub(crate) fn of_durations(name: &'static str, samples: &[Duration], depends_on: &'static str) -> Self {
         let samples = samples.iter().map(|sample| sample.as_secs_f64() * 1e3).collect();
-        Self { name, unit: "ms", samples, depends_on }
+        Self {
+            name,
+            unit: "ms",
+            samples,
+            depends_on,
+        }
     }
 
     /// The value below which this share of the samples lies (nearest rank).
@@ -33,15 +38,26 @@ impl Measurement {
 }
 
 /// Prints the head of the table.
-pub fn header() {
-    eprintln!("{:<20} {:>5} {:>5} {:>9} {:>9} {:>9} {:>9}", "measurement", "unit", "n", "p50", "p90", "p99", "max");
+pub(crate) fn header() {
+    eprintln!(
+        "{:<20} {:>5} {:>5} {:>9} {:>9} {:>9} {:>9}",
+        "measurement", "unit", "n", "p50", "p90", "p99", "max"
+    );
 }
 
 /// Prints one measurement.
-pub fn print(measurement: &Measurement) {
+pub(crate) fn print(measurement: &Measurement) {
     let [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1.0].map(|share| measurement.percentile(share));
-    let Measurement { name, unit, samples, depends_on } = measurement;
-    eprintln!("{name:<20} {unit:>5} {:>5} {p50:>9} {p90:>9} {p99:>9} {max:>9}", samples.len());
+    let Measurement {
+        name,
+        unit,
+        samples,
+        depends_on,
+    } = measurement;
+    eprintln!(
+        "{name:<20} {unit:>5} {:>5} {p50:>9} {p90:>9} {p99:>9} {max:>9}",
+        samples.len()
+    );
     let object = json!({
         "name": name, "unit": unit, "n": samples.len(), "p50": p50, "p90": p90, "p99": p99, "max": max, "depends_on": depends_on,
     });

@@ -16,7 +16,10 @@ async fn killed_at(point: &str, text: &str, replies: &[&str]) {
     invariant::check(&mut world, &["main"]).await;
     let install = world.install();
     let running = world.engine.sandboxes(&install).await;
-    assert!(running.len() <= 1, "sandboxes of the dead process are gone: {running:?}");
+    assert!(
+        running.len() <= 1,
+        "sandboxes of the dead process are gone: {running:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +82,12 @@ async fn while_the_model_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_tool_runs() {
     let mut world = World::start().await;
-    world.say("main", "[[send started]] [[bash sleep 2; echo run >> runs.txt]] [[say done]]").await;
+    world
+        .say(
+            "main",
+            "[[send started]] [[bash sleep 2; echo run >> runs.txt]] [[say done]]",
+        )
+        .await;
     let people = world.people("main");
     assert!(tests::within(Duration::from_secs(60), async || people.texts() == ["started"]).await);
     world.kill();
@@ -91,7 +99,12 @@ async fn while_a_tool_runs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn at_many_moments_in_a_row() {
     let mut world = World::start().await;
-    world.say("main", "[[send one]] [[slow 300]] [[send two]] [[slow 300]] [[say done]]").await;
+    world
+        .say(
+            "main",
+            "[[send one]] [[slow 300]] [[send two]] [[slow 300]] [[say done]]",
+        )
+        .await;
     for round in 0..6_u32 {
         tokio::time::sleep(Duration::from_millis(u64::from(150 + 217 * round))).await;
         world.kill();

@@ -14,18 +14,40 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     ("scheduler", &["proto", "store", "bus", "service"]),
     ("runner", &["proto", "store", "bus", "service"]),
     ("doubles", &[]),
-    ("clawhold", &["proto", "store", "bus", "service", "gateway", "scheduler", "runner", "doubles"]),
+    (
+        "clawhold",
+        &[
+            "proto",
+            "store",
+            "bus",
+            "service",
+            "gateway",
+            "scheduler",
+            "runner",
+            "doubles",
+        ],
+    ),
     ("tests", &["proto", "store", "service", "doubles"]),
 ];
 
 #[test]
 fn no_crate_knows_more_than_the_layout_allows() {
-    let metadata = MetadataCommand::new().manifest_path("../Cargo.toml").no_deps().exec().unwrap();
+    let metadata = MetadataCommand::new()
+        .manifest_path("../Cargo.toml")
+        .no_deps()
+        .exec()
+        .unwrap();
     let allowed: BTreeMap<_, _> = ALLOWED.into_iter().collect();
     let members: Vec<_> = metadata.workspace_packages();
-    assert_eq!(members.len(), allowed.len(), "a crate was added or removed: say here whom it may know");
+    assert_eq!(
+        members.len(),
+        allowed.len(),
+        "a crate was added or removed: say here whom it may know"
+    );
     for package in members {
-        let may_know = allowed.get(package.name.as_str()).unwrap_or_else(|| panic!("{} is not in the layout", package.name));
+        let may_know = allowed
+            .get(package.name.as_str())
+            .unwrap_or_else(|| panic!("{} is not in the layout", package.name));
         for dependency in &package.dependencies {
             let ours = allowed.contains_key(dependency.name.as_str());
             let for_tests = dependency.kind == DependencyKind::Development;
@@ -41,10 +63,21 @@ fn no_crate_knows_more_than_the_layout_allows() {
 
 #[test]
 fn proto_does_no_io() {
-    let metadata = MetadataCommand::new().manifest_path("../Cargo.toml").no_deps().exec().unwrap();
-    let proto = metadata.workspace_packages().into_iter().find(|package| package.name.as_str() == "proto").unwrap();
+    let metadata = MetadataCommand::new()
+        .manifest_path("../Cargo.toml")
+        .no_deps()
+        .exec()
+        .unwrap();
+    let proto = metadata
+        .workspace_packages()
+        .into_iter()
+        .find(|package| package.name.as_str() == "proto")
+        .unwrap();
     for banned in ["tokio", "sqlx", "rusqlite", "reqwest", "axum", "rand"] {
-        assert!(!proto.dependencies.iter().any(|dependency| dependency.name == banned), "proto must not depend on {banned}");
+        assert!(
+            !proto.dependencies.iter().any(|dependency| dependency.name == banned),
+            "proto must not depend on {banned}"
+        );
     }
 }
 
@@ -61,7 +94,11 @@ fn no_module_is_a_junk_drawer() {
             }
             let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
             let is_module = path.extension().is_some_and(|extension| extension == "rs") || path.join("mod.rs").exists();
-            assert!(!is_module || !banned.contains(&stem.as_str()), "{} has no name of its own", path.display());
+            assert!(
+                !is_module || !banned.contains(&stem.as_str()),
+                "{} has no name of its own",
+                path.display()
+            );
         }
     }
 }

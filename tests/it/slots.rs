@@ -20,12 +20,19 @@ async fn six_groups_on_five_slots_are_all_answered_without_waiting_for_an_idle_t
     }
     invariant::check(&mut world, &groups).await;
     let install = world.install();
-    assert!(world.engine.sandboxes(&install).await.len() <= 5, "never more sandboxes than slots");
+    assert!(
+        world.engine.sandboxes(&install).await.len() <= 5,
+        "never more sandboxes than slots"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_group_lets_a_waiting_group_go_first() {
-    let mut world = World::builder().env("MAX_CONCURRENT_CONTAINERS", 1).open_group("other").start().await;
+    let mut world = World::builder()
+        .env("MAX_CONCURRENT_CONTAINERS", 1)
+        .open_group("other")
+        .start()
+        .await;
     world.say("main", "[[stall gate]] one").await;
     world.model.wait_stalled("gate", Duration::from_secs(60)).await.unwrap();
     world.say("other", "hello").await;
@@ -36,8 +43,16 @@ async fn a_busy_group_lets_a_waiting_group_go_first() {
     world.expect("other", &["echo: hello"]).await;
     world.expect("main", &["echo: one", "echo: two"]).await;
     let requests = world.model.requests();
-    let first = |text: &str| requests.iter().position(|request| request.body.to_string().contains(text)).unwrap();
-    assert!(first(">hello<") < first(">two<"), "the group that waited longer went first");
+    let first = |text: &str| {
+        requests
+            .iter()
+            .position(|request| request.body.to_string().contains(text))
+            .unwrap()
+    };
+    assert!(
+        first(">hello<") < first(">two<"),
+        "the group that waited longer went first"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,8 +65,16 @@ async fn a_warm_sandbox_serves_the_next_message_and_closes_after_its_idle_time()
     world.say("main", "two").await;
     world.expect("main", &["echo: one", "echo: two"]).await;
     let after = world.engine.sandboxes(&install).await;
-    assert_eq!((before.len(), &before[0].id), (1, &after[0].id), "the same sandbox served both");
-    world.until("the idle sandbox to close", async || world.engine.sandboxes(&install).await.is_empty()).await;
+    assert_eq!(
+        (before.len(), &before[0].id),
+        (1, &after[0].id),
+        "the same sandbox served both"
+    );
+    world
+        .until("the idle sandbox to close", async || {
+            world.engine.sandboxes(&install).await.is_empty()
+        })
+        .await;
     world.say("main", "three").await;
     world.expect("main", &["echo: one", "echo: two", "echo: three"]).await;
 }
@@ -67,6 +90,11 @@ async fn a_stopping_node_finishes_the_turn_it_began() {
     assert!(world.ended().await.success(), "a drained node ends well");
     world.run(None);
     world.expect("main", &["echo: hello"]).await;
-    let prompts = world.model.requests().iter().filter(|request| request.body.to_string().contains("hello")).count();
+    let prompts = world
+        .model
+        .requests()
+        .iter()
+        .filter(|request| request.body.to_string().contains("hello"))
+        .count();
     assert!(prompts <= 2, "the turn was not repeated after the restart");
 }

@@ -26,16 +26,26 @@ impl Engine {
     pub async fn sandboxes(&self, install: &str) -> Vec<ContainerSummary> {
         let label = format!("dev.clawhold.install={install}");
         let filters = HashMap::from([("label".to_owned(), vec![label])]);
-        let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(filters),
+            ..Default::default()
+        };
         self.docker.list_containers(Some(options)).await.unwrap()
     }
 
     /// Removes what is left of an installation.
     pub async fn clean(&self, install: &str) {
         for container in self.sandboxes(install).await {
-            let options = RemoveContainerOptions { force: true, ..Default::default() };
+            let options = RemoveContainerOptions {
+                force: true,
+                ..Default::default()
+            };
             // Gone already is as good.
-            let _ = self.docker.remove_container(&container.id.unwrap(), Some(options)).await;
+            let _ = self
+                .docker
+                .remove_container(&container.id.unwrap(), Some(options))
+                .await;
         }
     }
 

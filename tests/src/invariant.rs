@@ -10,8 +10,14 @@ pub async fn check(world: &mut World, groups: &[&str]) {
         let shown = world.people(group).shown();
         let ids: BTreeSet<_> = shown.iter().map(|reply| &reply.id).collect();
         assert_eq!(ids.len(), shown.len(), "{group}: a reply was shown twice: {shown:?}");
-        assert!(shown.is_sorted_by_key(|reply| reply.seq), "{group}: replies came out of order: {shown:?}");
-        assert!(world.people(group).is_settled().await, "{group}: something is still on its way");
+        assert!(
+            shown.is_sorted_by_key(|reply| reply.seq),
+            "{group}: replies came out of order: {shown:?}"
+        );
+        assert!(
+            world.people(group).is_settled().await,
+            "{group}: something is still on its way"
+        );
     }
     let status = world.api("GET", "/v1/status", None).await;
     let counts = &status["counts"];

@@ -75,5 +75,7 @@ impl Drop for Node {
 
 /// What a process needs of our environment to find the container engine and a home.
 fn inherited() -> impl Iterator<Item = (String, String)> {
-    ["PATH", "HOME", "DOCKER_HOST"].into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+    ["PATH", "HOME", "DOCKER_HOST"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
 }

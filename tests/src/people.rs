@@ -37,8 +37,19 @@ impl People {
         let chat = format!("cli:{group}");
         let shown = Arc::new(Mutex::new(Vec::new()));
         let progress = Arc::new(Mutex::new(Vec::new()));
-        let listening = tokio::spawn(listen(client.clone(), chat.clone(), Arc::clone(&shown), Arc::clone(&progress)));
-        Self { chat, client, shown, progress, listening }
+        let listening = tokio::spawn(listen(
+            client.clone(),
+            chat.clone(),
+            Arc::clone(&shown),
+            Arc::clone(&progress),
+        ));
+        Self {
+            chat,
+            client,
+            shown,
+            progress,
+            listening,
+        }
     }
 
     /// Says something, with the same id until the node has taken it.
@@ -78,7 +89,9 @@ impl People {
     /// Whether everything said here is answered and everything answered has arrived; false while the node is away.
     pub async fn is_settled(&self) -> bool {
         let url = format!("http://node/v1/chats/{}/state", self.chat);
-        let Ok(answer) = self.client.get(url).send().await else { return false };
+        let Ok(answer) = self.client.get(url).send().await else {
+            return false;
+        };
         let state: Value = answer.json().await.unwrap_or_default();
         state["unanswered"] == 0 && state["undelivered"] == 0
     }
@@ -93,12 +106,26 @@ impl Drop for People {
 /// A client of the node's socket.
 pub(crate) fn client(socket: &Path) -> reqwest::Client {
     // The socket may not exist yet; every request connects afresh if it must.
-    reqwest::Client::builder().unix_socket(PathBuf::from(socket)).build().unwrap()
+    reqwest::Client::builder()
+        .unix_socket(PathBuf::from(socket))
+        .build()
+        .unwrap()
 }
 
-async fn listen(client: reqwest::Client, chat: String, shown: Arc<Mutex<Vec<Reply>>>, progress: Arc<Mutex<Vec<Value>>>) {
+async fn listen(
+    client: reqwest::Client,
+    chat: String,
+    shown: Arc<Mutex<Vec<Reply>>>,
+    progress: Arc<Mutex<Vec<Value>>>,
+) {
     loop {
-        let after = shown.lock().unwrap().iter().map(|reply: &Reply| reply.seq).max().unwrap_or(0);
+        let after = shown
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|reply: &Reply| reply.seq)
+            .max()
+            .unwrap_or(0);
         let url = format!("http://node/v1/chats/{chat}/events?after={after}");
         if let Ok(answer) = client.get(url).send().await
             && answer.status().is_success()
@@ -149,6 +176,13 @@ async fn follow(
 fn unique() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
-    format!("{nanos}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_nanos();
+    format!(
+        "{nanos}-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }

@@ -48,7 +48,8 @@ impl WorldBuilder {
     /// A group that needs no trigger.
     #[must_use]
     pub fn open_group(mut self, id: &str) -> Self {
-        self.groups.push(json!({ "id": id, "name": id, "settings": { "requires_trigger": false } }));
+        self.groups
+            .push(json!({ "id": id, "name": id, "settings": { "requires_trigger": false } }));
         self
     }
 
@@ -68,8 +69,15 @@ impl WorldBuilder {
         .map(|(name, value)| (name.to_owned(), value))
         .into();
         environment.extend(self.environment);
-        let mut world =
-            World { directory, model, environment, port, node: None, people: BTreeMap::new(), engine: Engine::connect().await };
+        let mut world = World {
+            directory,
+            model,
+            environment,
+            port,
+            node: None,
+            people: BTreeMap::new(),
+            engine: Engine::connect().await,
+        };
         world.run(None);
         world.ready().await;
         for group in self.groups {
@@ -95,7 +103,11 @@ pub struct World {
 impl World {
     /// A world whose model echoes.
     pub fn builder() -> WorldBuilder {
-        WorldBuilder { script: echo_script(), environment: Vec::new(), groups: Vec::new() }
+        WorldBuilder {
+            script: echo_script(),
+            environment: Vec::new(),
+            groups: Vec::new(),
+        }
     }
 
     /// Starts a world with the defaults.
@@ -130,7 +142,11 @@ impl World {
                 self.node = None;
                 return status;
             }
-            assert!(started.elapsed() < PATIENCE, "the node did not end; its log:\n{}", self.log_tail());
+            assert!(
+                started.elapsed() < PATIENCE,
+                "the node did not end; its log:\n{}",
+                self.log_tail()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -148,12 +164,17 @@ impl World {
 
     /// Waits until `/readyz` says yes.
     pub async fn ready(&self) {
-        self.until("the node to be ready", async || self.readiness().await.is_some_and(|report| report["ready"] == true)).await;
+        self.until("the node to be ready", async || {
+            self.readiness().await.is_some_and(|report| report["ready"] == true)
+        })
+        .await;
     }
 
     /// What `/readyz` says, if it answers.
     pub async fn readiness(&self) -> Option<Value> {
-        let answer = reqwest::get(format!("http://127.0.0.1:{}/readyz", self.port)).await.ok()?;
+        let answer = reqwest::get(format!("http://127.0.0.1:{}/readyz", self.port))
+            .await
+            .ok()?;
         answer.json().await.ok()
     }
 
@@ -165,7 +186,9 @@ impl World {
     /// The people in the local chat of a group.
     pub fn people(&mut self, group: &str) -> &People {
         let socket = self.socket();
-        self.people.entry(group.to_owned()).or_insert_with(|| People::join(&socket, group))
+        self.people
+            .entry(group.to_owned())
+            .or_insert_with(|| People::join(&socket, group))
     }
 
     /// Waits until these replies were shown in the local chat of a group, and nothing else is on its way.
@@ -174,7 +197,11 @@ impl World {
         let started = Instant::now();
         while people.texts().len() < texts.len() || !people.is_settled().await {
             if started.elapsed() > PATIENCE {
-                panic!("expected {texts:?}, shown {:?}; the node's log:\n{}", people.texts(), self.log_tail());
+                panic!(
+                    "expected {texts:?}, shown {:?}; the node's log:\n{}",
+                    people.texts(),
+                    self.log_tail()
+                );
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -198,7 +225,11 @@ impl World {
         let answer = request.send().await.unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());
         assert!(status.is_success(), "{path}: {status}: {text}");
-        if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
+        if text.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&text).unwrap()
+        }
     }
 
     /// Address of the node's HTTP listener.
@@ -223,7 +254,10 @@ impl World {
 
     /// Name of this installation in the labels of its sandboxes.
     pub fn install(&self) -> String {
-        std::fs::read_to_string(self.data().join("install-id")).unwrap_or_default().trim().to_owned()
+        std::fs::read_to_string(self.data().join("install-id"))
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
     }
 
     /// The end of the node's log.
@@ -241,7 +275,6 @@ impl World {
     fn log(&self) -> PathBuf {
         self.directory.path().join("node.log")
     }
-
 }
 
 impl Drop for World {
@@ -253,7 +286,10 @@ impl Drop for World {
             return;
         }
         let clean = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async { Engine::connect().await.clean(&install).await });
         };
         // A runtime of its own, since this may be dropped inside one.
