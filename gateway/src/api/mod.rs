@@ -1,0 +1,50 @@
+//! The control API: what the operator asks and changes. Served on the node's Unix socket only, which is open to its owner;
+//! nothing here authenticates.
+
+mod chats;
+mod dead_letters;
+mod groups;
+mod status;
+pub mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, patch, put};
+use proto::time::Clock;
+use service::readiness::Readiness;
+use store::Store;
+
+use crate::http::ApiError;
+
+/// What the endpoints work with.
+#[derive(Clone)]
+pub struct ControlApi {
+    /// Rows.
+    pub store: Arc<dyn Store>,
+    /// Stamps what is registered.
+    pub clock: Arc<dyn Clock>,
+    /// What `/readyz` says, too.
+    pub readiness: Readiness,
+    /// Version of the binary.
+    pub version: &'static str,
+}
+
+impl ControlApi {
+    /// The endpoints.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/v1/status", get(status::get))
+            .route("/v1/groups", get(groups::list).post(groups::add))
+            .route("/v1/groups/{group}", patch(groups::change).delete(groups::remove))
+            .route("/v1/chats", get(chats::list))
+            .route("/v1/chats/{chat}/group", put(chats::register))
+            .route("/v1/dead-letters", get(dead_letters::list))
+            .with_state(self)
+    }
+}
+
+/// Answer to a path that is none.
+pub(crate) async fn no_such_path() -> ApiError {
+    ApiError::not_found("there is nothing under this path")
+}

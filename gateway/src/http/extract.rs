@@ -1,0 +1,82 @@
+//! Bodies and queries, bounded in size and time, with errors in the shape of [`ApiError`].
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use bytes::Bytes;
+use http::request::Parts;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::ApiError;
+
+/// Largest body of a request: a text of [`proto::inbound::TEXT_BYTES_MAX`] with generous JSON escaping.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// How long a client may take to send its body: a slow mobile line sends the largest one in this time.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Reads a whole body.
+///
+/// # Errors
+/// 413 beyond [`BODY_BYTES_MAX`], 408 when it takes too long, 400 when it breaks off.
+pub async fn read_body(body: Body) -> Result<Bytes, ApiError> {
+    let collecting = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect());
+    match collecting.await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large(format!(
+            "the body is larger than {BODY_BYTES_MAX} bytes: send less at once"
+        ))),
+        Ok(Err(_)) => Err(ApiError::bad_request("the body broke off: send it again")),
+        Err(_) => Err(ApiError::new(
+            http::StatusCode::REQUEST_TIMEOUT,
+            "timeout",
+            format!("the body took longer than {} s: send it again", BODY_TIMEOUT.as_secs()),
+        )),
+    }
+}
+
+/// Parses a body.
+///
+/// # Errors
+/// 400 that names what is wrong and where.
+pub(crate) fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::bad_request(format!("the body is not the JSON expected: {error}")))
+}
+
+/// A JSON body.
+#[derive(Debug)]
+pub struct JsonBody<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        parse_body(&read_body(request.into_body()).await?).map(Self)
+    }
+}
+
+/// The parameters of the query.
+#[derive(Debug)]
+pub struct Params<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Self::read(parts)
+    }
+}
+
+impl<T: DeserializeOwned> Params<T> {
+    /// Reads the query of a request.
+    ///
+    /// # Errors
+    /// 400 that names what is wrong.
+    pub(crate) fn read(parts: &Parts) -> Result<Self, ApiError> {
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(params)| Self(params))
+            .map_err(|rejection| ApiError::bad_request(rejection.body_text()))
+    }
+}

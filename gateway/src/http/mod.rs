@@ -1,0 +1,13 @@
+//! HTTP as this gateway speaks it: one shape of errors, bounded bodies, bounded connections, over TCP and over a Unix
+//! socket. Knows no endpoint.
+
+mod error;
+mod extract;
+mod server;
+mod socket;
+
+pub use error::ApiError;
+pub(crate) use extract::parse_body;
+pub use extract::{JsonBody, Params, read_body};
+pub use server::serve;
+pub use socket::{ControlSocket, bind_control_socket};

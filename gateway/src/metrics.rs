@@ -1,0 +1,141 @@
+//! The gateway's metrics.
+
+use std::fmt::{self, Write};
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// From the writing of an outbox row to its arrival: a local chat takes milliseconds, a platform that is down days.
+const DELAY_BUCKETS_S: [f64; 12] = [
+    0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0, 14_400.0, 86_400.0,
+];
+
+/// Counters of the gateway; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    events: Family<IntakeLabels, Counter>,
+    deliveries: Family<DeliveryLabels, Counter>,
+    delay: Family<ChannelLabel, Histogram, fn() -> Histogram>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IntakeLabels {
+    channel: String,
+    outcome: IntakeOutcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabels {
+    channel: String,
+    outcome: DeliveryOutcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChannelLabel {
+    channel: String,
+}
+
+/// What became of an inbound event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum IntakeOutcome {
+    Accepted,
+    Context,
+    Duplicate,
+    Unregistered,
+    Dropped,
+    Own,
+    Invalid,
+    Unavailable,
+}
+
+/// What became of an attempt to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum DeliveryOutcome {
+    Sent,
+    Retried,
+    Uncertain,
+    Dead,
+}
+
+impl EncodeLabelValue for IntakeOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            Self::Accepted => "accepted",
+            Self::Context => "context",
+            Self::Duplicate => "duplicate",
+            Self::Unregistered => "unregistered",
+            Self::Dropped => "dropped",
+            Self::Own => "own",
+            Self::Invalid => "invalid",
+            Self::Unavailable => "unavailable",
+        })
+    }
+}
+
+impl EncodeLabelValue for DeliveryOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            Self::Sent => "sent",
+            Self::Retried => "retried",
+            Self::Uncertain => "uncertain",
+            Self::Dead => "dead",
+        })
+    }
+}
+
+impl Metrics {
+    /// Registers the gateway's metrics.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            events: Family::default(),
+            deliveries: Family::default(),
+            delay: Family::new_with_constructor(|| Histogram::new(DELAY_BUCKETS_S)),
+        };
+        // The text format adds `_total` to counters.
+        registry.register(
+            "clawhold_intake_events",
+            "Inbound events by channel and what became of them",
+            metrics.events.clone(),
+        );
+        registry.register(
+            "clawhold_deliveries",
+            "Attempts to send an outbox row by channel and what became of them",
+            metrics.deliveries.clone(),
+        );
+        registry.register(
+            "clawhold_delivery_delay_seconds",
+            "Time from the writing of an outbox row to its arrival at the platform",
+            metrics.delay.clone(),
+        );
+        metrics
+    }
+
+    /// Counts an inbound event. `channel` is a channel's name, of which there are few.
+    pub(crate) fn count_intake(&self, channel: &str, outcome: IntakeOutcome) {
+        let labels = IntakeLabels {
+            channel: channel.to_owned(),
+            outcome,
+        };
+        self.events.get_or_create(&labels).inc();
+    }
+
+    /// Counts an attempt to send.
+    pub(crate) fn count_delivery(&self, channel: &str, outcome: DeliveryOutcome) {
+        let labels = DeliveryLabels {
+            channel: channel.to_owned(),
+            outcome,
+        };
+        self.deliveries.get_or_create(&labels).inc();
+    }
+
+    /// Records how long a delivered row was under way.
+    pub(crate) fn observe_delay(&self, channel: &str, delay: std::time::Duration) {
+        let labels = ChannelLabel {
+            channel: channel.to_owned(),
+        };
+        self.delay.get_or_create(&labels).observe(delay.as_secs_f64());
+    }
+}

@@ -1,0 +1,177 @@
+//! Starts the gateway: everything that can fail at start is done before work begins, then loops and listeners run until
+//! the hard stop, so that what runners still say while the node drains is delivered.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use bus::{Hints, Ingress};
+use proto::time::Clock;
+use service::lifecycle::{Lifecycle, Policy};
+use service::random::Random;
+use service::readiness::Readiness;
+use store::Store;
+use tokio::net::TcpListener;
+
+use crate::api::{self, ControlApi};
+use crate::channel::Channel;
+use crate::channel::cli::clients::Clients;
+use crate::channel::cli::{CliApi, CliChannel};
+use crate::channel::webhook::{Hook, WebhookApi, WebhookChannel};
+use crate::config;
+use crate::delivery::{DeliveryLoop, Tools};
+use crate::http::{ControlSocket, bind_control_socket, serve};
+use crate::intake::{AllowlistFile, Intake};
+use crate::metrics::Metrics;
+
+/// Settings of the gateway.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Name of the assistant: gives the default trigger.
+    pub assistant_name: String,
+    /// Where the control socket is.
+    pub data_dir: PathBuf,
+    /// Section `http`.
+    pub http: config::Http,
+    /// Section `channels`.
+    pub channels: config::Channels,
+    /// Section `security`; its path is absolute.
+    pub security: config::Security,
+}
+
+/// What the gateway is given.
+pub struct Deps {
+    /// Rows.
+    pub store: Arc<dyn Store>,
+    /// The way into the inbox.
+    pub ingress: Arc<dyn Ingress>,
+    /// "Look now".
+    pub hints: Arc<dyn Hints>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Jitter.
+    pub random: Random,
+    /// Where this gateway says how it is.
+    pub readiness: Readiness,
+    /// What [`Metrics::register`] gave.
+    pub metrics: Metrics,
+    /// What the process answers about itself (`service::http::router`).
+    pub health: Router,
+    /// Version of the binary.
+    pub version: &'static str,
+}
+
+/// A gateway that serves. Keep it as long as the process lives: dropping it removes the control socket.
+#[derive(Debug)]
+pub struct Running {
+    http: SocketAddr,
+    socket: ControlSocket,
+}
+
+impl Running {
+    /// Where HTTP is served; tells the port when the configured one was 0.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Where the control API is served.
+    pub fn socket(&self) -> &Path {
+        self.socket.path()
+    }
+}
+
+/// Binds the ports, checks the hooks, and starts everything.
+///
+/// # Errors
+/// When a port or the socket cannot be bound, or a hook's settings cannot be served; nothing runs then.
+pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow::Result<Running> {
+    let hooks = hooks(&config.channels)?;
+    let clients = Arc::new(Clients::default());
+    let mut channels: Vec<Arc<dyn Channel>> = vec![Arc::new(CliChannel::new(Arc::clone(&clients)))];
+    for hook in hooks.values() {
+        channels.push(Arc::new(WebhookChannel::new(
+            Arc::clone(hook),
+            Arc::clone(&deps.clock),
+        )?));
+    }
+    let listen = config.http.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}: free the port, or choose another with http.listen (CLAWHOLD_HTTP_LISTEN)")
+    })?;
+    let http = listener.local_addr().context("the listener has no address")?;
+    let (control, socket) = bind_control_socket(&config.data_dir)?;
+
+    let stop = lifecycle.hard_stop();
+    let on_invalid = config.security.sender_allowlist_on_invalid.into();
+    let intake = Arc::new(Intake::new(
+        Arc::clone(&deps.store),
+        Arc::clone(&deps.ingress),
+        AllowlistFile::new(config.security.sender_allowlist, on_invalid),
+        config.assistant_name,
+        deps.metrics.clone(),
+        lifecycle.soft_stop(),
+    ));
+    let webhooks = WebhookApi {
+        hooks: Arc::new(hooks),
+        intake: Arc::clone(&intake),
+        store: Arc::clone(&deps.store),
+        hints: Arc::clone(&deps.hints),
+        clock: Arc::clone(&deps.clock),
+        stop: stop.clone(),
+    };
+    let cli = CliApi {
+        intake,
+        store: Arc::clone(&deps.store),
+        hints: Arc::clone(&deps.hints),
+        clock: Arc::clone(&deps.clock),
+        clients,
+        stop: stop.clone(),
+    };
+    let operator = ControlApi {
+        store: Arc::clone(&deps.store),
+        clock: Arc::clone(&deps.clock),
+        readiness: deps.readiness.clone(),
+        version: deps.version,
+    };
+    let public = deps.health.merge(webhooks.router()).fallback(api::no_such_path);
+    let private = operator.router().merge(cli.router()).fallback(api::no_such_path);
+    let (stop_public, stop_private) = (stop.clone(), stop.clone());
+    lifecycle.spawn_support("http", Policy::Critical, async move {
+        serve(listener, public, stop_public).await;
+        Ok(())
+    });
+    lifecycle.spawn_support("control", Policy::Critical, async move {
+        serve(control, private, stop_private).await;
+        Ok(())
+    });
+
+    let delivering = deps.readiness.condition("delivery");
+    let tools = Tools {
+        store: deps.store,
+        hints: deps.hints,
+        clock: deps.clock,
+        random: deps.random,
+        metrics: deps.metrics,
+    };
+    for channel in channels {
+        let delivery = DeliveryLoop::new(channel, tools.clone());
+        let (ready, stop) = (delivering.clone(), stop.clone());
+        lifecycle.spawn_support("delivery", Policy::Critical, async move {
+            delivery.run(ready, stop).await;
+            Ok(())
+        });
+    }
+    tracing::info!(http.listen = %http, socket = %socket.path().display(), "gateway serves");
+    Ok(Running { http, socket })
+}
+
+fn hooks(channels: &config::Channels) -> anyhow::Result<BTreeMap<String, Arc<Hook>>> {
+    let checked = channels.webhook.iter().map(|(name, settings)| {
+        let hook = Hook::new(name, settings)?;
+        Ok((name.clone(), Arc::new(hook)))
+    });
+    checked.collect()
+}
