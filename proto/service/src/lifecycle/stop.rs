@@ -85,7 +85,6 @@ impl Lifecycle {
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let lifecycle = self.clone();
-        #[expect(clippy::disallowed_methods, reason = "this is the lifecycle")]
         self.shared.work.spawn(async move {
             let mut backoff = Backoff::default();
             loop {
@@ -169,7 +168,6 @@ impl Lifecycle {
         let lifecycle = self.clone();
         // Started here, not inside the supervisor: the task runs even if the caller never yields to the supervisor.
         let task = lifecycle.run(name, future);
-        #[expect(clippy::disallowed_methods, reason = "this is the lifecycle")]
         tracker.spawn(async move {
             let result = task.await;
             lifecycle.note_end(name, policy, result);

@@ -1,0 +1,172 @@
+//! The layers of a configuration, laid over one another and checked one by one.
+//!
+//! Each layer is checked as soon as it is laid: what is wrong in it is reported with its own place and taken out again,
+//! so that one mistake neither hides the next nor is hidden by a higher layer.
+
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+use toml::{Table, Value};
+
+use super::Origin;
+use super::origin::Origins;
+use super::problem::Problem;
+
+/// Problems that are listed at most; whoever has more has mistaken the file.
+const PROBLEMS_MAX: usize = 50;
+
+/// One value and where it comes from. An empty table only says that the table is there.
+#[derive(Clone)]
+pub(super) struct Setting {
+    pub(super) path: Vec<String>,
+    pub(super) value: Value,
+    pub(super) origin: Origin,
+}
+
+/// All layers laid so far.
+pub(super) struct Stack {
+    table: Table,
+    origins: Origins,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Stack {
+    pub(super) fn new(defaults: Table) -> Self {
+        Self {
+            table: defaults,
+            origins: Origins::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Lays a layer; later settings of the same path win.
+    pub(super) fn lay<T: DeserializeOwned>(&mut self, settings: Vec<Setting>) {
+        let before = self.table.clone();
+        for Setting { path, value, origin } in settings {
+            put(&mut self.table, &path, value);
+            self.origins.insert(path, origin);
+        }
+        while let Err((path, reason)) = read::<T>(&self.table) {
+            let place = self.origin(&path).to_string();
+            self.problems.push(Problem::with_key(place, &path, reason));
+            // An error about the whole cannot be taken out, and the defaults themselves have none.
+            if path.is_empty() || self.problems.len() >= PROBLEMS_MAX {
+                break;
+            }
+            restore(&mut self.table, &path, &before);
+        }
+    }
+
+    /// Where the value at this path comes from: itself, else what it stands in, else what stands in it.
+    pub(super) fn origin(&self, path: &[String]) -> Origin {
+        let around = (1..=path.len())
+            .rev()
+            .find_map(|length| self.origins.get(&path[..length]));
+        let inside = || {
+            self.origins
+                .iter()
+                .find(|(key, _)| key.starts_with(path))
+                .map(|(_, origin)| origin)
+        };
+        around.or_else(inside).cloned().unwrap_or(Origin::Default)
+    }
+
+    /// The finished value and the origins.
+    pub(super) fn finish<T: DeserializeOwned>(mut self) -> Result<(T, Origins), Vec<Problem>> {
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        read(&self.table)
+            .map(|value| (value, std::mem::take(&mut self.origins)))
+            .map_err(|(path, reason)| vec![Problem::with_key(self.origin(&path), &path, reason)])
+    }
+}
+
+/// Reads the whole, or says what cannot be read and why.
+fn read<T: DeserializeOwned>(table: &Table) -> Result<T, (Vec<String>, String)> {
+    serde_path_to_error::deserialize(table.clone()).map_err(|error| {
+        let path = error.path().iter().map_while(|segment| match segment {
+            Segment::Map { key } => Some(key.clone()),
+            Segment::Seq { .. } | Segment::Enum { .. } | Segment::Unknown => None,
+        });
+        let path: Vec<String> = path.collect();
+        let reason = reason(error.inner().message(), get(table, &path));
+        (path, reason)
+    })
+}
+
+/// The reason in words for people. A value of the wrong type is named by its type alone: what stands where it does not
+/// belong may be a secret.
+fn reason(message: &str, value: Option<&Value>) -> String {
+    match (
+        message
+            .strip_prefix("invalid type: ")
+            .and_then(|rest| rest.rsplit_once(", expected ")),
+        value,
+    ) {
+        (Some((_, expected)), Some(value)) => {
+            let expected = match expected {
+                "i64" | "u32" | "u64" => "a whole number",
+                "f64" => "a number",
+                structure if structure.starts_with("struct ") || structure == "a map" => "a table",
+                other => other,
+            };
+            format!("expected {expected}, found {}", article(value.type_str()))
+        }
+        _ => message.lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+fn article(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+    format!("{article} {kind}")
+}
+
+fn get<'a>(table: &'a Table, path: &[String]) -> Option<&'a Value> {
+    let (first, rest) = path.split_first()?;
+    let value = table.get(first)?;
+    if rest.is_empty() {
+        Some(value)
+    } else {
+        get(value.as_table()?, rest)
+    }
+}
+
+/// Sets a value, making the tables on its way; a table that is there stays.
+fn put(table: &mut Table, path: &[String], value: Value) {
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
+    let slot = table.entry(first).or_insert_with(|| Value::Table(Table::new()));
+    if rest.is_empty() {
+        let only_says_that_it_is_there = value.as_table().is_some_and(Table::is_empty);
+        if !(only_says_that_it_is_there && slot.is_table()) {
+            *slot = value;
+        }
+    } else {
+        if !slot.is_table() {
+            *slot = Value::Table(Table::new());
+        }
+        if let Value::Table(inner) = slot {
+            put(inner, rest, value);
+        }
+    }
+}
+
+/// Makes a path what it was before.
+fn restore(table: &mut Table, path: &[String], before: &Table) {
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
+    match (table.get_mut(first), before.get(first)) {
+        (Some(Value::Table(inner)), before) if !rest.is_empty() => {
+            let nothing = Table::new();
+            restore(inner, rest, before.and_then(Value::as_table).unwrap_or(&nothing));
+        }
+        (_, Some(value)) => {
+            table.insert(first.clone(), value.clone());
+        }
+        (_, None) => {
+            table.remove(first);
+        }
+    }
+}
