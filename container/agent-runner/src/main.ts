@@ -60,7 +60,7 @@ async function run(environment: Environment, outbox: Outbox): Promise<void> {
       workspace: environment.workspace,
       environment: childEnvironment(process.env, forwarder.port, environment.token),
       transcript,
-      toolServer: toolServer(start.tools, { requests, toolUses: transcript.toolUses }),
+      toolServer: () => toolServer(start.tools, { requests, toolUses: transcript.toolUses }),
       beforeCompaction: archiveBeforeCompaction(environment.workspace.group, start.assistant_name),
     },
     prompts,

@@ -80,6 +80,7 @@ test('a session the SDK cannot resume is dropped once and reported', async (cont
   host.start({ session_id: stale });
   assert.equal((await host.next('result'))['text'], 'Hello');
   assert.equal((await host.next('session'))['stale_session_id'], stale);
+  assert.ok(host.model.requests[0]!.tools.some(({ name }) => name === 'mcp__nanoclaw__send_message'));
   assert.equal(host.of('result').length, 1);
 });
 

@@ -20,7 +20,8 @@ export interface SessionParts {
   readonly workspace: Workspace;
   readonly environment: Record<string, string | undefined>;
   readonly transcript: Transcript;
-  readonly toolServer: McpSdkServerConfigWithInstance;
+  /** Makes a tool server for one session: an instance serves one connection. */
+  readonly toolServer: () => McpSdkServerConfigWithInstance;
   readonly beforeCompaction: HookCallback;
 }
 
@@ -41,7 +42,7 @@ export function sessionOptions(parts: SessionParts, resume: string | null): Opti
     allowDangerouslySkipPermissions: true,
     tools: BUILT_IN_TOOLS,
     allowedTools: [...BUILT_IN_TOOLS, `mcp__${SERVER_NAME}__*`],
-    mcpServers: { [SERVER_NAME]: parts.toolServer },
+    mcpServers: { [SERVER_NAME]: parts.toolServer() },
     hooks: { PreCompact: [{ hooks: [parts.beforeCompaction] }] },
     sessionStore: parts.transcript,
     // A crash repeats at most one step.
