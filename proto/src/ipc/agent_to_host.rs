@@ -117,6 +117,8 @@ pub mod requests {
     pub enum Call {
         /// Say something now.
         SendMessage(SendMessage),
+        /// Say something now in another chat; NanoClaw's contract only (IPC-03).
+        SendMessageTo(SendMessageTo),
         /// Register a chat as a group; from main only.
         RegisterGroup(RegisterGroup),
         /// Keep transcript lines.
@@ -133,6 +135,7 @@ pub mod requests {
         pub fn parse(request: &Request) -> Result<Self, RequestError> {
             match request.method.as_str() {
                 "send_message" => params(request).map(Self::SendMessage),
+                "send_message_to" => params(request).map(Self::SendMessageTo),
                 "register_group" => params(request).map(Self::RegisterGroup),
                 "transcript_append" => params(request).map(Self::TranscriptAppend),
                 "transcript_load" => params(request).map(Self::TranscriptLoad),
@@ -154,6 +157,18 @@ pub mod requests {
     /// `send_message` (MCP-01).
     #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
     pub struct SendMessage {
+        /// Text to send.
+        pub text: String,
+        /// Role name to speak as.
+        #[serde(default)]
+        pub sender: Option<String>,
+    }
+
+    /// `send_message_to` (IPC-03).
+    #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+    pub struct SendMessageTo {
+        /// Chat to send to.
+        pub jid: String,
         /// Text to send.
         pub text: String,
         /// Role name to speak as.
