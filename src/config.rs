@@ -1,0 +1,120 @@
+//! The configuration of this binary: its sections, its environment variables and what it finds out about the host.
+
+mod host;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use service::config::{Environment, Loaded, Problems, Sources, Zone, range};
+use service::telemetry::Log;
+
+/// File that is read when none is named, and in which variable another one can be named.
+const FILE: &str = "clawhold.toml";
+const FILE_VARIABLE: &str = "CLAWHOLD_CONFIG";
+
+/// All settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Name of the assistant: the default trigger is `@` before it.
+    #[serde(deserialize_with = "range::not_empty")]
+    pub(crate) assistant_name: String,
+    /// Zone of the times shown to agents and of schedules.
+    pub(crate) timezone: Zone,
+    /// Directory of the database, the workspaces and the sockets.
+    #[serde(deserialize_with = "range::not_empty")]
+    pub(crate) data_dir: PathBuf,
+    /// The log.
+    pub(crate) log: Log,
+    /// Where HTTP is served.
+    pub(crate) http: gateway::config::Http,
+    /// The channels.
+    pub(crate) channels: gateway::config::Channels,
+    /// Who may be heard.
+    pub(crate) security: gateway::config::Security,
+    /// How the runner works.
+    pub(crate) runner: runner::config::Runner,
+    /// How sandboxes are made.
+    pub(crate) sandbox: runner::config::Sandbox,
+    /// The model API.
+    pub(crate) model: runner::config::Model,
+    /// How long what is done is kept.
+    pub(crate) retention: scheduler::config::Retention,
+}
+
+/// Loads the configuration from where this process was started.
+///
+/// `file` is the file named on the command line; `overrides` are flags, by dotted key.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn load(file: Option<&Path>, overrides: Vec<(String, toml::Value)>) -> Result<Loaded<Config>, Problems> {
+    load_in(Path::new(""), Environment::of_process(), file, overrides)
+}
+
+/// As [`load`], in the directory `directory` (empty: the current one) and this environment.
+///
+/// `.env` is read next to the configuration file, which by default is in the current directory (P-02, P-05).
+fn load_in(
+    directory: &Path,
+    environment: Environment,
+    file: Option<&Path>,
+    overrides: Vec<(String, toml::Value)>,
+) -> Result<Loaded<Config>, Problems> {
+    let named = file
+        .map(Path::to_owned)
+        .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
+    let file_is_named = named.is_some();
+    let file = named.unwrap_or_else(|| directory.join(FILE));
+    let home = host::home(&environment);
+    let sources = Sources {
+        host: host::settings(&environment, home.as_deref()),
+        dotenv: file.with_file_name(".env"),
+        file,
+        file_is_named,
+        environment,
+        overrides,
+    };
+    let mut loaded = service::config::load::<Config>(variables::ALL, &sources)?;
+    if let Some(home) = home {
+        loaded.config.expand_home(&home);
+    }
+    Ok(loaded)
+}
+
+impl Config {
+    /// Replaces a leading `~` in the paths.
+    fn expand_home(&mut self, home: &Path) {
+        let paths = [
+            &mut self.data_dir,
+            &mut self.security.sender_allowlist,
+            &mut self.runner.mount_allowlist,
+        ];
+        for path in paths {
+            if let Ok(below) = path.strip_prefix("~") {
+                *path = home.join(below);
+            }
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            assistant_name: "Andy".to_owned(),
+            timezone: Zone::default(),
+            data_dir: PathBuf::from("data"),
+            log: Log::default(),
+            http: gateway::config::Http::default(),
+            channels: gateway::config::Channels::default(),
+            security: gateway::config::Security::default(),
+            runner: runner::config::Runner::default(),
+            sandbox: runner::config::Sandbox::default(),
+            model: runner::config::Model::default(),
+            retention: scheduler::config::Retention::default(),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The environment variables that are settings: NanoClaw's names keep working, ours begin with `CLAWHOLD_`.
+
+use service::config::Variable;
+
+use super::FILE_VARIABLE;
+
+/// All of them. Of two for one setting the later one wins.
+pub(super) const ALL: &[Variable] = &[
+    Variable::text("ASSISTANT_NAME", "assistant_name"),
+    Variable::text("TZ", "timezone"),
+    Variable::text("LOG_LEVEL", "log.level"),
+    Variable::text("CLAWHOLD_DATA_DIR", "data_dir"),
+    Variable::text("CLAWHOLD_HTTP_LISTEN", "http.listen"),
+    Variable::integer("MAX_CONCURRENT_CONTAINERS", "runner.slots"),
+    Variable::integer("IDLE_TIMEOUT", "runner.idle_timeout_ms"),
+    Variable::integer("CONTAINER_TIMEOUT", "runner.timeout_ms"),
+    Variable::integer("CONTAINER_MAX_OUTPUT_SIZE", "runner.max_output_bytes"),
+    Variable::text("CONTAINER_IMAGE", "sandbox.image"),
+    Variable::text("DOCKER_HOST", "sandbox.engine"),
+    Variable::text("ANTHROPIC_API_KEY", "model.api_key"),
+    Variable::text("ANTHROPIC_AUTH_TOKEN", "model.oauth_token"),
+    Variable::text("CLAUDE_CODE_OAUTH_TOKEN", "model.oauth_token"),
+    Variable::text("CLAUDE_CODE_OAUTH_REFRESH_TOKEN", "model.oauth_refresh_token"),
+    Variable::text("ANTHROPIC_BASE_URL", "model.base_url"),
+    Variable::text("ANTHROPIC_MODEL", "model.name"),
+    Variable::elsewhere(FILE_VARIABLE),
+    // Read by the crash points of the system tests, and by the scripts that build and start this binary.
+    Variable::elsewhere("CLAWHOLD_CRASH_AT"),
+    Variable::elsewhere("CLAWHOLD_BIN"),
+    Variable::elsewhere("CLAWHOLD_CACHE"),
+];
