@@ -16,3 +16,11 @@ async fn in_a_file() -> World {
 mod sqlite {
     store::conformance_tests!(crate::in_a_file);
 }
+
+async fn in_memory() -> World {
+    World::new(Arc::new(store::memory::MemoryStore::new()), ())
+}
+
+mod memory {
+    store::conformance_tests!(crate::in_memory);
+}

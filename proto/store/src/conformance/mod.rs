@@ -131,6 +131,7 @@ cases! { $
         interrupted_deliveries_are_found,
         deliveries_are_polled_in_order,
         a_notice_is_said_once_per_key,
+        a_chat_is_at_rest_once_all_is_answered_and_delivered,
     }
     upkeep {
         retention_keeps_what_is_needed,

@@ -205,7 +205,7 @@ pub async fn interrupted_deliveries_are_found(world: World) {
             .interrupted_deliveries("test", World::ACCOUNT)
             .await
             .unwrap(),
-        [one.clone()]
+        std::slice::from_ref(&one)
     );
     assert!(
         world
@@ -274,4 +274,24 @@ pub async fn a_notice_is_said_once_per_key(world: World) {
         .put_notice("x", &reply("x", "unseen", "hi"), world.outbox_id(), at(5))
         .await;
     assert!(matches!(unseen, Err(Error::NotFound { what: "chat", .. })));
+}
+
+pub async fn a_chat_is_at_rest_once_all_is_answered_and_delivered(world: World) {
+    let activity = async |world: &World| {
+        let activity = world.store.chat_activity(&chat_of("g")).await.unwrap();
+        (activity.unanswered, activity.undelivered)
+    };
+    assert_eq!(activity(&world).await, (0, 0), "nothing is known of it");
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    world.chatter("g", "not for you", at(0)).await;
+    assert_eq!(activity(&world).await, (1, 0));
+    world
+        .commit(&fence, &batch, vec![reply("final", "g", "answer")], at(1))
+        .await;
+    assert_eq!(activity(&world).await, (0, 1));
+    let delivery = world.attempt(at(2)).await;
+    assert_eq!(activity(&world).await, (0, 1));
+    world.finish(&delivery, &sent(), at(3)).await;
+    assert_eq!(activity(&world).await, (0, 0));
 }

@@ -1,0 +1,94 @@
+//! The claim.
+
+use proto::claim::{ClaimRequest, Claimed, Fence, STICKY_DELAY, Waiting, claim_order};
+use proto::ids::{ChatId, GroupId};
+use proto::time::Timestamp;
+
+use super::state::{GroupRow, State};
+use crate::Result;
+
+impl State {
+    pub(super) fn claim(&mut self, request: &ClaimRequest) -> Result<Vec<Claimed>> {
+        let slots = self.free_slots(request)?;
+        let mut ready: Vec<_> = self
+            .groups
+            .iter()
+            .filter_map(|(id, row)| Some((claimable_since(row, request)?, row.ready_kind, id.clone())))
+            .map(|(since, kind, id)| (claim_order(since, kind), since, id))
+            .collect();
+        ready.sort();
+        let taken = ready
+            .into_iter()
+            .zip(slots)
+            .filter_map(|((_, _, id), slot)| self.take(request, id, slot));
+        Ok(taken.collect())
+    }
+
+    fn free_slots(&mut self, request: &ClaimRequest) -> Result<Vec<u32>> {
+        let slots = self.living(&request.runner, request.incarnation)?.1;
+        let taken: Vec<u32> = self
+            .slots
+            .keys()
+            .filter(|(runner, _)| *runner == request.runner)
+            .map(|(_, slot)| *slot)
+            .collect();
+        let free = (slots as usize)
+            .saturating_sub(taken.len())
+            .min(request.free_slots as usize);
+        Ok((0..slots).filter(|slot| !taken.contains(slot)).take(free).collect())
+    }
+
+    fn take(&mut self, request: &ClaimRequest, id: GroupId, slot: u32) -> Option<Claimed> {
+        let row = self.groups.get_mut(&id)?;
+        row.owner = Some((request.runner.clone(), request.incarnation));
+        row.last_runner = Some(request.runner.clone());
+        row.epoch = row.epoch.next();
+        row.attempts += 1;
+        self.slots.insert((request.runner.clone(), slot), id.clone());
+        let fence = Fence {
+            group: id,
+            epoch: row.epoch,
+            runner: request.runner.clone(),
+            incarnation: request.incarnation,
+        };
+        Some(Claimed {
+            fence,
+            group: row.group.clone(),
+            slot,
+        })
+    }
+
+    pub(super) fn oldest_waiting(&self, now: Timestamp) -> Option<Waiting> {
+        let (ready_at, group) = self.waiting(now).into_iter().next()?;
+        Some(Waiting { group, ready_at })
+    }
+
+    pub(super) fn waiting_chats(&self, now: Timestamp, limit: u32) -> Vec<(GroupId, ChatId)> {
+        let first_chat = |group: GroupId| {
+            let cursor = self.groups.get(&group)?.cursor;
+            let first = self.after(&group, cursor).find(|message| message.envelope.engages)?;
+            Some((group, first.envelope.chat.clone()))
+        };
+        self.waiting(now)
+            .into_iter()
+            .filter_map(|(_, group)| first_chat(group))
+            .take(limit as usize)
+            .collect()
+    }
+
+    fn waiting(&self, now: Timestamp) -> Vec<(Timestamp, GroupId)> {
+        let mut waiting: Vec<_> = self
+            .groups
+            .iter()
+            .filter_map(|(id, row)| Some((row.waits(now)?, id.clone())))
+            .collect();
+        waiting.sort();
+        waiting
+    }
+}
+
+fn claimable_since(row: &GroupRow, request: &ClaimRequest) -> Option<Timestamp> {
+    let since = row.waits(request.now)?;
+    let elsewhere = row.last_runner.as_ref().is_some_and(|runner| *runner != request.runner);
+    (!elsewhere || since + STICKY_DELAY <= request.now).then_some(since)
+}

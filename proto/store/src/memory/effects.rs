@@ -1,0 +1,71 @@
+//! Early effects.
+
+use proto::claim::Fence;
+use proto::ids::{OutboxId, TurnId};
+use proto::outbound::Reply;
+use proto::time::Timestamp;
+use proto::turn::Recorded;
+
+use super::outbox::Origin;
+use super::state::{OutboxRow, State};
+use crate::Result;
+
+impl State {
+    pub(super) fn record_effect(
+        &mut self,
+        fence: &Fence,
+        turn: TurnId,
+        effect: &Reply,
+        fresh: OutboxId,
+        now: Timestamp,
+    ) -> Result<Recorded> {
+        self.held(fence)?;
+        self.open(fence, turn)?;
+        let known = self
+            .find_by_key(turn, &effect.key)
+            .or_else(|| self.find_replayed(fence, turn, effect));
+        if let Some(known) = known {
+            if let Some(row) = self.outbox.get_mut(&known) {
+                row.matched_epoch = fence.epoch;
+            }
+            return Ok(Recorded::Already(known));
+        }
+        let origin = Origin {
+            group: &fence.group,
+            turn: Some(turn),
+            epoch: fence.epoch,
+            early: true,
+            now,
+        };
+        self.push(&origin, &effect.key, effect, fresh)?;
+        Ok(Recorded::New(fresh))
+    }
+
+    /// Texts sent early in a turn, oldest first.
+    pub(super) fn early_texts(&self, turn: TurnId) -> Vec<String> {
+        let mut rows: Vec<_> = self.early_rows(turn).collect();
+        rows.sort_by_key(|row| (row.delivery.created_at, row.delivery.id));
+        rows.into_iter().map(|row| row.delivery.text.clone()).collect()
+    }
+
+    fn early_rows(&self, turn: TurnId) -> impl Iterator<Item = &OutboxRow> {
+        self.outbox
+            .values()
+            .filter(move |row| row.early && row.delivery.turn == Some(turn))
+    }
+
+    fn find_by_key(&self, turn: TurnId, key: &str) -> Option<OutboxId> {
+        self.early_rows(turn)
+            .find(|row| row.key == key)
+            .map(|row| row.delivery.id)
+    }
+
+    fn find_replayed(&self, fence: &Fence, turn: TurnId, effect: &Reply) -> Option<OutboxId> {
+        self.early_rows(turn)
+            .filter(|row| row.made_epoch < fence.epoch && row.matched_epoch < fence.epoch)
+            .map(|row| &row.delivery)
+            .filter(|row| row.chat == effect.chat && row.text == effect.text && row.sender == effect.sender)
+            .min_by_key(|row| row.seq)
+            .map(|row| row.id)
+    }
+}

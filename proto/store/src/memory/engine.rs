@@ -1,0 +1,208 @@
+//! The engine: every call is one step under the lock.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
+use proto::group::{Chat, ChatSeen, Group};
+use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
+use proto::inbound::{Envelope, InboxMessage};
+use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::time::Timestamp;
+use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
+use serde_json::Value;
+
+use super::state::State;
+use crate::{
+    Appended, Begun, ChatActivity, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord,
+};
+
+/// The rows in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A lock that a panic left behind is taken all the same: the panic is a defect, reported where it happened, and
+    /// must not be hidden by others that follow from it.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn put_group(&self, group: &Group) -> Result<()> {
+        self.lock().put_group(group);
+        Ok(())
+    }
+
+    async fn group(&self, id: &GroupId) -> Result<Option<Group>> {
+        Ok(self.lock().group(id).map(|row| row.group.clone()))
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        Ok(self.lock().registered_groups().cloned().collect())
+    }
+
+    async fn remove_group(&self, id: &GroupId) -> Result<()> {
+        self.lock().remove_group(id)
+    }
+
+    async fn see_chat(&self, seen: &ChatSeen) -> Result<Chat> {
+        Ok(self.lock().see_chat(seen))
+    }
+
+    async fn register_chat(&self, chat: &ChatId, group: Option<&GroupId>) -> Result<()> {
+        self.lock().register_chat(chat, group)
+    }
+
+    async fn chat(&self, id: &ChatId) -> Result<Option<Chat>> {
+        Ok(self.lock().chats.get(id).map(|row| row.chat.clone()))
+    }
+
+    async fn chats(&self) -> Result<Vec<Chat>> {
+        Ok(self.lock().chats_by_last_seen())
+    }
+
+    async fn append_inbox(&self, envelope: &Envelope, now: Timestamp) -> Result<Appended> {
+        self.lock().append(envelope, now)
+    }
+
+    async fn register_runner(&self, runner: &RunnerId, slots: u32, _now: Timestamp) -> Result<Incarnation> {
+        Ok(self.lock().register_runner(runner, slots))
+    }
+
+    async fn heartbeat(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<()> {
+        self.lock()
+            .living(runner, incarnation)
+            .map(|(row, _)| row.heartbeat += 1)
+    }
+
+    async fn free_stale_groups(&self, runner: &RunnerId, current: Incarnation, now: Timestamp) -> Result<Vec<GroupId>> {
+        Ok(self.lock().free_groups(runner, Incarnation(current.0 - 1), now))
+    }
+
+    async fn runners(&self) -> Result<Vec<RunnerRow>> {
+        Ok(self.lock().runners.values().map(|(row, _)| row.clone()).collect())
+    }
+
+    async fn declare_dead(&self, seen: &RunnerRow, now: Timestamp) -> Result<Vec<GroupId>> {
+        Ok(self.lock().declare_dead(seen, now))
+    }
+
+    async fn claim_groups(&self, request: &ClaimRequest) -> Result<Vec<Claimed>> {
+        self.lock().claim(request)
+    }
+
+    async fn oldest_waiting(&self, now: Timestamp) -> Result<Option<Waiting>> {
+        Ok(self.lock().oldest_waiting(now))
+    }
+
+    async fn waiting_chats(&self, now: Timestamp, limit: u32) -> Result<Vec<(GroupId, ChatId)>> {
+        Ok(self.lock().waiting_chats(now, limit))
+    }
+
+    async fn begin_turn(&self, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun> {
+        self.lock().begin(fence, fresh, now)
+    }
+
+    async fn read_follow_ups(&self, fence: &Fence, after: InboxOrd) -> Result<Vec<InboxMessage>> {
+        self.lock().follow_ups(fence, after)
+    }
+
+    async fn mark_prompted(&self, fence: &Fence, turn: TurnId, through: InboxOrd, session: &SessionId) -> Result<()> {
+        self.lock().mark_prompted(fence, turn, through, session)
+    }
+
+    async fn record_effect(
+        &self,
+        fence: &Fence,
+        turn: TurnId,
+        effect: &Reply,
+        fresh: OutboxId,
+        now: Timestamp,
+    ) -> Result<Recorded> {
+        self.lock().record_effect(fence, turn, effect, fresh, now)
+    }
+
+    async fn append_transcript(&self, fence: &Fence, part: &TranscriptPart) -> Result<()> {
+        self.lock().append_transcript(fence, part)
+    }
+
+    async fn load_transcript(
+        &self,
+        group: &GroupId,
+        session: &SessionId,
+        subpath: Option<&str>,
+    ) -> Result<Option<Vec<Value>>> {
+        Ok(self.lock().load_transcript(group, session, subpath))
+    }
+
+    async fn commit_turn(&self, fence: &Fence, commit: &TurnCommit, outbox_ids: &[OutboxId]) -> Result<Committed> {
+        self.lock().commit(fence, commit, outbox_ids)
+    }
+
+    async fn fail_turn(&self, fence: &Fence, failure: &TurnFailure, notice_id: OutboxId) -> Result<()> {
+        self.lock().fail(fence, failure, notice_id)
+    }
+
+    async fn release_group(&self, fence: &Fence, interrupted: bool, now: Timestamp) -> Result<()> {
+        self.lock().release(fence, interrupted, now)
+    }
+
+    async fn turn(&self, turn: TurnId) -> Result<Option<TurnRecord>> {
+        Ok(self.lock().turn_record(turn))
+    }
+
+    async fn put_notice(&self, key: &str, reply: &Reply, fresh: OutboxId, now: Timestamp) -> Result<Recorded> {
+        self.lock().put_notice(key, reply, fresh, now)
+    }
+
+    async fn due_deliveries(&self, channel: &str, account: &str, now: Timestamp, limit: u32) -> Result<Vec<Delivery>> {
+        Ok(self.lock().due(channel, account, now, limit))
+    }
+
+    async fn begin_delivery(&self, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
+        Ok(self.lock().begin_delivery(id, now))
+    }
+
+    async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
+        self.lock().finish_delivery(id, attempt, after, now)
+    }
+
+    async fn interrupted_deliveries(&self, channel: &str, account: &str) -> Result<Vec<Delivery>> {
+        Ok(self.lock().interrupted(channel, account))
+    }
+
+    async fn deliveries_after(&self, chat: &ChatId, after_seq: i64, limit: u32) -> Result<Vec<Delivery>> {
+        Ok(self.lock().deliveries_after(chat, after_seq, limit))
+    }
+
+    async fn chat_activity(&self, chat: &ChatId) -> Result<ChatActivity> {
+        Ok(self.lock().activity(chat))
+    }
+
+    async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>> {
+        Ok(self.lock().newest_dead_letters(limit))
+    }
+
+    async fn counts(&self, now: Timestamp) -> Result<Counts> {
+        Ok(self.lock().counts(now))
+    }
+
+    async fn remove_old(&self, keep: Duration, limit: u32, now: Timestamp) -> Result<Removed> {
+        Ok(self.lock().remove_before(now - keep, limit))
+    }
+
+    async fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}

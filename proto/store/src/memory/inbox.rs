@@ -1,0 +1,48 @@
+//! The inbox: appending to it, and reading it in order.
+
+use proto::claim::{Fence, ReadyKind};
+use proto::ids::InboxOrd;
+use proto::inbound::{Envelope, InboxMessage};
+use proto::prompt::MESSAGES_MAX;
+use proto::time::Timestamp;
+
+use super::state::{MessageRow, State};
+use super::{chats, groups};
+use crate::{Appended, Result};
+
+impl State {
+    pub(super) fn append(&mut self, envelope: &Envelope, now: Timestamp) -> Result<Appended> {
+        if self.dedup_keys.contains(&envelope.dedup_key) {
+            return Ok(Appended::Duplicate);
+        }
+        if !self.chats.contains_key(&envelope.chat) {
+            return Err(chats::not_found(&envelope.chat));
+        }
+        let group = self.groups.get_mut(&envelope.group).filter(|row| !row.removed);
+        let group = group.ok_or_else(|| groups::not_found(&envelope.group))?;
+        group.head = group.head.next();
+        if envelope.engages {
+            group.ready_at = group.ready_at.or(Some(now));
+            group.ready_kind = ReadyKind::Interactive;
+        }
+        let ord = group.head;
+        let message = InboxMessage {
+            ord,
+            envelope: envelope.clone(),
+        };
+        self.dedup_keys.insert(envelope.dedup_key.clone());
+        self.messages.insert(
+            (envelope.group.clone(), ord),
+            MessageRow {
+                message,
+                arrived_at: now,
+            },
+        );
+        Ok(Appended::Stored(ord))
+    }
+
+    pub(super) fn follow_ups(&mut self, fence: &Fence, after: InboxOrd) -> Result<Vec<InboxMessage>> {
+        self.held(fence)?;
+        Ok(self.after(&fence.group, after).take(MESSAGES_MAX).cloned().collect())
+    }
+}

@@ -1,0 +1,155 @@
+//! Turns: beginning one, marking how far it got, committing it.
+
+use proto::claim::Fence;
+use proto::ids::{InboxOrd, OutboxId, SessionId, TurnId};
+use proto::inbound::InboxMessage;
+use proto::prompt::{PENDING_MAX, choose_batch, choose_batch_again};
+use proto::time::Timestamp;
+use proto::turn::{Committed, Interrupted, TurnBatch, TurnCommit, TurnState};
+
+use super::outbox::Origin;
+use super::state::{State, TurnRow};
+use crate::{Begun, Error, Result, TurnRecord};
+
+impl State {
+    pub(super) fn begin(&mut self, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun> {
+        let cursor = self.held(fence)?.cursor;
+        let open = self.open_turn(&fence.group);
+        if open.is_none() && !self.engaging_after(&fence.group, cursor) {
+            return Ok(Begun::Nothing);
+        }
+        let seen_through = open.and_then(|id| self.turns.get(&id)?.prompted_through);
+        let pending: Vec<InboxMessage> = self.after(&fence.group, cursor).take(PENDING_MAX).cloned().collect();
+        let batch = match seen_through {
+            Some(seen) => choose_batch_again(&pending, seen),
+            None => choose_batch(&pending),
+        };
+        let Some(messages) = batch.map(<[_]>::to_vec) else {
+            return Ok(Begun::Nothing);
+        };
+
+        let group = self.held(fence)?;
+        group.attempts = group.attempts.max(1);
+        group.active_at = now;
+        let (attempt, runner_deaths, session) = (group.attempts, group.runner_deaths, group.session.clone());
+        let id = open.unwrap_or(fresh);
+        let turn = self.turns.entry(id).or_insert_with(|| TurnRow {
+            group: fence.group.clone(),
+            state: TurnState::Open,
+            epoch: fence.epoch,
+            attempt,
+            prompted_through: None,
+            session: None,
+            error: None,
+            closed_at: None,
+        });
+        (turn.epoch, turn.attempt) = (fence.epoch, attempt);
+        let session = turn.session.clone().or(session);
+        let interrupted = seen_through.map(|seen_through| Interrupted {
+            seen_through,
+            already_sent: self.early_texts(id),
+        });
+        Ok(Begun::Turn(Box::new(TurnBatch {
+            turn: id,
+            attempt,
+            runner_deaths,
+            cursor,
+            messages,
+            session,
+            interrupted,
+        })))
+    }
+
+    pub(super) fn turn_record(&self, id: TurnId) -> Option<TurnRecord> {
+        self.turns.get(&id).map(|turn| TurnRecord {
+            turn: id,
+            group: turn.group.clone(),
+            state: turn.state,
+            attempt: turn.attempt,
+            error: turn.error.clone(),
+        })
+    }
+
+    /// The open turn of this claim.
+    pub(super) fn open(&mut self, fence: &Fence, id: TurnId) -> Result<&mut TurnRow> {
+        let turn = self
+            .turns
+            .get_mut(&id)
+            .filter(|turn| turn.group == fence.group)
+            .ok_or_else(|| not_found(id))?;
+        if turn.state == TurnState::Open && turn.epoch == fence.epoch {
+            Ok(turn)
+        } else {
+            Err(Error::Conflict(format!("turn {id} is not open in this claim")))
+        }
+    }
+
+    pub(super) fn mark_prompted(
+        &mut self,
+        fence: &Fence,
+        id: TurnId,
+        through: InboxOrd,
+        session: &SessionId,
+    ) -> Result<()> {
+        self.held(fence)?;
+        let turn = self.open(fence, id)?;
+        turn.prompted_through = turn.prompted_through.max(Some(through));
+        turn.session = Some(session.clone());
+        Ok(())
+    }
+
+    pub(super) fn commit(&mut self, fence: &Fence, commit: &TurnCommit, ids: &[OutboxId]) -> Result<Committed> {
+        let turn = self.turns.get(&commit.turn).filter(|turn| turn.group == fence.group);
+        let turn = turn.ok_or_else(|| not_found(commit.turn))?;
+        if turn.state == TurnState::Committed && turn.epoch == fence.epoch {
+            return Ok(Committed::Before);
+        }
+        let group = self.held(fence)?;
+        let (cursor, head) = (group.cursor, group.head);
+        self.open(fence, commit.turn)?;
+        if commit.through <= cursor || commit.through > head {
+            return Err(Error::Conflict(format!(
+                "turn {} cannot move the cursor of group {} from {cursor} to {} (head {head})",
+                commit.turn, fence.group, commit.through
+            )));
+        }
+        if commit.replies.len() != ids.len() {
+            return Err(Error::Conflict("one outbox id is needed for each reply".to_owned()));
+        }
+        commit
+            .replies
+            .iter()
+            .try_for_each(|reply| self.require_chat(&reply.chat))?;
+
+        let turn = self.open(fence, commit.turn)?;
+        turn.state = TurnState::Committed;
+        turn.session.clone_from(&commit.session);
+        turn.closed_at = Some(commit.now);
+        let has_more = self.engaging_after(&fence.group, commit.through);
+        let group = self.held(fence)?;
+        group.cursor = commit.through;
+        group.session.clone_from(&commit.session);
+        (group.attempts, group.runner_deaths) = (0, 0);
+        group.ready_at = has_more.then_some(commit.now);
+        group.active_at = commit.now;
+        self.usage.insert(commit.turn, (commit.usage, commit.cost_micros));
+        let origin = Origin {
+            group: &fence.group,
+            turn: Some(commit.turn),
+            epoch: fence.epoch,
+            early: false,
+            now: commit.now,
+        };
+        for (reply, id) in commit.replies.iter().zip(ids) {
+            self.push(&origin, &reply.key, reply, *id)?;
+        }
+        Ok(Committed::Now)
+    }
+}
+
+fn not_found(id: TurnId) -> Error {
+    Error::NotFound {
+        what: "turn",
+        id: id.to_string(),
+    }
+}

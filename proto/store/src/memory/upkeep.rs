@@ -1,0 +1,129 @@
+//! Looking after the rows: numbers, dead letters, retention.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::ids::ChatId;
+use proto::outbound::OutboxState;
+use proto::time::Timestamp;
+use proto::turn::TurnState;
+
+use super::deliveries::is_open;
+use super::state::{LineRow, State};
+use crate::{ChatActivity, Counts, DeadLetter, Removed};
+
+impl State {
+    pub(super) fn counts(&self, now: Timestamp) -> Counts {
+        let uncertain = self
+            .outbox
+            .values()
+            .filter(|row| row.delivery.state == OutboxState::Uncertain);
+        Counts {
+            groups: self.registered_groups().count() as u64,
+            waiting_groups: self.groups.values().filter(|row| row.waits(now).is_some()).count() as u64,
+            owned_groups: self.groups.values().filter(|row| row.owner.is_some()).count() as u64,
+            outbox_pending: self.outbox.values().filter(|row| is_open(row)).count() as u64,
+            outbox_uncertain: uncertain.count() as u64,
+            dead_letters: self.dead_letters.len() as u64,
+        }
+    }
+
+    pub(super) fn activity(&self, chat: &ChatId) -> ChatActivity {
+        let Some(row) = self.chats.get(chat) else {
+            return ChatActivity::default();
+        };
+        let group = row.chat.group.as_ref().and_then(|id| self.groups.get_key_value(id));
+        let pending = group.into_iter().flat_map(|(id, row)| self.after(id, row.cursor));
+        let unanswered = pending.filter(|message| message.envelope.engages && message.envelope.chat == *chat);
+        let undelivered = self
+            .outbox
+            .values()
+            .filter(|row| is_open(row) && row.delivery.chat == *chat);
+        ChatActivity {
+            unanswered: unanswered.count() as u64,
+            undelivered: undelivered.count() as u64,
+        }
+    }
+
+    pub(super) fn newest_dead_letters(&self, limit: u32) -> Vec<DeadLetter> {
+        let mut letters: Vec<_> = self.dead_letters.iter().collect();
+        letters.sort_by_key(|((group, ord), letter)| (Reverse(letter.at), group, Reverse(*ord)));
+        letters
+            .into_iter()
+            .take(limit as usize)
+            .map(|(_, letter)| letter.clone())
+            .collect()
+    }
+
+    pub(super) fn remove_before(&mut self, before: Timestamp, limit: u32) -> Removed {
+        let mut left = limit as usize;
+        self.remove_messages(before, &mut left);
+        remove(&mut self.turns, &mut left, |_, turn| {
+            turn.closed_at.is_some_and(|at| at < before)
+        });
+        let open: BTreeSet<_> = self
+            .turns
+            .iter()
+            .filter(|(_, turn)| turn.state == TurnState::Open)
+            .map(|(id, _)| *id)
+            .collect();
+        remove(&mut self.outbox, &mut left, |_, row| {
+            let in_open_turn = row.delivery.turn.is_some_and(|turn| open.contains(&turn));
+            row.done_at.is_some_and(|at| at < before) && !in_open_turn
+        });
+        self.remove_transcripts(before, &mut left);
+        remove(&mut self.dead_letters, &mut left, |_, letter| letter.at < before);
+        Removed {
+            rows: u64::from(limit) - left as u64,
+            more: left == 0,
+        }
+    }
+
+    fn remove_messages(&mut self, before: Timestamp, left: &mut usize) {
+        let State {
+            messages,
+            groups,
+            dedup_keys,
+            ..
+        } = self;
+        remove(messages, left, |(group, ord), row| {
+            let covered = groups.get(group).is_some_and(|row| *ord <= row.cursor);
+            let gone = covered && row.arrived_at < before;
+            if gone {
+                dedup_keys.remove(&row.message.envelope.dedup_key);
+            }
+            gone
+        });
+    }
+
+    fn remove_transcripts(&mut self, before: Timestamp, left: &mut usize) {
+        let mut kept = BTreeSet::new();
+        kept.extend(
+            self.groups
+                .iter()
+                .filter_map(|(id, row)| Some((id.clone(), row.session.clone()?))),
+        );
+        let open = self.turns.values().filter(|turn| turn.state == TurnState::Open);
+        kept.extend(open.filter_map(|turn| Some((turn.group.clone(), turn.session.clone()?))));
+        let newer = |lines: &Vec<LineRow>| lines.iter().any(|row| row.written_at >= before);
+        let recent = self.transcripts.iter().filter(|(_, lines)| newer(lines));
+        kept.extend(recent.map(|((group, session, _), _)| (group.clone(), session.clone())));
+        for ((group, session, _), lines) in &mut self.transcripts {
+            if !kept.contains(&(group.clone(), session.clone())) {
+                let gone = lines.len().min(*left);
+                lines.drain(..gone);
+                *left -= gone;
+            }
+        }
+        self.transcripts.retain(|_, lines| !lines.is_empty());
+    }
+}
+
+/// Removes what is `gone`, but no more than is `left` to be removed.
+fn remove<K: Ord, V>(rows: &mut BTreeMap<K, V>, left: &mut usize, mut gone: impl FnMut(&K, &V) -> bool) {
+    rows.retain(|key, row| {
+        let removed = *left > 0 && gone(key, row);
+        *left -= usize::from(removed);
+        !removed
+    });
+}
