@@ -16,6 +16,8 @@ pub mod http;
 
 mod metrics;
 mod service;
+#[cfg(test)]
+mod world;
 
 pub use metrics::Metrics;
 pub use service::{Config, Deps, Running, start};

@@ -175,3 +175,6 @@ fn hooks(channels: &config::Channels) -> anyhow::Result<BTreeMap<String, Arc<Hoo
     });
     checked.collect()
 }
+
+#[cfg(test)]
+mod tests;

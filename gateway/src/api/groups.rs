@@ -6,6 +6,7 @@ use http::StatusCode;
 use proto::group::{Group, GroupSettings};
 use proto::ids::GroupId;
 use serde_json::Value;
+use store::registration::{self, Registration};
 
 use super::ControlApi;
 use super::wire::{GroupChange, Groups, NewGroup};
@@ -35,17 +36,16 @@ pub(super) async fn add(
     let now = api.clock.now();
     let name = new.name.unwrap_or_else(|| new.id.to_string());
     check_name(&name)?;
-    let group = Group {
-        id: new.id,
+    let local_chat = api.store.see_chat(&cli::chat_seen(&new.id, now)).await?.id;
+    let registration = Registration {
+        group: new.id,
         name,
         is_main: new.is_main,
         settings: new.settings,
-        created_at: now,
+        chats: vec![local_chat],
+        move_chats: false,
     };
-    api.store.put_group(&group).await?;
-    // If this is cut off here, the first message in the local chat registers it.
-    let chat = api.store.see_chat(&cli::chat_seen(&group.id, now)).await?;
-    api.store.register_chat(&chat.id, Some(&group.id)).await?;
+    let group = registration::register(&*api.store, &registration, now).await?;
     tracing::info!(group.id = %group.id, group.is_main = group.is_main, "group added");
     Ok((StatusCode::CREATED, Json(group)))
 }

@@ -1,1 +1,159 @@
+use proto::outbound::{OutboxState, Resend, SendOutcome};
 
+use super::*;
+use crate::world::{ScriptedChannel, World};
+
+fn busy(retry_after_s: u64) -> SendOutcome {
+    SendOutcome::NotSent {
+        reason: "429".into(),
+        retry_after: Some(Duration::from_secs(retry_after_s)),
+    }
+}
+
+fn lost() -> SendOutcome {
+    SendOutcome::Uncertain {
+        reason: "no answer".into(),
+    }
+}
+
+/// A pass with everything it started.
+async fn pass(delivery: &mut DeliveryLoop) {
+    let now = delivery.tools.clock.now();
+    delivery.tick(now).await.unwrap();
+    delivery.settle().await;
+}
+
+#[tokio::test]
+async fn rows_of_a_chat_leave_in_order_and_a_stuck_head_holds_its_chat_only() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    let (a, b) = (world.chat("test:a", &group).await, world.chat("test:b", &group).await);
+    for (chat, text) in [(&a, "a1"), (&a, "a2"), (&b, "b1"), (&b, "b2")] {
+        world.say(chat, text).await;
+    }
+    let channel = ScriptedChannel::new(Resend::Never, [busy(60)]);
+    let mut delivery = DeliveryLoop::new(channel.clone(), world.tools());
+    pass(&mut delivery).await;
+    pass(&mut delivery).await;
+    assert_eq!(channel.given(), ["a1", "b1", "b2"]);
+    world.clock.advance(Duration::from_secs(61));
+    pass(&mut delivery).await;
+    pass(&mut delivery).await;
+    assert_eq!(channel.given(), ["a1", "b1", "b2", "a1", "a2"]);
+    assert_eq!(world.states(&a).await, [OutboxState::Sent, OutboxState::Sent]);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_sent_again_only_where_that_is_harmless() {
+    for (resend, expected) in [
+        (Resend::Harmless, OutboxState::Pending),
+        (Resend::Never, OutboxState::Uncertain),
+    ] {
+        let world = World::new();
+        let group = world.group("g", true).await;
+        let chat = world.chat("test:a", &group).await;
+        world.say(&chat, "hi").await;
+        let channel = ScriptedChannel::new(resend, [lost()]);
+        pass(&mut DeliveryLoop::new(channel, world.tools())).await;
+        assert_eq!(world.states(&chat).await, [expected]);
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_row_is_given_up_and_lets_the_next_pass() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    let chat = world.chat("test:a", &group).await;
+    world.say(&chat, "bad").await;
+    world.say(&chat, "good").await;
+    let rejected = SendOutcome::Rejected { reason: "400".into() };
+    let mut delivery = DeliveryLoop::new(ScriptedChannel::new(Resend::Never, [rejected]), world.tools());
+    pass(&mut delivery).await;
+    pass(&mut delivery).await;
+    assert_eq!(world.states(&chat).await, [OutboxState::Dead, OutboxState::Sent]);
+}
+
+#[tokio::test]
+async fn what_a_dead_process_was_sending_follows_the_channels_policy() {
+    for (resend, expected) in [
+        (Resend::Harmless, OutboxState::Sent),
+        (Resend::Never, OutboxState::Uncertain),
+    ] {
+        let world = World::new();
+        let group = world.group("g", true).await;
+        let chat = world.chat("test:a", &group).await;
+        let id = world.say(&chat, "hi").await;
+        world
+            .store
+            .begin_delivery(id, world.clock.now())
+            .await
+            .unwrap()
+            .unwrap();
+        let channel = ScriptedChannel::new(resend, []);
+        pass(&mut DeliveryLoop::new(channel.clone(), world.tools())).await;
+        assert_eq!(world.states(&chat).await, [expected], "{resend:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_chat_nobody_has_open_waits_without_being_charged() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    let chat = world.chat("test:a", &group).await;
+    world.say(&chat, "hi").await;
+    let channel = ScriptedChannel::new(Resend::Harmless, []);
+    channel.unreachable.lock().unwrap().push(chat.clone());
+    let mut delivery = DeliveryLoop::new(channel.clone(), world.tools());
+    for _ in 0..3 {
+        pass(&mut delivery).await;
+    }
+    let rows = world.store.deliveries_after(&chat, 0, 10).await.unwrap();
+    assert_eq!((rows[0].state, rows[0].attempts), (OutboxState::Pending, 0));
+    channel.unreachable.lock().unwrap().clear();
+    pass(&mut delivery).await;
+    assert_eq!(world.states(&chat).await, [OutboxState::Sent]);
+}
+
+#[tokio::test]
+async fn a_tick_starts_no_second_send_for_a_chat_and_not_more_than_allowed() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    for n in 0..PARALLEL_MAX + 5 {
+        let chat = world.chat(&format!("test:{n}"), &group).await;
+        world.say(&chat, "hi").await;
+    }
+    let mut delivery = DeliveryLoop::new(ScriptedChannel::new(Resend::Never, []), world.tools());
+    let now = world.clock.now();
+    delivery.tick(now).await.unwrap();
+    delivery.tick(now).await.unwrap();
+    assert_eq!(delivery.under_way.len(), PARALLEL_MAX);
+    delivery.settle().await;
+    pass(&mut delivery).await;
+    assert_eq!(world.store.counts(now).await.unwrap().outbox_pending, 0);
+}
+
+#[tokio::test]
+async fn the_loop_delivers_on_a_hint_and_ends_when_told() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    let chat = world.chat("test:a", &group).await;
+    let readiness = service::readiness::Readiness::new();
+    let stop = CancellationToken::new();
+    let channel = ScriptedChannel::new(Resend::Never, []);
+    let running = DeliveryLoop::new(channel, world.tools()).run(readiness.condition("delivery"), stop.clone());
+    let story = async {
+        readiness.ready().await;
+        world.say(&chat, "hi").await;
+        world.hints.publish(Hint::Outbox {
+            channel: "test".into(),
+            account: "bot".into(),
+        });
+        while world.states(&chat).await != [OutboxState::Sent] {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+    };
+    tokio::time::timeout(crate::world::SOON, async { tokio::join!(running, story) })
+        .await
+        .unwrap();
+}

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::ApiError;
 
 /// Largest body of a request: a text of [`proto::inbound::TEXT_BYTES_MAX`] with generous JSON escaping.
-pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// How long a client may take to send its body: a slow mobile line sends the largest one in this time.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 

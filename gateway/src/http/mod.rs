@@ -10,4 +10,4 @@ pub use error::ApiError;
 pub(crate) use extract::parse_body;
 pub use extract::{JsonBody, Params, read_body};
 pub use server::serve;
-pub use socket::{ControlSocket, bind_control_socket};
+pub use socket::{ControlSocket, SOCKET_NAME, bind_control_socket};

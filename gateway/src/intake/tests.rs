@@ -1,1 +1,162 @@
+use std::sync::Mutex;
 
+use async_trait::async_trait;
+use bus::{Ingress, IngressError};
+use proto::group::ChatSeen;
+use proto::ids::ChatId;
+use proto::inbound::{Envelope, InboundEvent};
+use store::Appended;
+
+use super::*;
+use crate::world::{START, World};
+
+fn event(seen: &ChatSeen, id: &str, sender: &str, text: &str) -> InboundEvent {
+    InboundEvent {
+        dedup_key: format!("test:bot:{id}"),
+        chat: seen.id.clone(),
+        sender: sender.into(),
+        sender_name: sender.into(),
+        text: text.into(),
+        sent_at: START,
+        is_from_me: false,
+        is_bot: false,
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_taken_once_and_its_trigger_decides_whether_it_calls_the_agent() {
+    let world = World::new();
+    let group = world.group("team", false).await;
+    world.chat("test:1", &group).await;
+    let (intake, seen) = (world.intake(), world.seen("test:1"));
+    let take = async |id, text| intake.take(&seen, event(&seen, id, "u", text), None).await.unwrap();
+    assert_eq!(take("1", "chatter").await, Taken::Context);
+    assert_eq!(take("2", "@Andy hi").await, Taken::Accepted);
+    assert_eq!(take("2", "@Andy hi").await, Taken::Duplicate);
+    let (_, batch) = world.begin_turn().await;
+    assert_eq!(batch.messages.len(), 2, "chatter is context of the turn");
+}
+
+#[tokio::test]
+async fn ch_09_an_unregistered_chat_leaves_only_its_metadata() {
+    let world = World::new();
+    world.group("team", false).await;
+    let (intake, seen) = (
+        world.intake(),
+        ChatSeen {
+            name: Some("Ops".into()),
+            ..world.seen("test:9")
+        },
+    );
+    assert_eq!(
+        intake.take(&seen, event(&seen, "1", "u", "hi"), None).await.unwrap(),
+        Taken::Unregistered
+    );
+    let chat = world.store.chat(&ChatId::new("test:9")).await.unwrap().unwrap();
+    assert_eq!((chat.name.as_deref(), chat.group), (Some("Ops"), None));
+}
+
+#[tokio::test]
+async fn a_chat_joins_the_group_its_channel_names() {
+    let world = World::new();
+    let group = world.group("shop", true).await;
+    let (intake, seen) = (world.intake(), world.seen("test:1"));
+    assert_eq!(
+        intake
+            .take(&seen, event(&seen, "1", "u", "hi"), Some(&group))
+            .await
+            .unwrap(),
+        Taken::Accepted
+    );
+    let chat = world.store.chat(&seen.id).await.unwrap().unwrap();
+    assert_eq!(chat.group, Some(group));
+    let missing = GroupId::parse("missing").unwrap();
+    let other = world.seen("test:2");
+    let taken = intake
+        .take(&other, event(&other, "2", "u", "hi"), Some(&missing))
+        .await
+        .unwrap();
+    assert_eq!(taken, Taken::Unregistered);
+}
+
+#[tokio::test]
+async fn sa_01_the_allowlist_is_asked_anew_for_every_event() {
+    let world = World::new();
+    let group = world.group("team", true).await;
+    world.chat("test:1", &group).await;
+    let (intake, seen) = (world.intake(), world.seen("test:1"));
+    let take = async |id, sender| intake.take(&seen, event(&seen, id, sender, "hi"), None).await.unwrap();
+    assert_eq!(take("1", "eve").await, Taken::Accepted);
+    let list = r#"{"default":{"allow":["bob"],"mode":"drop"}}"#;
+    std::fs::write(world.dir.path().join("allow.json"), list).unwrap();
+    assert_eq!(take("2", "eve").await, Taken::Dropped);
+    assert_eq!(take("3", "bob").await, Taken::Accepted);
+    std::fs::write(world.dir.path().join("allow.json"), "{").unwrap();
+    assert_eq!(
+        take("4", "bob").await,
+        Taken::Dropped,
+        "an unusable list fails closed here"
+    );
+}
+
+/// Fails as often as told, then passes on.
+struct FlakyIngress {
+    inner: Arc<dyn Ingress>,
+    failures: Mutex<u32>,
+}
+
+#[async_trait]
+impl Ingress for FlakyIngress {
+    async fn accept(&self, envelope: Envelope) -> Result<Appended, IngressError> {
+        {
+            let mut failures = self.failures.lock().unwrap();
+            if *failures > 0 {
+                *failures -= 1;
+                return Err(IngressError::Unavailable("disk full".into()));
+            }
+        }
+        self.inner.accept(envelope).await
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_refused_and_taken_when_sent_again() {
+    let world = World::new();
+    let group = world.group("team", true).await;
+    world.chat("test:1", &group).await;
+    let ingress = Arc::new(FlakyIngress {
+        inner: world.ingress.clone(),
+        failures: Mutex::new(1),
+    });
+    let (intake, seen) = (world.intake_through(ingress), world.seen("test:1"));
+    let first = intake.take(&seen, event(&seen, "1", "u", "hi"), None).await;
+    assert!(matches!(first, Err(Refused::Unavailable(_))));
+    assert_eq!(
+        intake.take(&seen, event(&seen, "1", "u", "hi"), None).await.unwrap(),
+        Taken::Accepted
+    );
+}
+
+#[tokio::test]
+async fn a_stopping_node_takes_nothing_in() {
+    let world = World::new();
+    let stopping = CancellationToken::new();
+    let allowlist = AllowlistFile::new(
+        world.dir.path().join("none"),
+        proto::sender_allowlist::OnInvalid::AllowEverybody,
+    );
+    let (store, ingress) = (world.store.clone(), world.ingress.clone());
+    let intake = Intake::new(
+        store,
+        ingress,
+        allowlist,
+        "Andy".into(),
+        world.metrics(),
+        stopping.clone(),
+    );
+    let seen = world.seen("test:1");
+    stopping.cancel();
+    let refused = intake.take(&seen, event(&seen, "1", "u", "hi"), None).await;
+    assert!(matches!(refused, Err(Refused::Unavailable(_))));
+    assert_eq!(world.store.chat(&seen.id).await.unwrap(), None);
+}

@@ -238,19 +238,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_reply_is_delivered_once_a_client_acknowledged_it() {
-        let clients = Arc::new(Clients::default());
+        let (clients, here) = (Arc::new(Clients::default()), chat());
         let mut client = clients.connect(&chat()).unwrap();
         let shows = async {
             let shown = client.next().await.unwrap();
             clients.acknowledge(&chat(), shown.id);
         };
-        let (offered, ()) = tokio::join!(clients.offer(&chat(), reply(1), SOON), shows);
+        let (offered, ()) = tokio::join!(clients.offer(&here, reply(1), SOON), shows);
         assert_eq!(offered, Offered::Acknowledged);
     }
 
     #[tokio::test]
     async fn nobody_there_ends_an_offer_at_once() {
-        let clients = Arc::new(Clients::default());
+        let (clients, here) = (Arc::new(Clients::default()), chat());
         assert!(!clients.reachable(&chat()));
         assert_eq!(clients.offer(&chat(), reply(1), SOON).await, Offered::NobodyThere);
         let mut client = clients.connect(&chat()).unwrap();
@@ -258,14 +258,14 @@ mod tests {
             client.next().await.unwrap();
             drop(client);
         };
-        let (offered, ()) = tokio::join!(clients.offer(&chat(), reply(1), SOON), leaves);
+        let (offered, ()) = tokio::join!(clients.offer(&here, reply(1), SOON), leaves);
         assert_eq!(offered, Offered::NobodyThere);
         assert!(!clients.reachable(&chat()));
     }
 
     #[tokio::test]
     async fn who_opens_the_chat_during_an_offer_gets_it_too() {
-        let clients = Arc::new(Clients::default());
+        let (clients, here) = (Arc::new(Clients::default()), chat());
         let mut first = clients.connect(&chat()).unwrap();
         let second_comes = async {
             first.next().await.unwrap();
@@ -275,7 +275,7 @@ mod tests {
             clients.acknowledge(&chat(), shown.id);
             second
         };
-        let (offered, _second) = tokio::join!(clients.offer(&chat(), reply(1), SOON), second_comes);
+        let (offered, _second) = tokio::join!(clients.offer(&here, reply(1), SOON), second_comes);
         assert_eq!(offered, Offered::Acknowledged);
     }
 

@@ -1,0 +1,130 @@
+//! The gateway over real sockets: what clients, platforms and operators see.
+
+mod cli;
+mod control;
+mod webhook;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use proto::ids::GroupId;
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::Value;
+use service::config::Secret;
+
+use super::*;
+use crate::config::{Channels, Http, Security, Webhook};
+use crate::world::{SOON, World};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// A gateway that serves a world.
+struct Node {
+    world: Arc<World>,
+    running: Running,
+    lifecycle: Lifecycle,
+    /// Speaks TCP.
+    public: reqwest::Client,
+    /// Speaks to the socket.
+    private: reqwest::Client,
+}
+
+impl Node {
+    async fn start() -> Self {
+        Self::serve(Arc::new(World::new()), None).await
+    }
+
+    /// With the hooks `shop`, whose replies are polled, and `push`, which calls back, if an address is given. Their
+    /// chats join the group `shop`.
+    async fn serve(world: Arc<World>, callback_url: Option<String>) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let hook = |callback_url| Webhook {
+            secret: Secret::new(SECRET),
+            callback_url,
+            group: Some(GroupId::parse("shop").unwrap()),
+        };
+        let mut webhook = BTreeMap::from([("shop".to_owned(), hook(None))]);
+        if callback_url.is_some() {
+            webhook.insert("push".to_owned(), hook(callback_url));
+        }
+        let config = Config {
+            assistant_name: "Andy".into(),
+            data_dir: world.dir.path().to_owned(),
+            http: Http {
+                listen: "127.0.0.1:0".parse().unwrap(),
+            },
+            channels: Channels { webhook },
+            security: Security {
+                sender_allowlist: world.dir.path().join("allow.json"),
+                ..Security::default()
+            },
+        };
+        let readiness = Readiness::new();
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let deps = Deps {
+            store: world.store.clone(),
+            ingress: world.ingress.clone(),
+            hints: world.hints.clone(),
+            clock: world.clock.clone(),
+            random: || 0.5,
+            health: service::http::router(readiness.clone(), Arc::new(registry)),
+            readiness,
+            metrics,
+            version: "0.0.0-test",
+        };
+        let lifecycle = Lifecycle::new();
+        let running = start(config, deps, &lifecycle).await.unwrap();
+        let public = reqwest::Client::builder().no_proxy().build().unwrap();
+        let private = reqwest::Client::builder()
+            .unix_socket(running.socket())
+            .build()
+            .unwrap();
+        Self {
+            world,
+            running,
+            lifecycle,
+            public,
+            private,
+        }
+    }
+
+    /// Ends it as a signal would.
+    async fn stop(self) -> Arc<World> {
+        self.lifecycle.begin_soft_stop();
+        let outcome = self.lifecycle.finished(Duration::ZERO).await;
+        assert_eq!(outcome.cut_off, [""; 0]);
+        self.world
+    }
+
+    fn tcp(&self, method: Method, path: &str) -> RequestBuilder {
+        self.public
+            .request(method, format!("http://{}{path}", self.running.http()))
+    }
+
+    fn socket(&self, method: Method, path: &str) -> RequestBuilder {
+        self.private.request(method, format!("http://clawhold{path}"))
+    }
+}
+
+/// Status and body of an answer.
+async fn answer(request: RequestBuilder) -> (u16, Value) {
+    let response: Response = request.timeout(SOON).send().await.unwrap();
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+/// Waits until a predicate holds.
+async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, waiting)
+        .await
+        .unwrap_or_else(|_| panic!("never came true: {what}"));
+}

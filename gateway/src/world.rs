@@ -1,0 +1,262 @@
+//! The world of this crate's tests: real rows, the local bus, a clock that stands still, and a channel that is scripted.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bus::local::{LocalHints, LocalIngress};
+use bus::{Hints, Ingress};
+use prometheus_client::registry::Registry;
+use proto::claim::{ClaimRequest, Fence};
+use proto::group::{ChatSeen, Group, GroupSettings};
+use proto::ids::{ChatId, GroupId, OutboxId, RunnerId, TurnId};
+use proto::outbound::{Delivery, OutboxState, Reply, Resend, SendOutcome};
+use proto::sender_allowlist::OnInvalid;
+use proto::time::{Clock, Monotonic, Timestamp};
+use proto::turn::{TurnBatch, TurnCommit, Usage};
+use store::sqlite::SqliteStore;
+use store::{Begun, Store};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::channel::Channel;
+use crate::delivery::Tools;
+use crate::intake::{AllowlistFile, Intake};
+use crate::metrics::Metrics;
+
+/// Time at which every world begins.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+/// How long a test waits for what must happen.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// A clock that moves when told.
+#[derive(Debug)]
+pub(crate) struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub(crate) fn advance(&self, span: Duration) {
+        self.0
+            .fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        Monotonic(self.now().since(START))
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) hints: Arc<dyn Hints>,
+    pub(crate) ingress: Arc<dyn Ingress>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) dir: tempfile::TempDir,
+    next_id: AtomicU64,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("clawhold.db"), START).unwrap());
+        let hints: Arc<dyn Hints> = Arc::new(LocalHints::new());
+        let clock = Arc::new(ManualClock(AtomicI64::new(START.as_millis())));
+        let ingress = Arc::new(LocalIngress::new(store.clone(), hints.clone(), clock.clone()));
+        Self {
+            store,
+            hints,
+            ingress,
+            clock,
+            dir,
+            next_id: AtomicU64::new(1),
+        }
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        Metrics::register(&mut Registry::default())
+    }
+
+    pub(crate) fn tools(&self) -> Tools {
+        Tools {
+            store: self.store.clone(),
+            hints: self.hints.clone(),
+            clock: self.clock.clone(),
+            random: || 0.5,
+            metrics: self.metrics(),
+        }
+    }
+
+    /// Intake with the allowlist `allow.json`, failing closed, and "Andy" as assistant.
+    pub(crate) fn intake(&self) -> Intake {
+        self.intake_through(self.ingress.clone())
+    }
+
+    pub(crate) fn intake_through(&self, ingress: Arc<dyn Ingress>) -> Intake {
+        let allowlist = AllowlistFile::new(self.dir.path().join("allow.json"), OnInvalid::DropEverybody);
+        let stopping = CancellationToken::new();
+        Intake::new(
+            self.store.clone(),
+            ingress,
+            allowlist,
+            "Andy".into(),
+            self.metrics(),
+            stopping,
+        )
+    }
+
+    pub(crate) fn uuid(&self) -> Uuid {
+        Uuid::from_u128(self.next_id.fetch_add(1, Ordering::Relaxed).into())
+    }
+
+    pub(crate) async fn group(&self, id: &str, is_main: bool) -> GroupId {
+        let id = GroupId::parse(id).unwrap();
+        let settings = GroupSettings::default();
+        let group = Group {
+            id: id.clone(),
+            name: id.to_string(),
+            is_main,
+            settings,
+            created_at: START,
+        };
+        self.store.put_group(&group).await.unwrap();
+        id
+    }
+
+    pub(crate) fn seen(&self, chat: &str) -> ChatSeen {
+        ChatSeen {
+            id: ChatId::new(chat),
+            channel: "test".into(),
+            account: "bot".into(),
+            name: None,
+            is_group_chat: Some(true),
+            seen_at: self.clock.now(),
+        }
+    }
+
+    /// A chat of the account `bot` on the channel `test`, registered to a group.
+    pub(crate) async fn chat(&self, chat: &str, group: &GroupId) -> ChatId {
+        let chat = self.store.see_chat(&self.seen(chat)).await.unwrap().id;
+        self.store.register_chat(&chat, Some(group)).await.unwrap();
+        chat
+    }
+
+    /// Puts a text into the outbox.
+    pub(crate) async fn say(&self, chat: &ChatId, text: &str) -> OutboxId {
+        let id = OutboxId(self.uuid());
+        let reply = Reply {
+            key: String::new(),
+            chat: chat.clone(),
+            text: text.into(),
+            sender: None,
+        };
+        self.store
+            .put_notice(&id.to_string(), &reply, id, self.clock.now())
+            .await
+            .unwrap();
+        id
+    }
+
+    /// States of a chat's outbox rows in order.
+    pub(crate) async fn states(&self, chat: &ChatId) -> Vec<OutboxState> {
+        let rows = self.store.deliveries_after(chat, 0, 100).await.unwrap();
+        rows.iter().map(|row| row.state).collect()
+    }
+
+    /// Claims the one ready group and begins its turn, as a runner would.
+    pub(crate) async fn begin_turn(&self) -> (Fence, TurnBatch) {
+        let runner = RunnerId::new("r");
+        let now = self.clock.now();
+        let incarnation = self.store.register_runner(&runner, 5, now).await.unwrap();
+        let request = ClaimRequest {
+            runner,
+            incarnation,
+            free_slots: 5,
+            now,
+        };
+        let claimed = self.store.claim_groups(&request).await.unwrap().remove(0);
+        let fence = claimed.fence;
+        match self.store.begin_turn(&fence, TurnId(self.uuid()), now).await.unwrap() {
+            Begun::Turn(batch) => (fence, *batch),
+            Begun::Nothing => panic!("nothing to do"),
+        }
+    }
+
+    /// Commits a turn with these replies.
+    pub(crate) async fn commit_turn(&self, fence: &Fence, batch: &TurnBatch, replies: &[(&ChatId, &str)]) {
+        let replies: Vec<_> = replies
+            .iter()
+            .enumerate()
+            .map(|(n, (chat, text))| Reply {
+                key: format!("extra:{n}"),
+                chat: (*chat).clone(),
+                text: (*text).to_owned(),
+                sender: None,
+            })
+            .collect();
+        let ids: Vec<_> = replies.iter().map(|_| OutboxId(self.uuid())).collect();
+        let commit = TurnCommit {
+            turn: batch.turn,
+            through: batch.messages.last().unwrap().ord,
+            replies,
+            session: None,
+            usage: Usage::default(),
+            cost_micros: None,
+            now: self.clock.now(),
+        };
+        self.store.commit_turn(fence, &commit, &ids).await.unwrap();
+    }
+}
+
+/// The channel `test` with the account `bot`: answers what it is told to, `Sent` otherwise, and notes what it was given.
+pub(crate) struct ScriptedChannel {
+    pub(crate) resend: Resend,
+    pub(crate) answers: Mutex<VecDeque<SendOutcome>>,
+    pub(crate) unreachable: Mutex<Vec<ChatId>>,
+    pub(crate) given: Mutex<Vec<String>>,
+}
+
+impl ScriptedChannel {
+    pub(crate) fn new(resend: Resend, answers: impl IntoIterator<Item = SendOutcome>) -> Arc<Self> {
+        Arc::new(Self {
+            resend,
+            answers: Mutex::new(answers.into_iter().collect()),
+            unreachable: Mutex::default(),
+            given: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn given(&self) -> Vec<String> {
+        self.given.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Channel for ScriptedChannel {
+    fn name(&self) -> &str {
+        "test"
+    }
+
+    fn account(&self) -> &str {
+        "bot"
+    }
+
+    fn resend(&self) -> Resend {
+        self.resend
+    }
+
+    fn reachable(&self, chat: &ChatId) -> bool {
+        !self.unreachable.lock().unwrap().contains(chat)
+    }
+
+    async fn send(&self, delivery: &Delivery) -> SendOutcome {
+        self.given.lock().unwrap().push(delivery.text.clone());
+        let answer = self.answers.lock().unwrap().pop_front();
+        answer.unwrap_or(SendOutcome::Sent { platform_id: None })
+    }
+}
