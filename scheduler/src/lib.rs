@@ -1,4 +1,21 @@
 //! The scheduler: what must happen although nobody asks for it.
+//!
+//! Reading order: how it starts ([`start`]), how silent runners are found (`reaper`), how missed hints are repaired
+//! (`sweep`), how what is done is removed (`retention`). It knows nothing of sandboxes, channels or agents, and keeps
+//! nothing that another one could not find out again from the rows.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod config;
+
+mod metrics;
+mod service;
+
+mod reaper;
+mod retention;
+mod sweep;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::service::{Config, Deps, start};
+pub use metrics::Metrics;

@@ -1,0 +1,54 @@
+//! The scheduler's metrics.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// What the scheduler counts; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    pub(crate) groups_freed: Counter,
+    pub(crate) rows_removed: Counter,
+    pub(crate) passes_failed: Counter,
+    longest_wait: Gauge<f64, AtomicU64>,
+}
+
+impl Metrics {
+    /// Registers the metrics.
+    pub fn register(registry: &mut Registry) -> Self {
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let metrics = Self {
+            groups_freed: counter(
+                "clawhold_groups_freed",
+                "Groups freed because their runner was declared dead",
+            ),
+            rows_removed: counter(
+                "clawhold_rows_removed",
+                "Rows removed because they were older than the retention",
+            ),
+            passes_failed: counter(
+                "clawhold_scheduler_passes_failed",
+                "Passes of the scheduler that the store refused",
+            ),
+            longest_wait: Gauge::default(),
+        };
+        registry.register(
+            "clawhold_longest_wait_seconds",
+            "Time the group at the head of the queue has waited for a runner; 0 when none waits",
+            metrics.longest_wait.clone(),
+        );
+        metrics
+    }
+
+    /// Notes how long the group that waits longest has waited.
+    pub(crate) fn set_longest_wait(&self, wait: Duration) {
+        self.longest_wait.set(wait.as_secs_f64());
+    }
+}

@@ -1,0 +1,81 @@
+//! The reaper: declares runners dead whose heartbeat stands still, so that others take over their groups.
+//!
+//! [`watch`] decides, from readings of the heartbeats and this process's own monotonic clock alone; this file reads the
+//! rows and acts. Invariant: an outage of the store is never taken for the silence of a runner.
+
+mod watch;
+
+use bus::Hint;
+use proto::lease::LeaseTimings;
+use tokio_util::sync::CancellationToken;
+
+use self::watch::Watch;
+use crate::service::Deps;
+
+/// Passes per heartbeat interval: a change is seen soon after it happened, so that the silence is measured exactly.
+const PASSES_PER_HEARTBEAT: u32 = 3;
+
+/// Runs passes until the soft stop.
+pub(crate) async fn run(deps: Deps, timings: LeaseTimings, stop: CancellationToken) -> anyhow::Result<()> {
+    let passes = async {
+        let mut reaper = Reaper::new(deps, timings);
+        loop {
+            if let Err(error) = reaper.tick().await {
+                reaper.deps.metrics.passes_failed.inc();
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "reaper failed; it watches anew"
+                );
+            }
+            tokio::time::sleep(timings.heartbeat / PASSES_PER_HEARTBEAT).await;
+        }
+    };
+    stop.run_until_cancelled(passes).await;
+    Ok(())
+}
+
+/// What the reaper remembers between passes; all of it may be lost at any time.
+pub(crate) struct Reaper {
+    deps: Deps,
+    watch: Watch,
+}
+
+impl Reaper {
+    pub(crate) fn new(deps: Deps, timings: LeaseTimings) -> Self {
+        Self {
+            deps,
+            watch: Watch::new(timings),
+        }
+    }
+
+    /// One pass: reads all heartbeats, declares dead who has been silent for too long.
+    pub(crate) async fn tick(&mut self) -> store::Result<()> {
+        let pass = self.pass().await;
+        if pass.is_err() {
+            // Nobody could have moved a heartbeat while the store was away.
+            self.watch.forget();
+        }
+        pass
+    }
+
+    async fn pass(&mut self) -> store::Result<()> {
+        let asked = self.deps.clock.monotonic();
+        let rows = self.deps.store.runners().await?;
+        let answered = self.deps.clock.monotonic();
+        for silent in self.watch.read(&rows, asked, answered) {
+            // Takes effect only if the heartbeat still stands where it was read.
+            let freed = self.deps.store.declare_dead(&silent, self.deps.clock.now()).await?;
+            if !freed.is_empty() {
+                tracing::warn!(
+                    runner.id = %silent.runner,
+                    runner.incarnation = %silent.incarnation,
+                    groups = freed.len(),
+                    "runner declared dead; its groups are free"
+                );
+                self.deps.metrics.groups_freed.inc_by(freed.len() as u64);
+                self.deps.hints.publish(Hint::Wake);
+            }
+        }
+        Ok(())
+    }
+}
