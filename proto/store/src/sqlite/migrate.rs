@@ -85,3 +85,6 @@ fn apply(conn: &mut Connection, migration: &Migration, now: Timestamp) -> rusqli
     )?;
     tx.commit()
 }
+
+#[cfg(test)]
+mod tests;

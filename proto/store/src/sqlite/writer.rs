@@ -84,3 +84,6 @@ fn serve(conn: &Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
         batch::run(conn, jobs);
     }
 }
+
+#[cfg(test)]
+mod tests;
