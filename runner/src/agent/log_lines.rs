@@ -13,7 +13,7 @@ const TAIL_BYTES_MAX: usize = 2_048;
 /// Time an ended sandbox's stream gets to end as well.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 /// Bytes read at a time.
-const READ_BYTES: usize = 8_192;
+const READ_BYTES: usize = 4_096;
 
 /// Such a stream.
 pub(super) struct LogLines {
@@ -21,6 +21,7 @@ pub(super) struct LogLines {
     stream: Option<Pin<Box<dyn AsyncRead + Send>>>,
     line: Vec<u8>,
     tail: VecDeque<u8>,
+    buffer: Box<[u8]>,
 }
 
 impl LogLines {
@@ -30,6 +31,7 @@ impl LogLines {
             stream: Some(stream),
             line: Vec::new(),
             tail: VecDeque::new(),
+            buffer: vec![0; READ_BYTES].into(),
         }
     }
 
@@ -38,13 +40,12 @@ impl LogLines {
         let Some(stream) = &mut self.stream else {
             return std::future::pending().await;
         };
-        let mut buffer = [0; READ_BYTES];
-        match stream.read(&mut buffer).await {
+        match stream.read(&mut self.buffer).await {
             Ok(0) | Err(_) => {
                 self.stream = None;
                 self.end_line();
             }
-            Ok(read) => self.take(&buffer[..read]),
+            Ok(read) => self.take(read),
         }
     }
 
@@ -66,13 +67,13 @@ impl LogLines {
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }
 
-    fn take(&mut self, bytes: &[u8]) {
-        self.tail.extend(bytes);
+    fn take(&mut self, read: usize) {
+        self.tail.extend(&self.buffer[..read]);
         self.tail.drain(..self.tail.len().saturating_sub(TAIL_BYTES_MAX));
-        for byte in bytes {
-            match byte {
+        for at in 0..read {
+            match self.buffer[at] {
                 b'\n' => self.end_line(),
-                _ => self.line.push(*byte),
+                byte => self.line.push(byte),
             }
             if self.line.len() >= LINE_BYTES_MAX {
                 self.end_line();

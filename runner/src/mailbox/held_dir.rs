@@ -79,6 +79,7 @@ impl HeldDir {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Ok(Taken::Refused(Refusal::NotAFile));
         }
+        #[allow(clippy::useless_conversion, reason = "the field's type differs between platforms")]
         let links = u64::from(stat.st_nlink);
         if links > 1 {
             return Ok(Taken::Refused(Refusal::HardLinks(links)));
@@ -157,7 +158,9 @@ impl HeldDir {
     /// When a name was last modified, as seconds and nanoseconds; a link is not followed.
     pub fn modified_at(&self, name: &str) -> Option<(i64, u64)> {
         let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        Some((stat.st_mtime, u64::try_from(stat.st_mtime_nsec).unwrap_or(0)))
+        #[allow(clippy::useless_conversion, reason = "the field's type differs between platforms")]
+        let nanos = u64::try_from(stat.st_mtime_nsec).unwrap_or(0);
+        Some((stat.st_mtime, nanos))
     }
 
     /// Calls `each` with up to `limit` names; `false` when there are more.

@@ -7,7 +7,7 @@ use proto::nanoclaw::{FrameParser, Parsed};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// Bytes read at a time.
-const READ_BYTES: usize = 16_384;
+const READ_BYTES: usize = 8_192;
 /// Time an ended sandbox's stream gets to end as well.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 /// Outputs taken from what an ended sandbox left.
@@ -17,6 +17,7 @@ const DRAIN_OUTPUTS_MAX: usize = 1_024;
 pub(super) struct Outputs {
     stream: Option<Pin<Box<dyn AsyncRead + Send>>>,
     parser: FrameParser,
+    buffer: Box<[u8]>,
 }
 
 impl Outputs {
@@ -24,6 +25,7 @@ impl Outputs {
         Self {
             stream: Some(stream),
             parser: FrameParser::default(),
+            buffer: vec![0; READ_BYTES].into(),
         }
     }
 
@@ -32,13 +34,12 @@ impl Outputs {
         let Some(stream) = &mut self.stream else {
             return std::future::pending().await;
         };
-        let mut buffer = [0; READ_BYTES];
-        match stream.read(&mut buffer).await {
+        match stream.read(&mut self.buffer).await {
             Ok(0) | Err(_) => {
                 self.stream = None;
                 self.parser.finish().map(Err).into_iter().collect()
             }
-            Ok(read) => self.parser.push(&buffer[..read]),
+            Ok(read) => self.parser.push(&self.buffer[..read]),
         }
     }
 
