@@ -4,4 +4,7 @@
 pub mod agent;
 pub mod config;
 pub mod mailbox;
+pub mod proxy;
+pub mod mounts;
 pub mod sandbox;
+pub mod workspace;
