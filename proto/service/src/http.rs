@@ -41,3 +41,55 @@ async fn metrics_text(State(registry): State<Arc<Registry>>) -> Response {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use http_body_util::BodyExt;
+    use prometheus_client::metrics::counter::Counter;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn get(router: &Router, path: &str) -> (StatusCode, String, String) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let content_type = parts.headers[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        (parts.status, content_type, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn readyz_says_what_is_wrong_while_healthz_stays_well() {
+        let readiness = Readiness::new();
+        let store = readiness.condition("store");
+        let router = router(readiness, Arc::new(Registry::default()));
+        let (status, _, body) = get(&router, "/readyz").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            body,
+            r#"{"ready":false,"conditions":{"store":{"state":"degraded","reason":"starting"}}}"#
+        );
+        assert_eq!(get(&router, "/healthz").await.0, StatusCode::OK);
+        store.ok();
+        let (status, content_type, body) = get(&router, "/readyz").await;
+        assert_eq!((status, content_type.as_str()), (StatusCode::OK, "application/json"));
+        assert_eq!(body, r#"{"ready":true,"conditions":{"store":{"state":"ok"}}}"#);
+    }
+
+    #[tokio::test]
+    async fn metrics_are_openmetrics_text() {
+        let mut registry = Registry::default();
+        let counter = Counter::<u64>::default();
+        registry.register("clawhold_things", "Things counted", counter.clone());
+        counter.inc();
+        let (status, content_type, body) = get(&router(Readiness::new(), Arc::new(registry)), "/metrics").await;
+        assert_eq!((status, content_type.as_str()), (StatusCode::OK, metrics::CONTENT_TYPE));
+        assert!(
+            body.contains("clawhold_things_total 1\n") && body.ends_with("# EOF\n"),
+            "{body}"
+        );
+    }
+}

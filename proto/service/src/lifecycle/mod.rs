@@ -8,7 +8,8 @@
 //! after the soft stop, and the drain waits for it. *Support* ([`Lifecycle::spawn_support`]) serves the work (a
 //! heartbeat, a delivery loop, an HTTP server): it runs until the hard stop, so the drain must not wait for it.
 //!
-//! Invariant: no task outlives [`Lifecycle::finished`], and none fails unnoticed, by error or by panic.
+//! Invariant: no task outlives [`Lifecycle::finished`] (but one that blocks its thread, which is told), and none fails
+//! unnoticed, by error or by panic.
 
 mod backoff;
 mod outcome;

@@ -16,6 +16,8 @@ use super::{Cause, Outcome, Policy};
 /// Time the remaining tasks get after the hard stop before they are cut off: enough to close a file or kill a sandbox,
 /// short enough that a supervisor's own limit (10 s is customary) is not reached.
 const HARD_STOP_GRACE: Duration = Duration::from_secs(5);
+/// Time a task that was cut off gets to reach the point at which it stops: its next await.
+const CUT_OFF_GRACE: Duration = Duration::from_secs(1);
 
 /// The life of a process, or of one world in a test. Clones are the same life.
 #[derive(Clone)]
@@ -100,6 +102,7 @@ impl Lifecycle {
                     "task failed; starting it again"
                 );
                 tokio::select! {
+                    biased;
                     () = lifecycle.shared.soft.cancelled() => return,
                     () = tokio::time::sleep(wait) => {}
                 }
@@ -213,7 +216,10 @@ impl Lifecycle {
         for (_, task) in self.state().running.values() {
             task.abort();
         }
-        tokio::join!(self.shared.work.wait(), self.shared.support.wait());
+        let all_ended = async { tokio::join!(self.shared.work.wait(), self.shared.support.wait()) };
+        if tokio::time::timeout(CUT_OFF_GRACE, all_ended).await.is_err() {
+            tracing::error!(tasks = ?self.running(), "tasks block their thread and are left behind");
+        }
         names
     }
 
