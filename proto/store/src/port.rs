@@ -122,7 +122,7 @@ pub struct Counts {
     pub waiting_groups: u64,
     /// Groups claimed.
     pub owned_groups: u64,
-    /// Outbox rows that wait.
+    /// Outbox rows that wait or are being sent.
     pub outbox_pending: u64,
     /// Outbox rows that may or may not have arrived.
     pub outbox_uncertain: u64,
@@ -155,13 +155,18 @@ pub struct Removed {
 pub trait Store: Send + Sync + 'static {
     // Registration.
 
-    /// Registers a group or changes its name, privilege and settings.
+    /// Registers a group or changes its name, privilege and settings. A known group keeps the time of its registration.
+    ///
+    /// Callers that register on behalf of somebody use [`crate::registration::register`], which takes nothing away.
     async fn put_group(&self, group: &Group) -> Result<()>;
     /// One group.
     async fn group(&self, id: &GroupId) -> Result<Option<Group>>;
     /// All groups, by id.
     async fn groups(&self) -> Result<Vec<Group>>;
-    /// Unregisters a group: its chats become unregistered, its inbox, session and turns are removed.
+    /// Unregisters a group: its chats become unregistered, its inbox, session, turns and dead letters are removed.
+    ///
+    /// What was already put into the outbox in its name is still delivered. Epochs and inbox positions go on counting if
+    /// a group of that name is registered again, so that no fence of the former one can match.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Conflict`] while a runner owns it.
@@ -182,33 +187,38 @@ pub trait Store: Send + Sync + 'static {
 
     /// Appends to a group's inbox, and makes the group ready if the message engages the agent.
     ///
+    /// Positions follow the order of arrival, whatever the platform's clock says. A dedup key is one for all groups, and
+    /// is known for as long as retention keeps the message.
+    ///
     /// # Errors
-    /// [`Error::NotFound`] when the group is not registered (any more).
+    /// [`Error::NotFound`] when the group is not registered (any more), or the chat was never seen.
     async fn append_inbox(&self, envelope: &Envelope, now: Timestamp) -> Result<Appended>;
 
     // Runners.
 
-    /// Registers a runner with its number of slots and starts its next life. Groups of earlier lives stay owned until
-    /// [`Store::free_stale_groups`]: their sandboxes must be killed first.
+    /// Registers a runner with its number of slots and starts its next life. Earlier lives are fenced at once. Their
+    /// groups and slots stay taken until [`Store::free_stale_groups`]: the sandboxes must be killed first.
     async fn register_runner(&self, runner: &RunnerId, slots: u32, now: Timestamp) -> Result<Incarnation>;
     /// Moves the runner's counter.
     ///
     /// # Errors
     /// [`Error::RunnerReplaced`] when this life is over.
     async fn heartbeat(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<()>;
-    /// Frees the groups owned by lives of this runner before `current`; counted as a runner death, not as an attempt.
+    /// Frees the groups owned by lives of this runner before `current` (epoch + 1): the attempt at hand is given back and
+    /// counted as a runner death instead. A group with nothing to do just rests.
     async fn free_stale_groups(&self, runner: &RunnerId, current: Incarnation, now: Timestamp) -> Result<Vec<GroupId>>;
     /// All runners.
     async fn runners(&self) -> Result<Vec<RunnerRow>>;
-    /// Declares a life of a runner dead if it is still at this heartbeat, and frees its groups (epoch + 1).
+    /// Declares a life of a runner dead if it is still at this heartbeat, and frees its groups as
+    /// [`Store::free_stale_groups`] does.
     /// Returns the groups freed; none when the runner moved on.
     async fn declare_dead(&self, seen: &RunnerRow, now: Timestamp) -> Result<Vec<GroupId>>;
 
     // Claim and turn.
 
     /// Claims up to `free_slots` ready groups in the order of [`proto::claim::claim_order`]: owner set, epoch + 1,
-    /// attempt + 1, a slot row taken. Groups another runner held last are left to it for
-    /// [`proto::claim::STICKY_DELAY`].
+    /// attempt + 1, a slot row taken; never more than slots are really free. Groups another runner held last are left to
+    /// it for [`proto::claim::STICKY_DELAY`] after they became ready.
     ///
     /// # Errors
     /// [`Error::RunnerReplaced`] when this life is over.
@@ -221,7 +231,9 @@ pub trait Store: Send + Sync + 'static {
     /// Reads what is pending after the cursor (in a transaction after the claim, never in the same statement) and
     /// opens the turn, or takes up the one an earlier attempt left open, under its old id.
     ///
-    /// `fresh` is the id of the turn if it is a new one.
+    /// `fresh` is the id of the turn if it is a new one. The batch is that of [`proto::prompt::choose_batch`], or of
+    /// [`proto::prompt::choose_batch_again`] where an earlier attempt had prompted. The attempt number is what claims
+    /// charged since the last commit, at least 1. Doing it again in the same claim takes the open turn up again.
     ///
     /// # Errors
     /// [`Error::Fenced`].
@@ -232,18 +244,20 @@ pub trait Store: Send + Sync + 'static {
     /// [`Error::Fenced`].
     async fn read_follow_ups(&self, fence: &Fence, after: InboxOrd) -> Result<Vec<InboxMessage>>;
     /// Notes how far the prompts handed to the agent in this turn reach, and under which session; a later attempt
-    /// learns from it ([`proto::turn::Interrupted`]).
+    /// learns from it ([`proto::turn::Interrupted`]). How far never decreases.
     ///
     /// # Errors
-    /// [`Error::Fenced`].
+    /// [`Error::Fenced`]; [`Error::NotFound`] for an unknown turn; [`Error::Conflict`] when it is not open in this claim.
     async fn mark_prompted(&self, fence: &Fence, turn: TurnId, through: InboxOrd, session: &SessionId) -> Result<()>;
     /// Puts an early effect into the outbox: once per `(turn, key)`. In a later attempt at the turn, a text for a chat
-    /// that an earlier attempt already sent there counts as that same effect, once for each time it was sent.
+    /// that an earlier attempt already sent there (as the same sender) counts as that same effect, once for each time it
+    /// was sent, oldest first. Attempts are told apart by their epoch. Keys of early effects and of replies are apart.
     ///
     /// `fresh` is the id of the row if it is a new one.
     ///
     /// # Errors
-    /// [`Error::Fenced`]; [`Error::NotFound`] for an unknown chat.
+    /// [`Error::Fenced`]; [`Error::NotFound`] for an unknown chat or turn; [`Error::Conflict`] when the turn is not open
+    /// in this claim.
     async fn record_effect(
         &self,
         fence: &Fence,
@@ -265,18 +279,26 @@ pub trait Store: Send + Sync + 'static {
         subpath: Option<&str>,
     ) -> Result<Option<Vec<Value>>>;
     /// Commits a turn: cursor, session, usage and outbox rows become true together; attempts return to zero. The claim
-    /// goes on. `outbox_ids` gives one fresh id per reply.
+    /// goes on, and the group is ready again as of now if more is pending. Without a session the next turn starts a new
+    /// one. `outbox_ids` gives one fresh id per reply.
+    ///
+    /// In doubt, the same commit may be tried again: [`Committed::Before`] says that this claim had committed the turn,
+    /// even if the claim is over by now.
     ///
     /// # Errors
-    /// [`Error::Fenced`]; [`Error::Conflict`] when the cursor would not grow.
+    /// [`Error::Fenced`]; [`Error::NotFound`] for an unknown turn or chat; [`Error::Conflict`] when the cursor would not
+    /// grow or would leave the inbox, or the turn is not open in this claim.
     async fn commit_turn(&self, fence: &Fence, commit: &TurnCommit, outbox_ids: &[OutboxId]) -> Result<Committed>;
     /// Records a failed attempt, does what follows from it, and ends the claim. `notice_id` is the outbox id of the notice.
     ///
+    /// A dead letter closes the turn; its messages stay in the inbox, covered, so that their dedup keys stay known.
+    ///
     /// # Errors
-    /// [`Error::Fenced`].
+    /// [`Error::Fenced`]; [`Error::NotFound`] for an unknown turn or chat; [`Error::Conflict`] when the turn is not open in
+    /// this claim, or the dead letter would not move the cursor within the inbox.
     async fn fail_turn(&self, fence: &Fence, failure: &TurnFailure, notice_id: OutboxId) -> Result<()>;
-    /// Ends the claim without touching the cursor. What is pending makes the group ready at once. With `interrupted`
-    /// the attempt that was charged at the claim is given back (drain, nothing pending).
+    /// Ends the claim without touching the cursor. What is pending, or a turn left open, makes the group ready at once.
+    /// With `interrupted` the attempt that was charged at the claim is given back (drain, nothing pending).
     ///
     /// # Errors
     /// [`Error::Fenced`].
@@ -286,17 +308,23 @@ pub trait Store: Send + Sync + 'static {
 
     // The outbox.
 
-    /// Puts a notice of the system into the outbox; once per `key`.
+    /// Puts a notice of the system into the outbox; once per `key` (the reply's own key is not looked at), for as long as
+    /// retention keeps it. It speaks for the group of its chat.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown chat; [`Error::Conflict`] for a chat without a group.
     async fn put_notice(&self, key: &str, reply: &Reply, fresh: OutboxId, now: Timestamp) -> Result<Recorded>;
     /// Heads of the chats' queues on this account that may be sent at `now`: for each chat the first row that is not
     /// done, if it is pending and its time has come.
     async fn due_deliveries(&self, channel: &str, account: &str, now: Timestamp, limit: u32) -> Result<Vec<Delivery>>;
-    /// Charges an attempt: pending → sending. `None` when somebody else took it.
+    /// Charges an attempt: pending → sending. `None` when it is not due: somebody else took it, its time has not come, or
+    /// it is not the head of its chat's queue.
     async fn begin_delivery(&self, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>>;
-    /// Records what became of the attempt that [`Store::begin_delivery`] charged as number `attempt`.
+    /// Records what became of the attempt that [`Store::begin_delivery`] charged as number `attempt`. In doubt, the same
+    /// may be recorded again.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when another attempt was charged since.
+    /// [`Error::NotFound`]; [`Error::Conflict`] when another attempt was charged since, or something else was recorded.
     async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()>;
     /// Rows of this account left in `sending` by a process that is gone; called before the first delivery of a new one.
     async fn interrupted_deliveries(&self, channel: &str, account: &str) -> Result<Vec<Delivery>>;
@@ -313,8 +341,9 @@ pub trait Store: Send + Sync + 'static {
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>>;
     /// Numbers of rows.
     async fn counts(&self, now: Timestamp) -> Result<Counts>;
-    /// Removes at most `limit` rows older than `keep`: covered messages, closed turns, sent deliveries, transcripts of
-    /// sessions no group or open turn refers to, dead letters.
+    /// Removes at most `limit` rows older than `keep`: covered messages (with their dedup keys: platforms re-send within
+    /// days), closed turns, deliveries that are done (sent, uncertain or dead) unless their turn is open, transcripts of
+    /// sessions no group or open turn refers to and that nobody wrote to since, dead letters. Usage is kept.
     async fn remove_old(&self, keep: Duration, limit: u32, now: Timestamp) -> Result<Removed>;
     /// Answers when the store can commit.
     async fn check(&self) -> Result<()>;

@@ -124,11 +124,13 @@ CREATE TABLE transcripts (
     subpath    TEXT    NOT NULL,                -- sub-agents are kept apart; '' is the session itself
     idx        INTEGER NOT NULL,
     uuid       TEXT,                            -- the line's own id, where it has one: it is kept once
-    line       TEXT    NOT NULL,                -- JSON
     written_at INTEGER NOT NULL,                -- groups.active_at when it was written: at most one claim too early
+    line       TEXT    NOT NULL,                -- JSON
     PRIMARY KEY (group_id, session_id, subpath, idx)
 ) STRICT;
 
+-- Tells retention the age of a session without reading its lines.
+CREATE INDEX transcripts_by_session ON transcripts (group_id, session_id, written_at);
 CREATE UNIQUE INDEX transcripts_lines ON transcripts (group_id, session_id, subpath, uuid) WHERE uuid IS NOT NULL;
 
 -- Committed manifests of workspaces.

@@ -3,6 +3,7 @@
 //! A reader sees everything that was committed when its transaction began, and since the writer answers after the
 //! commit, it sees everything its caller was ever told.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
