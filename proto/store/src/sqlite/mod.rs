@@ -2,8 +2,8 @@
 //!
 //! WAL, `synchronous=FULL`: what a call answered survives a power cut. All writes go through one thread, so that a
 //! transaction here runs alone and check-then-act inside it is sound; the fences stay, because sandboxes and runners
-//! outlive what the process knows of them. The files of statements ([`claim`], [`begin`], …) are plain functions over a
-//! connection and know nothing of threads; [`writer`] knows nothing of tables.
+//! outlive what the process knows of them. The files of statements (`claim`, `begin`, …) are plain functions over a
+//! connection and know nothing of threads; `writer` knows nothing of tables.
 
 mod engine;
 mod error;

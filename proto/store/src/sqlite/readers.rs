@@ -48,13 +48,12 @@ impl Readers {
         let idle = Arc::clone(&self.idle);
         let task = tokio::task::spawn_blocking(move || {
             let conn = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(mut conn) = conn else {
-                return Err(unavailable("a reader was lost to a panic"));
-            };
-            let result = read(&mut conn, look);
+            let mut conn = conn.ok_or_else(|| unavailable("there are fewer readers than permits"))?;
+            // A defect in one call must not cost the pool a connection; its transaction ends with the unwinding.
+            let result = catch_unwind(AssertUnwindSafe(|| read(&mut conn, look)));
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
             drop(permit);
-            result
+            result.unwrap_or_else(|_| Err(unavailable("a database call panicked")))
         });
         task.await
             .map_err(|error| unavailable(format!("a database read ended early: {error}")))?
