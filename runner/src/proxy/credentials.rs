@@ -47,20 +47,22 @@ impl Credentials {
         clock: Arc<dyn Clock>,
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
-        Ok(Self(match (&model.api_key, &model.oauth_token, &model.oauth_refresh_token) {
-            (Some(key), _, _) => Kind::Fixed(Credential::api_key(key)?),
-            (None, access, Some(refresh)) => Kind::Renewable(Renewable::new(
-                access.as_ref(),
-                refresh,
-                model.oauth_token_url.as_deref(),
-                data_dir,
-                upstream.client.clone(),
-                clock,
-                metrics,
-            )?),
-            (None, Some(token), None) => Kind::Fixed(Credential::bearer(token.expose())?),
-            (None, None, None) => Kind::Missing,
-        }))
+        Ok(Self(
+            match (&model.api_key, &model.oauth_token, &model.oauth_refresh_token) {
+                (Some(key), _, _) => Kind::Fixed(Credential::api_key(key)?),
+                (None, access, Some(refresh)) => Kind::Renewable(Renewable::new(
+                    access.as_ref(),
+                    refresh,
+                    model.oauth_token_url.as_deref(),
+                    data_dir,
+                    upstream.client.clone(),
+                    clock,
+                    metrics,
+                )?),
+                (None, Some(token), None) => Kind::Fixed(Credential::bearer(token.expose())?),
+                (None, None, None) => Kind::Missing,
+            },
+        ))
     }
 
     /// Whether there is one at all.
@@ -74,7 +76,8 @@ impl Credentials {
             Kind::Fixed(credential) => Ok(credential.clone()),
             Kind::Renewable(renewable) => renewable.current().await,
             Kind::Missing => {
-                let why = "no credential for the model API is configured: set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN";
+                let why =
+                    "no credential for the model API is configured: set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN";
                 Err(ApiError::no_credential(StatusCode::UNAUTHORIZED, why))
             }
         }
@@ -118,7 +121,8 @@ impl Credential {
 fn sensitive(text: &str) -> anyhow::Result<HeaderValue> {
     // The error must not quote the value.
     let value = HeaderValue::from_str(text);
-    let mut value = value.map_err(|_| anyhow::anyhow!("the credential holds characters that no HTTP header may hold"))?;
+    let mut value =
+        value.map_err(|_| anyhow::anyhow!("the credential holds characters that no HTTP header may hold"))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -23,7 +23,10 @@ impl Endpoint {
             (&Method::GET | &Method::HEAD, "/api/hello") => Some(Self::Hello),
             (&Method::POST, "/v1/messages") => Some(Self::Messages),
             (&Method::POST, "/v1/messages/count_tokens") | (&Method::GET, "/v1/models") => Some(Self::Other),
-            (&Method::GET, path) => path.strip_prefix("/v1/models/").filter(|id| is_model_id(id)).map(|_| Self::Other),
+            (&Method::GET, path) => path
+                .strip_prefix("/v1/models/")
+                .filter(|id| is_model_id(id))
+                .map(|_| Self::Other),
             _ => None,
         }
     }

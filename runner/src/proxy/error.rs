@@ -22,12 +22,20 @@ pub(super) struct ApiError {
 
 impl ApiError {
     pub(super) fn unauthorised() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "authentication_error", "this is not the token of this run")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "authentication_error",
+            "this is not the token of this run",
+        )
     }
 
     pub(super) fn forbidden(path: &str) -> Self {
         let path: String = path.chars().take(100).collect();
-        Self::new(StatusCode::FORBIDDEN, "permission_error", format!("the sandbox may not ask for {path}"))
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "permission_error",
+            format!("the sandbox may not ask for {path}"),
+        )
     }
 
     pub(super) fn too_large(limit: usize) -> Self {
@@ -37,12 +45,20 @@ impl ApiError {
 
     /// The runner must not act now.
     pub(super) fn shut() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", "the runner has lost its lease and may not act")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "api_error",
+            "the runner has lost its lease and may not act",
+        )
     }
 
     /// The real credential cannot be had.
     pub(super) fn no_credential(status: StatusCode, message: impl Into<String>) -> Self {
-        let kind = if status == StatusCode::UNAUTHORIZED { "authentication_error" } else { "api_error" };
+        let kind = if status == StatusCode::UNAUTHORIZED {
+            "authentication_error"
+        } else {
+            "api_error"
+        };
         Self::new(status, kind, message)
     }
 
@@ -52,16 +68,24 @@ impl ApiError {
     }
 
     fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, kind, message: message.into() }
+        Self {
+            status,
+            kind,
+            message: message.into(),
+        }
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
         let error = json!({ "type": "error", "error": { "type": self.kind, "message": self.message } }).to_string();
         let length = error.len();
-        let body = Full::new(Bytes::from(error)).map_err(|never| match never {}).boxed_unsync();
+        let body = Full::new(Bytes::from(error))
+            .map_err(|never| match never {})
+            .boxed_unsync();
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
         response
     }

@@ -22,7 +22,11 @@ pub(super) async fn forward(shared: Arc<Shared>, run: Arc<Run>, request: Request
         Ok(response) => response,
         Err((outcome, error)) => {
             shared.metrics.request(outcome);
-            tracing::debug!(status = error.status.as_u16(), reason = error.message, "a request of an agent was not forwarded");
+            tracing::debug!(
+                status = error.status.as_u16(),
+                reason = error.message,
+                "a request of an agent was not forwarded"
+            );
             error.into_response()
         }
     }
@@ -42,17 +46,33 @@ async fn try_forward(shared: &Shared, run: &Arc<Run>, request: Request<Incoming>
         () = pass.cancelled() => return Err((Outcome::Aborted, ApiError::shut())),
         response = send(shared, endpoint, &head, body) => response?,
     };
-    let outcome = if response.status().is_success() { Outcome::Answered } else { Outcome::UpstreamError };
+    let outcome = if response.status().is_success() {
+        Outcome::Answered
+    } else {
+        Outcome::UpstreamError
+    };
     shared.metrics.request(outcome);
     let scanner = match endpoint {
         Endpoint::Messages => {
             run.count_request();
-            UsageScanner::of(response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default())
+            UsageScanner::of(
+                response
+                    .headers()
+                    .get(CONTENT_TYPE)
+                    .and_then(|value| value.to_str().ok())
+                    .unwrap_or_default(),
+            )
         }
         Endpoint::Hello | Endpoint::Other => UsageScanner::Nothing,
     };
     let (status, passed) = (response.status(), headers::for_agent(response.headers()));
-    let mut answer = Response::new(answer_body::pass_on(response, scanner, Arc::clone(run), shared.metrics.clone(), pass));
+    let mut answer = Response::new(answer_body::pass_on(
+        response,
+        scanner,
+        Arc::clone(run),
+        shared.metrics.clone(),
+        pass,
+    ));
     *answer.status_mut() = status;
     *answer.headers_mut() = passed;
     Ok(answer)

@@ -47,9 +47,18 @@ pub(super) struct Run {
 impl ProxyHandle {
     pub(super) fn new(token: RunToken, address: ProxyAddress) -> (Self, Arc<Run>) {
         let closed = CancellationToken::new();
-        let run = Run { token, gate: Gate::default(), closed: closed.clone(), totals: Mutex::default() };
+        let run = Run {
+            token,
+            gate: Gate::default(),
+            closed: closed.clone(),
+            totals: Mutex::default(),
+        };
         let run = Arc::new(run);
-        let handle = Self { run: Arc::clone(&run), address, _close_on_drop: closed.drop_guard() };
+        let handle = Self {
+            run: Arc::clone(&run),
+            address,
+            _close_on_drop: closed.drop_guard(),
+        };
         (handle, run)
     }
 

@@ -1,8 +1,8 @@
 //! Which headers pass, and where the credential goes.
 
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName,
+    HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 
 use super::credentials::Credential;
@@ -53,7 +53,10 @@ pub(super) fn for_agent(upstream: &HeaderMap) -> HeaderMap {
 
 fn without_hop_by_hop(headers: &HeaderMap) -> HeaderMap {
     let mut kept = headers.clone();
-    let listed = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let listed = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     for name in listed.flat_map(|value| value.split(',')).map(str::trim) {
         kept.remove(name);
     }
@@ -65,7 +68,10 @@ fn without_hop_by_hop(headers: &HeaderMap) -> HeaderMap {
 
 fn add_oauth_beta(headers: &mut HeaderMap) {
     let listed = headers.get_all(BETA).iter().filter_map(|value| value.to_str().ok());
-    if !listed.flat_map(|value| value.split(',')).any(|beta| beta.trim() == OAUTH_BETA) {
+    if !listed
+        .flat_map(|value| value.split(','))
+        .any(|beta| beta.trim() == OAUTH_BETA)
+    {
         headers.append(BETA, HeaderValue::from_static(OAUTH_BETA));
     }
 }
@@ -85,11 +91,17 @@ mod tests {
             ("anthropic-beta", "a-1,b-2"),
             ("anthropic-version", "2023-06-01"),
         ];
-        pairs.into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     fn shown(headers: &HeaderMap) -> Vec<String> {
-        let mut lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        let mut lines: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
         lines.sort();
         lines
     }
@@ -99,7 +111,12 @@ mod tests {
         let key = Credential::ApiKey(HeaderValue::from_static("real"));
         assert_eq!(
             shown(&for_upstream(&client(), Some(&key))),
-            ["accept-encoding: identity", "anthropic-beta: a-1,b-2", "anthropic-version: 2023-06-01", "x-api-key: real"]
+            [
+                "accept-encoding: identity",
+                "anthropic-beta: a-1,b-2",
+                "anthropic-version: 2023-06-01",
+                "x-api-key: real"
+            ]
         );
     }
 
@@ -108,8 +125,14 @@ mod tests {
         let bearer = Credential::Bearer(HeaderValue::from_static("Bearer real"));
         let mut headers = client();
         let lines = shown(&for_upstream(&headers, Some(&bearer)));
-        assert!(lines.contains(&"authorization: Bearer real".to_owned()) && !lines.iter().any(|line| line.contains("api-key")));
-        assert!(lines.contains(&"anthropic-beta: oauth-2025-04-20".to_owned()), "{lines:?}");
+        assert!(
+            lines.contains(&"authorization: Bearer real".to_owned())
+                && !lines.iter().any(|line| line.contains("api-key"))
+        );
+        assert!(
+            lines.contains(&"anthropic-beta: oauth-2025-04-20".to_owned()),
+            "{lines:?}"
+        );
         assert!(lines.contains(&"anthropic-beta: a-1,b-2".to_owned()), "the others stay");
         headers.insert(BETA, HeaderValue::from_static("x, oauth-2025-04-20"));
         let lines = shown(&for_upstream(&headers, Some(&bearer)));
@@ -118,6 +141,10 @@ mod tests {
 
     #[test]
     fn without_a_credential_nothing_of_the_token_remains() {
-        assert!(!shown(&for_upstream(&client(), None)).iter().any(|line| line.contains("token")));
+        assert!(
+            !shown(&for_upstream(&client(), None))
+                .iter()
+                .any(|line| line.contains("token"))
+        );
     }
 }

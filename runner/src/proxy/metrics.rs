@@ -65,8 +65,16 @@ enum Renewed {
 impl Metrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        registry.register("clawhold_proxy_requests", "Requests of sandboxes to the model API", metrics.requests.clone());
-        registry.register("clawhold_proxy_tokens", "Tokens counted in the model API's answers", metrics.tokens.clone());
+        registry.register(
+            "clawhold_proxy_requests",
+            "Requests of sandboxes to the model API",
+            metrics.requests.clone(),
+        );
+        registry.register(
+            "clawhold_proxy_tokens",
+            "Tokens counted in the model API's answers",
+            metrics.tokens.clone(),
+        );
         registry.register(
             "clawhold_proxy_credential_renewals",
             "Attempts to renew the OAuth access token",

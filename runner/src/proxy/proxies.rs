@@ -55,7 +55,13 @@ impl Proxies {
         let metrics = Metrics::register(registry);
         let upstream = Upstream::new(&model.base_url)?;
         let credentials = Credentials::from_config(model, data_dir, &upstream, clock, metrics.clone())?;
-        Ok(Self { shared: Arc::new(Shared { upstream, credentials, metrics }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                upstream,
+                credentials,
+                metrics,
+            }),
+        })
     }
 
     /// The credential all runs share.
@@ -90,7 +96,10 @@ fn bind(listen: Listen<'_>) -> io::Result<(Listener, ProxyAddress)> {
             let listener = std::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
             listener.set_nonblocking(true)?;
             let address = listener.local_addr()?;
-            Ok((Listener::Tcp(TcpListener::from_std(listener)?), ProxyAddress::Tcp(address)))
+            Ok((
+                Listener::Tcp(TcpListener::from_std(listener)?),
+                ProxyAddress::Tcp(address),
+            ))
         }
     }
 }

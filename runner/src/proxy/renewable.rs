@@ -86,18 +86,42 @@ impl Renewable {
         let state = match file.load() {
             Some(kept) => {
                 let credential = Credential::bearer(&kept.access_token)?;
-                let access = Access { credential, expires_at: Some(kept.expires_at) };
-                State { access: Some(access), refresh_token: kept.refresh_token, failed: None }
+                let access = Access {
+                    credential,
+                    expires_at: Some(kept.expires_at),
+                };
+                State {
+                    access: Some(access),
+                    refresh_token: kept.refresh_token,
+                    failed: None,
+                }
             }
             None => {
                 let credential = access.map(|token| Credential::bearer(token.expose())).transpose()?;
-                let access = credential.map(|credential| Access { credential, expires_at: None });
-                State { access, refresh_token: refresh.expose().trim().to_owned(), failed: None }
+                let access = credential.map(|credential| Access {
+                    credential,
+                    expires_at: None,
+                });
+                State {
+                    access,
+                    refresh_token: refresh.expose().trim().to_owned(),
+                    failed: None,
+                }
             }
         };
         let url = url.unwrap_or(TOKEN_URL).to_owned();
-        let shared = Shared { client, url, clock, file, metrics, state: Mutex::new(state) };
-        Ok(Self { shared: Arc::new(shared), renewals: TaskTracker::new() })
+        let shared = Shared {
+            client,
+            url,
+            clock,
+            file,
+            metrics,
+            state: Mutex::new(state),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            renewals: TaskTracker::new(),
+        })
     }
 
     /// The token, renewed first when it is about to end.
@@ -117,7 +141,9 @@ impl Renewable {
         }
         let shared = Arc::clone(&self.shared);
         let renewal = self.renewals.spawn(async move { shared.renew(refused).await });
-        renewal.await.unwrap_or_else(|_| Err(ApiError::upstream("the renewal of the OAuth token was interrupted")))
+        renewal
+            .await
+            .unwrap_or_else(|_| Err(ApiError::upstream("the renewal of the OAuth token was interrupted")))
     }
 }
 
@@ -161,11 +187,17 @@ impl Shared {
         }
         if let Err(error) = self.file.save(&granted.access_token, &state.refresh_token, expires_at) {
             let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "renewed OAuth tokens could not be kept: after a restart a new login may be needed");
+            tracing::error!(
+                error,
+                "renewed OAuth tokens could not be kept: after a restart a new login may be needed"
+            );
         }
         let credential = Credential::bearer(&granted.access_token);
         let credential = credential.map_err(|error| ApiError::upstream(format!("the renewed token: {error}")))?;
-        state.access = Some(Access { credential: credential.clone(), expires_at: Some(expires_at) });
+        state.access = Some(Access {
+            credential: credential.clone(),
+            expires_at: Some(expires_at),
+        });
         tracing::info!("the OAuth token was renewed");
         Ok(credential)
     }

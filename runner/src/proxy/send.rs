@@ -69,7 +69,11 @@ async fn once(
 ) -> Result<reqwest::Response, Failure> {
     let url = shared.upstream.url(head.uri.path(), head.uri.query());
     let headers: HeaderMap = headers::for_upstream(&head.headers, credential);
-    let request = shared.upstream.client.request(head.method.clone(), url).headers(headers);
+    let request = shared
+        .upstream
+        .client
+        .request(head.method.clone(), url)
+        .headers(headers);
     let request = match content {
         Content::Streamed(body) if body.is_end_stream() => request,
         Content::Streamed(body) => request.body(reqwest::Body::wrap(body)),
@@ -80,13 +84,20 @@ async fn once(
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) if is_length_limit(&error) => Err(too_large()),
         Ok(Err(error)) => {
-            let did = if error.is_connect() { "cannot be reached" } else { "did not answer" };
+            let did = if error.is_connect() {
+                "cannot be reached"
+            } else {
+                "did not answer"
+            };
             let why = format!("the model API at {} {did}: {}", shared.upstream.host(), describe(error));
             tracing::warn!(reason = why, "a request of an agent failed");
             Err((Outcome::Unreachable, ApiError::upstream(why)))
         }
         Err(_) => {
-            let why = format!("the model API at {} did not answer within {HEAD_TIME:?}", shared.upstream.host());
+            let why = format!(
+                "the model API at {} did not answer within {HEAD_TIME:?}",
+                shared.upstream.host()
+            );
             Err((Outcome::Unreachable, ApiError::upstream(why)))
         }
     }

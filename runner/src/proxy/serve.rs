@@ -58,7 +58,10 @@ pub(super) async fn serve(listener: Listener, run: Arc<Run>, shared: Arc<Shared>
                 connections.spawn(serve_connection(stream, Arc::clone(&run), Arc::clone(&shared)));
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept a connection of a sandbox");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot accept a connection of a sandbox"
+                );
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -76,6 +79,9 @@ async fn serve_connection(stream: Either<UnixStream, TcpStream>, run: Arc<Run>, 
         .serve_connection(TokioIo::new(stream), service)
         .await;
     if let Err(error) = served {
-        tracing::debug!(error = &error as &dyn std::error::Error, "a connection of a sandbox broke off");
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "a connection of a sandbox broke off"
+        );
     }
 }

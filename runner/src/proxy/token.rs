@@ -34,8 +34,13 @@ impl RunToken {
     /// Whether the request carries this token, as `x-api-key` or as bearer. Takes the same time for every wrong token.
     pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
         let key = headers.get("x-api-key").map(http::HeaderValue::as_bytes);
-        let bearer = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        [key, bearer].into_iter().flatten().any(|offered| offered.ct_eq(self.0.as_bytes()).into())
+        let bearer = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        [key, bearer]
+            .into_iter()
+            .flatten()
+            .any(|offered| offered.ct_eq(self.0.as_bytes()).into())
     }
 }
 

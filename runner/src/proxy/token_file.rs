@@ -32,7 +32,10 @@ pub(super) struct Tokens {
 impl TokenFile {
     pub(super) fn new(data_dir: &Path, configured_refresh_token: &str) -> Self {
         let origin = hex::encode(Sha256::digest(configured_refresh_token.as_bytes()));
-        Self { path: data_dir.join("oauth.json"), origin }
+        Self {
+            path: data_dir.join("oauth.json"),
+            origin,
+        }
     }
 
     /// The tokens kept for the configured refresh token; an unreadable file counts as none and is reported.
@@ -44,7 +47,10 @@ impl TokenFile {
         let text = match read {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "kept OAuth tokens cannot be read");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "kept OAuth tokens cannot be read"
+                );
                 return None;
             }
             Ok(text) => text,
@@ -69,7 +75,11 @@ impl TokenFile {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(serde_json::to_string(&tokens)?.as_bytes())?;
         file.sync_all()?;
         fs::rename(temporary, &self.path)

@@ -23,15 +23,23 @@ impl Upstream {
     /// A proxy named by the environment is used for a remote API, as people behind one expect, and never for a local one.
     pub(super) fn new(base_url: &str) -> anyhow::Result<Self> {
         let base: Url = base_url.trim_end_matches('/').parse()?;
-        anyhow::ensure!(matches!(base.scheme(), "http" | "https") && base.has_host(), "not an http(s) address");
+        anyhow::ensure!(
+            matches!(base.scheme(), "http" | "https") && base.has_host(),
+            "not an http(s) address"
+        );
         let builder = Client::builder()
             .connect_timeout(CONNECT_TIME)
             .pool_idle_timeout(POOL_IDLE_TIME)
             // A redirect would carry the credential to a place nobody configured.
             .redirect(Policy::none());
-        let local = base.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
+        let local = base
+            .host_str()
+            .is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
         let builder = if local { builder.no_proxy() } else { builder };
-        Ok(Self { client: builder.build()?, base })
+        Ok(Self {
+            client: builder.build()?,
+            base,
+        })
     }
 
     /// Address of an endpoint.
@@ -71,7 +79,10 @@ mod tests {
         for (base, expected) in [
             ("http://localhost:9", "http://localhost:9/v1/messages?beta=true"),
             ("http://localhost:9/", "http://localhost:9/v1/messages?beta=true"),
-            ("https://gateway.example/team/a/", "https://gateway.example/team/a/v1/messages?beta=true"),
+            (
+                "https://gateway.example/team/a/",
+                "https://gateway.example/team/a/v1/messages?beta=true",
+            ),
         ] {
             let upstream = Upstream::new(base).unwrap();
             assert_eq!(upstream.url("/v1/messages", Some("beta=true")).as_str(), expected);

@@ -13,7 +13,11 @@ const NEEDLE: &[u8] = b"\"usage\"";
 #[derive(Debug)]
 pub(super) enum UsageScanner {
     /// A stream of events, looked at line by line.
-    Events { line: Vec<u8>, too_long: bool, usage: Usage },
+    Events {
+        line: Vec<u8>,
+        too_long: bool,
+        usage: Usage,
+    },
     /// One JSON object, looked at when it is complete.
     Answer { body: Vec<u8>, too_long: bool },
     /// Nothing to count.
@@ -43,9 +47,16 @@ impl UsageScanner {
     /// A scanner for answers of this type.
     pub(super) fn of(content_type: &str) -> Self {
         if content_type.starts_with("text/event-stream") {
-            Self::Events { line: Vec::new(), too_long: false, usage: Usage::default() }
+            Self::Events {
+                line: Vec::new(),
+                too_long: false,
+                usage: Usage::default(),
+            }
         } else if content_type.starts_with("application/json") {
-            Self::Answer { body: Vec::new(), too_long: false }
+            Self::Answer {
+                body: Vec::new(),
+                too_long: false,
+            }
         } else {
             Self::Nothing
         }
@@ -77,7 +88,10 @@ impl UsageScanner {
             Self::Events { usage, .. } => *usage,
             Self::Answer { body, too_long: false } => {
                 let mut usage = Usage::default();
-                if let Ok(Event { usage: Some(counts), .. }) = serde_json::from_slice(body) {
+                if let Ok(Event {
+                    usage: Some(counts), ..
+                }) = serde_json::from_slice(body)
+                {
                     counts.add_to(&mut usage);
                 }
                 usage
@@ -99,13 +113,20 @@ impl Counts {
 }
 
 fn see_line(line: &[u8], usage: &mut Usage) {
-    let Some(data) = line.strip_prefix(b"data:") else { return };
+    let Some(data) = line.strip_prefix(b"data:") else {
+        return;
+    };
     // Cheap first: most events carry text only.
     if !data.windows(NEEDLE.len()).any(|window| window == NEEDLE) {
         return;
     }
-    let Ok(event) = serde_json::from_slice::<Event>(data) else { return };
-    for counts in [event.message.and_then(|message| message.usage), event.usage].into_iter().flatten() {
+    let Ok(event) = serde_json::from_slice::<Event>(data) else {
+        return;
+    };
+    for counts in [event.message.and_then(|message| message.usage), event.usage]
+        .into_iter()
+        .flatten()
+    {
         counts.add_to(usage);
     }
 }
@@ -135,7 +156,12 @@ mod tests {
 
     #[test]
     fn a_stream_is_counted_however_it_is_cut() {
-        let whole = Usage { input_tokens: 10, output_tokens: 25, cache_read_input_tokens: 3, ..Usage::default() };
+        let whole = Usage {
+            input_tokens: 10,
+            output_tokens: 25,
+            cache_read_input_tokens: 3,
+            ..Usage::default()
+        };
         for size in [1, 7, 50, 10_000] {
             let mut scanner = UsageScanner::of("text/event-stream; charset=utf-8");
             STREAM.as_bytes().chunks(size).for_each(|chunk| scanner.see(chunk));
@@ -150,7 +176,9 @@ mod tests {
         (0..1_000).for_each(|_| scanner.see(&[b'x'; 1_000]));
         scanner.see(b"\ndata: {\"usage\":{\"output_tokens\":4}}\n");
         assert_eq!(scanner.usage().output_tokens, 4);
-        let UsageScanner::Events { line, .. } = scanner else { panic!() };
+        let UsageScanner::Events { line, .. } = scanner else {
+            panic!()
+        };
         assert!(line.capacity() <= 2 * LINE_BYTES_MAX);
     }
 

@@ -19,7 +19,11 @@ async fn double() -> Running {
         access_lifetime: Duration::from_secs(3_600),
         rotates_refresh_token: true,
     };
-    ModelDouble::new(echo_script()).credentials(Credentials::oauth_account(account)).listen().await.unwrap()
+    ModelDouble::new(echo_script())
+        .credentials(Credentials::oauth_account(account))
+        .listen()
+        .await
+        .unwrap()
 }
 
 fn model(double: &Running, refresh: &str) -> Model {
@@ -32,12 +36,20 @@ fn model(double: &Running, refresh: &str) -> Model {
 }
 
 fn ask(place: &Place) -> reqwest::RequestBuilder {
-    let body = json!({ "model": "claude-sonnet-4-5", "max_tokens": 10, "messages": [{ "role": "user", "content": "hi" }] });
-    place.post(body.to_string()).header("anthropic-version", "2023-06-01").header("anthropic-beta", "other-1")
+    let body =
+        json!({ "model": "claude-sonnet-4-5", "max_tokens": 10, "messages": [{ "role": "user", "content": "hi" }] });
+    place
+        .post(body.to_string())
+        .header("anthropic-version", "2023-06-01")
+        .header("anthropic-beta", "other-1")
 }
 
 fn renewals(double: &Running) -> usize {
-    double.requests().iter().filter(|request| request.path == "/v1/oauth/token").count()
+    double
+        .requests()
+        .iter()
+        .filter(|request| request.path == "/v1/oauth/token")
+        .count()
 }
 
 #[tokio::test]
@@ -48,8 +60,16 @@ async fn a_token_is_fetched_at_first_use_and_renewed_when_refused() {
     assert_eq!(ask(&place).send().await.unwrap().status(), 200);
     assert_eq!(renewals(&double), 1, "kept while it lasts");
     double.expire_access_tokens();
-    assert_eq!(ask(&place).send().await.unwrap().status(), 200, "the agent does not notice");
-    assert_eq!(renewals(&double), 2, "the refresh token was rotated and the new one used");
+    assert_eq!(
+        ask(&place).send().await.unwrap().status(),
+        200,
+        "the agent does not notice"
+    );
+    assert_eq!(
+        renewals(&double),
+        2,
+        "the refresh token was rotated and the new one used"
+    );
     assert!(place.handle.totals().usage.output_tokens > 0);
 }
 
@@ -75,13 +95,24 @@ async fn rotated_tokens_survive_a_restart_and_a_new_login_replaces_them() {
     let Place { data, .. } = place;
     double.expire_access_tokens();
     let place = Place::with(&model(&double, REFRESH), data, JoinSet::new());
-    assert_eq!(ask(&place).send().await.unwrap().status(), 200, "the configured refresh token is long used up");
+    assert_eq!(
+        ask(&place).send().await.unwrap().status(),
+        200,
+        "the configured refresh token is long used up"
+    );
 
     let Place { data, .. } = place;
     let place = Place::with(&model(&double, "sk-ant-ort-of-a-new-login"), data, JoinSet::new());
     let (status, kind, message) = error_of(ask(&place).send().await.unwrap()).await;
-    assert_eq!((status, kind.as_str()), (401, "authentication_error"), "what was kept belongs to the old login");
-    assert!(message.contains("log in again") && !message.contains("sk-ant"), "{message}");
+    assert_eq!(
+        (status, kind.as_str()),
+        (401, "authentication_error"),
+        "what was kept belongs to the old login"
+    );
+    assert!(
+        message.contains("log in again") && !message.contains("sk-ant"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -103,7 +134,11 @@ async fn a_failed_renewal_is_not_hammered() {
 #[tokio::test]
 async fn a_fixed_token_is_sent_as_bearer_with_its_beta() {
     let credentials = Credentials::oauth_token("sk-ant-oat-fixed");
-    let double = ModelDouble::new(echo_script()).credentials(credentials).listen().await.unwrap();
+    let double = ModelDouble::new(echo_script())
+        .credentials(credentials)
+        .listen()
+        .await
+        .unwrap();
     let mut model = model(&double, "unused");
     model.oauth_refresh_token = None;
     model.oauth_token = Some(Secret::new("sk-ant-oat-fixed"));

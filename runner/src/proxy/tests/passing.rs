@@ -21,8 +21,10 @@ use crate::mailbox::{Layout, RunDirs};
 
 /// Says what arrived.
 async fn mirror(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Json<Value> {
-    let headers: serde_json::Map<_, _> =
-        headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().into())).collect();
+    let headers: serde_json::Map<_, _> = headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().into()))
+        .collect();
     Json(json!({ "method": method.as_str(), "uri": uri.to_string(), "headers": headers, "body_bytes": body.len() }))
 }
 
@@ -35,7 +37,10 @@ async fn the_real_key_takes_the_place_of_the_token_and_the_prefix_is_kept() {
     let mut tasks = JoinSet::new();
     let base = upstream(mirrors(), &mut tasks).await;
     let place = Place::with(&model(&format!("{base}/team/")), tempfile::tempdir().unwrap(), tasks);
-    let request = place.post("{}").header("anthropic-version", "2023-06-01").header("connection", "keep-alive, x-hop");
+    let request = place
+        .post("{}")
+        .header("anthropic-version", "2023-06-01")
+        .header("connection", "keep-alive, x-hop");
     let seen: Value = request.header("x-hop", "1").send().await.unwrap().json().await.unwrap();
     assert_eq!(seen["uri"], "/team/v1/messages?beta=true");
     assert_eq!(seen["headers"]["x-api-key"], REAL_KEY);
@@ -44,7 +49,13 @@ async fn the_real_key_takes_the_place_of_the_token_and_the_prefix_is_kept() {
     assert_eq!(seen["headers"]["host"], base.strip_prefix("http://").unwrap());
     assert_eq!(seen["headers"]["x-hop"], Value::Null);
     assert!(!seen.to_string().contains(place.token.expose()), "the token stays here");
-    assert!(place.metrics().contains(r#"clawhold_proxy_requests_total{outcome="Answered"} 1"#), "{}", place.metrics());
+    assert!(
+        place
+            .metrics()
+            .contains(r#"clawhold_proxy_requests_total{outcome="Answered"} 1"#),
+        "{}",
+        place.metrics()
+    );
 }
 
 #[tokio::test]
@@ -70,22 +81,57 @@ async fn nobody_passes_without_the_token_of_this_run() {
         assert_eq!((status, kind.as_str()), (401, "authentication_error"), "{name}");
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0, "the model API was not asked");
-    let bearer = place.client.post(&url).bearer_auth(place.token.expose()).send().await.unwrap();
+    let bearer = place
+        .client
+        .post(&url)
+        .bearer_auth(place.token.expose())
+        .send()
+        .await
+        .unwrap();
     assert_eq!(bearer.status(), 200);
 }
 
 #[tokio::test]
 async fn only_what_the_sdk_needs_passes() {
     let place = Place::before(mirrors()).await;
-    for path in ["/v1/oauth/token", "/api/oauth/claude_cli/create_api_key", "/v1/files", "/v1/messages/batches"] {
-        let request = place.client.post(place.url(path)).header("x-api-key", place.token.expose());
+    for path in [
+        "/v1/oauth/token",
+        "/api/oauth/claude_cli/create_api_key",
+        "/v1/files",
+        "/v1/messages/batches",
+    ] {
+        let request = place
+            .client
+            .post(place.url(path))
+            .header("x-api-key", place.token.expose());
         let (status, kind, message) = error_of(request.send().await.unwrap()).await;
         assert_eq!((status, kind.as_str()), (403, "permission_error"));
         assert!(message.contains(path), "{message}");
     }
-    let hello: Value = place.client.get(place.url("/api/hello")).send().await.unwrap().json().await.unwrap();
-    assert_eq!(hello["headers"]["x-api-key"], Value::Null, "it needs no token and gets no key");
-    assert_eq!(place.client.head(place.url("/api/hello")).send().await.unwrap().status(), 200);
+    let hello: Value = place
+        .client
+        .get(place.url("/api/hello"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        hello["headers"]["x-api-key"],
+        Value::Null,
+        "it needs no token and gets no key"
+    );
+    assert_eq!(
+        place
+            .client
+            .head(place.url("/api/hello"))
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
 }
 
 #[tokio::test]
@@ -98,13 +144,26 @@ async fn requests_beyond_the_limit_are_refused_whether_announced_or_not() {
         assert_eq!(error_of(response).await.0, 413);
     }
     let pieces = (0..40).map(move |_| Ok::<_, std::io::Error>(large.clone()));
-    let streamed = place.post(reqwest::Body::wrap_stream(stream::iter(pieces))).send().await;
+    let streamed = place
+        .post(reqwest::Body::wrap_stream(stream::iter(pieces)))
+        .send()
+        .await;
     if let Ok(response) = streamed {
         assert_eq!(error_of(response).await.0, 413);
     }
     let refused = place.metrics();
-    assert!(refused.contains(r#"clawhold_proxy_requests_total{outcome="Refused"} 2"#), "{refused}");
-    let fits: Value = place.post(vec![b'x'; REQUEST_BYTES_MAX]).send().await.unwrap().json().await.unwrap();
+    assert!(
+        refused.contains(r#"clawhold_proxy_requests_total{outcome="Refused"} 2"#),
+        "{refused}"
+    );
+    let fits: Value = place
+        .post(vec![b'x'; REQUEST_BYTES_MAX])
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert_eq!(fits["body_bytes"], REQUEST_BYTES_MAX);
 }
 
@@ -123,15 +182,39 @@ async fn an_unreachable_api_is_reported_as_such() {
 #[tokio::test]
 async fn redirects_and_errors_are_passed_on_as_they_are() {
     let router = Router::new()
-        .route("/v1/messages", any(|| async { (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "7")], "slow down") }))
-        .route("/v1/models", get(|_: Uri| async { Redirect::temporary("http://elsewhere.example/") }));
+        .route(
+            "/v1/messages",
+            any(|| async { (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "7")], "slow down") }),
+        )
+        .route(
+            "/v1/models",
+            get(|_: Uri| async { Redirect::temporary("http://elsewhere.example/") }),
+        );
     let place = Place::before(router).await;
     let limited = place.post("{}").send().await.unwrap();
-    assert_eq!((limited.status().as_u16(), limited.headers()["retry-after"].to_str().unwrap()), (429, "7"));
+    assert_eq!(
+        (
+            limited.status().as_u16(),
+            limited.headers()["retry-after"].to_str().unwrap()
+        ),
+        (429, "7")
+    );
     assert_eq!(limited.text().await.unwrap(), "slow down");
-    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let moved = client.get(place.url("/v1/models")).header("x-api-key", place.token.expose()).send().await.unwrap();
-    assert_eq!((moved.status().as_u16(), moved.headers()["location"].to_str().unwrap()), (307, "http://elsewhere.example/"));
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let moved = client
+        .get(place.url("/v1/models"))
+        .header("x-api-key", place.token.expose())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (moved.status().as_u16(), moved.headers()["location"].to_str().unwrap()),
+        (307, "http://elsewhere.example/")
+    );
 }
 
 #[tokio::test]
@@ -149,15 +232,25 @@ async fn without_a_credential_the_answer_says_what_to_set() {
 async fn it_listens_on_a_socket_in_the_run_directory() {
     let mut place = Place::before(mirrors()).await;
     let runs = RunDirs::open(place.data.path(), 1000).unwrap();
-    let run = runs.create(&"main".parse().unwrap(), proto::ids::Epoch(1), Layout::Own).unwrap();
+    let run = runs
+        .create(&"main".parse().unwrap(), proto::ids::Epoch(1), Layout::Own)
+        .unwrap();
     let (handle, serving) = place.proxies.open(Listen::Socket(&run), place.token.clone()).unwrap();
     place.tasks.spawn(serving);
-    let mut stream = tokio::net::UnixStream::connect(run.in_dir().join("proxy.sock")).await.unwrap();
+    let mut stream = tokio::net::UnixStream::connect(run.in_dir().join("proxy.sock"))
+        .await
+        .unwrap();
     let head = "GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-api-key: ";
-    stream.write_all(format!("{head}{}\r\n\r\n", place.token.expose()).as_bytes()).await.unwrap();
+    stream
+        .write_all(format!("{head}{}\r\n\r\n", place.token.expose()).as_bytes())
+        .await
+        .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(REAL_KEY), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains(REAL_KEY),
+        "{answer}"
+    );
     drop(handle);
     let socket = run.in_dir().join("proxy.sock");
     super::place::until(|| std::os::unix::net::UnixStream::connect(&socket).is_err()).await;

@@ -27,7 +27,11 @@ pub(super) struct Place {
 
 /// A model section with an API key, for an upstream at `base_url`.
 pub(super) fn model(base_url: &str) -> Model {
-    Model { api_key: Some(Secret::new(REAL_KEY)), base_url: base_url.to_owned(), ..Model::default() }
+    Model {
+        api_key: Some(Secret::new(REAL_KEY)),
+        base_url: base_url.to_owned(),
+        ..Model::default()
+    }
 }
 
 /// Serves a router; returns its address.
@@ -52,19 +56,35 @@ impl Place {
         let token = RunToken::mint().unwrap();
         let (handle, serving) = proxies.open(Listen::Loopback, token.clone()).unwrap();
         tasks.spawn(serving);
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { proxies, handle, token, client, tasks, data, registry }
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
+        Self {
+            proxies,
+            handle,
+            token,
+            client,
+            tasks,
+            data,
+            registry,
+        }
     }
 
     pub(super) fn url(&self, path: &str) -> String {
-        let ProxyAddress::Tcp(address) = self.handle.address() else { panic!("not on TCP") };
+        let ProxyAddress::Tcp(address) = self.handle.address() else {
+            panic!("not on TCP")
+        };
         format!("http://{address}{path}")
     }
 
     /// A request for a message, with the run's token.
     pub(super) fn post(&self, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
         let request = self.client.post(self.url("/v1/messages?beta=true")).body(body);
-        request.header("x-api-key", self.token.expose()).header("content-type", "application/json")
+        request
+            .header("x-api-key", self.token.expose())
+            .header("content-type", "application/json")
     }
 
     pub(super) fn metrics(&self) -> String {
@@ -88,5 +108,7 @@ pub(super) async fn until(mut predicate: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), polling).await.expect("it came true in time");
+    tokio::time::timeout(Duration::from_secs(10), polling)
+        .await
+        .expect("it came true in time");
 }

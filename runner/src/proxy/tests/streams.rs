@@ -15,7 +15,8 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::place::{Place, error_of, until};
 
-const START: &str = "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":12,\"output_tokens\":1}}}\n\n";
+const START: &str =
+    "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":12,\"output_tokens\":1}}}\n\n";
 const DELTA: &str = "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":34}}\n\n";
 
 /// An upstream whose answer the test writes piece by piece.
@@ -24,10 +25,18 @@ async fn dictated() -> (Place, mpsc::Sender<Result<Bytes, std::io::Error>>) {
     let receiver = Arc::new(Mutex::new(Some(receiver)));
     let answer = move || async move {
         let receiver = receiver.lock().await.take().expect("one request");
-        let body = stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) });
-        Response::builder().header("content-type", "text/event-stream").body(Body::from_stream(body)).unwrap()
+        let body = stream::unfold(receiver, |mut receiver| async {
+            Some((receiver.recv().await?, receiver))
+        });
+        Response::builder()
+            .header("content-type", "text/event-stream")
+            .body(Body::from_stream(body))
+            .unwrap()
     };
-    (Place::before(Router::new().route("/v1/messages", post(answer))).await, pieces)
+    (
+        Place::before(Router::new().route("/v1/messages", post(answer))).await,
+        pieces,
+    )
 }
 
 fn is(usage: Usage, input: u64, output: u64) -> bool {
@@ -46,7 +55,13 @@ async fn pieces_arrive_before_the_answer_is_complete_and_are_counted() {
     assert_eq!(response.chunk().await.unwrap(), None);
     until(|| is(place.handle.totals().usage, 12, 34)).await;
     assert_eq!(place.handle.totals().requests, 1);
-    assert!(place.metrics().contains(r#"clawhold_proxy_tokens_total{kind="Output"} 34"#), "{}", place.metrics());
+    assert!(
+        place
+            .metrics()
+            .contains(r#"clawhold_proxy_tokens_total{kind="Output"} 34"#),
+        "{}",
+        place.metrics()
+    );
 }
 
 #[tokio::test]
@@ -56,7 +71,10 @@ async fn an_answer_that_breaks_off_is_no_complete_answer_and_counts_as_far_as_it
     let mut response = place.post("{}").send().await.unwrap();
     response.chunk().await.unwrap();
     pieces.send(Err(std::io::Error::other("broken"))).await.unwrap();
-    assert!(response.chunk().await.is_err(), "the end is not taken for the end of the answer");
+    assert!(
+        response.chunk().await.is_err(),
+        "the end is not taken for the end of the answer"
+    );
     until(|| is(place.handle.totals().usage, 12, 1)).await;
 }
 
@@ -71,7 +89,10 @@ async fn shutting_aborts_what_is_under_way_and_refuses_until_it_opens_again() {
     let (status, kind, _) = error_of(place.post("{}").send().await.unwrap()).await;
     assert_eq!((status, kind.as_str()), (503, "api_error"));
     place.handle.reopen();
-    let models = place.client.get(place.url("/v1/models")).header("x-api-key", place.token.expose());
+    let models = place
+        .client
+        .get(place.url("/v1/models"))
+        .header("x-api-key", place.token.expose());
     assert_eq!(models.send().await.unwrap().status(), 404, "the upstream's own answer");
 }
 
@@ -128,7 +149,12 @@ async fn an_agent_that_does_not_read_slows_the_api_down() {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(15), settling).await.expect("it settles");
-    assert!(before < 64 * 1024 * 1024, "{before} of 1 GiB were taken from the upstream");
+    tokio::time::timeout(Duration::from_secs(15), settling)
+        .await
+        .expect("it settles");
+    assert!(
+        before < 64 * 1024 * 1024,
+        "{before} of 1 GiB were taken from the upstream"
+    );
     response.chunk().await.unwrap();
 }
