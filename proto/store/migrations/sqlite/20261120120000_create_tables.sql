@@ -160,8 +160,7 @@ CREATE TABLE outbox (
     not_before    INTEGER NOT NULL DEFAULT 0,
     platform_id   TEXT,
     error         TEXT,                         -- why it is not sent
-    made_epoch    INTEGER NOT NULL,             -- attempt (by its claim) that recorded it; 0 for a notice of the system
-    matched_epoch INTEGER NOT NULL,             -- newest attempt that said the same again and was given this row
+    said_epoch    INTEGER NOT NULL,             -- newest attempt (by its claim) that said it; 0 for a notice of the system
     created_at    INTEGER NOT NULL,
     done_at       INTEGER,                      -- when it was sent or given up
     UNIQUE (chat_id, seq)

@@ -26,7 +26,7 @@ impl State {
             .or_else(|| self.find_replayed(fence, turn, effect));
         if let Some(known) = known {
             if let Some(row) = self.outbox.get_mut(&known) {
-                row.matched_epoch = fence.epoch;
+                row.said_epoch = fence.epoch;
             }
             return Ok(Recorded::Already(known));
         }
@@ -62,7 +62,7 @@ impl State {
 
     fn find_replayed(&self, fence: &Fence, turn: TurnId, effect: &Reply) -> Option<OutboxId> {
         self.early_rows(turn)
-            .filter(|row| row.made_epoch < fence.epoch && row.matched_epoch < fence.epoch)
+            .filter(|row| row.said_epoch < fence.epoch)
             .map(|row| &row.delivery)
             .filter(|row| row.chat == effect.chat && row.text == effect.text && row.sender == effect.sender)
             .min_by_key(|row| row.seq)

@@ -52,8 +52,7 @@ impl State {
             early: origin.early,
             key: key.to_owned(),
             not_before: Timestamp::default(),
-            made_epoch: origin.epoch,
-            matched_epoch: origin.epoch,
+            said_epoch: origin.epoch,
             done_at: None,
         };
         self.outbox.insert(id, row);

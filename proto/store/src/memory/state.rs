@@ -85,8 +85,7 @@ pub(super) struct OutboxRow {
     pub(super) early: bool,
     pub(super) key: String,
     pub(super) not_before: Timestamp,
-    pub(super) made_epoch: Epoch,
-    pub(super) matched_epoch: Epoch,
+    pub(super) said_epoch: Epoch,
     pub(super) done_at: Option<Timestamp>,
 }
 

@@ -28,7 +28,7 @@ pub(super) fn record(
         None => find_replayed(conn, fence, turn, effect)?,
     };
     if let Some(known) = known {
-        mark_matched(conn, fence, known)?;
+        mark_said(conn, fence, known)?;
         return Ok(Recorded::Already(known));
     }
     let origin = Origin {
@@ -59,7 +59,7 @@ fn find_replayed(conn: &Connection, fence: &Fence, turn: TurnId, effect: &Reply)
             "
             SELECT id FROM outbox
             WHERE turn_id = :turn AND early = 1 AND chat_id = :chat AND text = :text AND sender IS :sender
-              AND made_epoch < :epoch AND matched_epoch < :epoch
+              AND said_epoch < :epoch
             ORDER BY seq
             LIMIT 1
             ",
@@ -78,9 +78,9 @@ fn find_replayed(conn: &Connection, fence: &Fence, turn: TurnId, effect: &Reply)
     Ok(known)
 }
 
-fn mark_matched(conn: &Connection, fence: &Fence, id: OutboxId) -> Result<()> {
+fn mark_said(conn: &Connection, fence: &Fence, id: OutboxId) -> Result<()> {
     let touched = conn
-        .prepare_cached("UPDATE outbox SET matched_epoch = ?2 WHERE id = ?1")?
+        .prepare_cached("UPDATE outbox SET said_epoch = ?2 WHERE id = ?1")?
         .execute(params![id.to_string(), fence.epoch.0])?;
     one_row(touched, || {
         unavailable(format!("outbox row {id} vanished inside a transaction"))

@@ -27,9 +27,9 @@ pub(super) fn push(conn: &Connection, origin: &Origin<'_>, key: &str, reply: &Re
     conn.prepare_cached(
         "
         INSERT INTO outbox
-            (id, chat_id, seq, group_id, turn_id, early, key, text, sender, state, made_epoch, matched_epoch, created_at)
+            (id, chat_id, seq, group_id, turn_id, early, key, text, sender, state, said_epoch, created_at)
         VALUES
-            (:id, :chat, :seq, :group, :turn, :early, :key, :text, :sender, 'pending', :epoch, :epoch, :now)
+            (:id, :chat, :seq, :group, :turn, :early, :key, :text, :sender, 'pending', :epoch, :now)
         ",
     )?
     .execute(named_params! {
