@@ -91,3 +91,23 @@ impl Passing {
         Some(piece)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ProxyAddress, ProxyHandle, RunToken};
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_api_ends_the_answer_as_broken_after_five_minutes() {
+        let silent = reqwest::Body::wrap_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        let response = reqwest::Response::from(http::Response::new(silent));
+        let (_handle, run) = ProxyHandle::new(RunToken::mint().unwrap(), ProxyAddress::Socket);
+        let pass = run.gate.enter().unwrap();
+        let began = tokio::time::Instant::now();
+        let mut body = pass_on(response, UsageScanner::Nothing, run, Metrics::default(), pass);
+        let error = body.frame().await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "the model API fell silent");
+        assert!(began.elapsed() >= IDLE_TIME);
+        assert!(body.frame().await.is_none());
+    }
+}

@@ -34,7 +34,7 @@ pub(super) enum Outcome {
     Refused,
     /// The real credential could not be had.
     NoCredential,
-    /// Cut off by the gate.
+    /// Cut off by the gate; counted besides `Answered` when the answer had begun.
     Aborted,
 }
 

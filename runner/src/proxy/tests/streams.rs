@@ -129,6 +129,17 @@ async fn closing_ends_running_answers_and_the_listener() {
 }
 
 #[tokio::test]
+async fn an_agent_that_hangs_up_ends_the_request_to_the_api() {
+    let (place, pieces) = dictated().await;
+    pieces.send(Ok(Bytes::from(START))).await.unwrap();
+    let mut response = place.post("{}").send().await.unwrap();
+    response.chunk().await.unwrap();
+    drop(response);
+    let gone = tokio::time::timeout(Duration::from_secs(10), pieces.closed()).await;
+    assert!(gone.is_ok(), "nobody pays for an answer that nobody reads");
+}
+
+#[tokio::test]
 async fn an_agent_that_does_not_read_slows_the_api_down() {
     const PIECE: usize = 64 * 1024;
     let made = Arc::new(AtomicUsize::new(0));
