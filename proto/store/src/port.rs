@@ -151,6 +151,9 @@ pub struct Removed {
 /// The rows that the services share.
 ///
 /// Conditional writes check that they touched exactly one row. `now` decides only when to try, never who wins.
+///
+/// A call whose future is dropped, like one that ends in [`Error::Unavailable`], may take effect all the same. So writes are
+/// not for `select!` and time-outs: nobody would know of a group that was claimed or a delivery that was charged that way.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     // Registration.

@@ -59,13 +59,10 @@ fn lock_path(database: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn read_holder(file: &mut File) -> String {
+fn read_holder(file: &mut File) -> Option<u32> {
     /// A process number and a line feed fit easily; whatever else is in there is not read.
     const BYTES_MAX: u64 = 16;
     let mut text = String::new();
-    match file.take(BYTES_MAX).read_to_string(&mut text) {
-        Ok(_) if !text.trim().is_empty() => format!("process {}", text.trim()),
-        // Between its lock and its number, or the file is unreadable.
-        Ok(_) | Err(_) => "another process".to_owned(),
-    }
+    file.take(BYTES_MAX).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
 }

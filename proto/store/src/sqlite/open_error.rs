@@ -6,12 +6,12 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Somebody else has it.
-    #[error("{holder} uses {}: stop it first", path.display())]
+    #[error("another process{} uses {}: stop it first", holder.map(|pid| format!(" (pid {pid})")).unwrap_or_default(), path.display())]
     InUse {
         /// The database.
         path: PathBuf,
-        /// `process <number>`.
-        holder: String,
+        /// Its process number, once it has written it down.
+        holder: Option<u32>,
     },
     /// The lock file cannot be used.
     #[error("cannot lock {}: the directory must exist and be writable", path.display())]

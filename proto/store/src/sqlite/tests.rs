@@ -50,7 +50,11 @@ async fn a_second_process_is_refused_and_told_who_has_the_file() {
     let (_directory, path) = place();
     let store = open(&path).unwrap();
     let refusal = open(&path).err().unwrap().to_string();
-    let expected = format!("process {} uses {}: stop it first", std::process::id(), path.display());
+    let expected = format!(
+        "another process (pid {}) uses {}: stop it first",
+        std::process::id(),
+        path.display()
+    );
     assert_eq!(refusal, expected);
     store.check().await.unwrap();
     drop(store);
