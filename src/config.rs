@@ -70,6 +70,7 @@ fn load_in(
     let file_is_named = named.is_some();
     let file = named.unwrap_or_else(|| directory.join(FILE));
     let home = host::home(&environment);
+    let environment = host::resolve_local_time(environment);
     let sources = Sources {
         host: host::settings(&environment, home.as_deref()),
         dotenv: file.with_file_name(".env"),

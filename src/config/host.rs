@@ -19,6 +19,18 @@ pub(super) fn home(environment: &Environment) -> Option<PathBuf> {
         .filter(|home| home.is_absolute())
 }
 
+/// Takes `TZ` out where it only points back to the host's own zone, as some desktops set it (`TZ=:/etc/localtime`).
+pub(super) fn resolve_local_time(environment: Environment) -> Environment {
+    let points_back = environment
+        .get("TZ")
+        .is_some_and(|tz| tz.strip_prefix(':').unwrap_or(tz) == ZONE_LINK);
+    if points_back {
+        environment.without("TZ")
+    } else {
+        environment
+    }
+}
+
 /// Settings that hold unless somebody sets them, by dotted key.
 pub(super) fn settings(environment: &Environment, home: Option<&Path>) -> Vec<(String, Value)> {
     let mut settings = Vec::new();
@@ -73,6 +85,18 @@ mod tests {
         assert_eq!(zone(&link, &file).unwrap().to_string(), "Asia/Tokyo");
         std::os::unix::fs::symlink(zones.join("Berlin"), &link).unwrap();
         assert_eq!(zone(&link, &file).unwrap().to_string(), "Europe/Berlin");
+    }
+
+    #[test]
+    fn a_variable_that_points_back_to_the_host_is_no_setting() {
+        for (text, stays) in [
+            (":/etc/localtime", false),
+            ("/etc/localtime", false),
+            ("Europe/Paris", true),
+        ] {
+            let environment = [("TZ", text)].into_iter().collect();
+            assert_eq!(resolve_local_time(environment).get("TZ").is_some(), stays, "{text}");
+        }
     }
 
     #[test]

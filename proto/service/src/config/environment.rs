@@ -32,6 +32,13 @@ impl Environment {
         self.value(name)?.ok()
     }
 
+    /// The same without one variable.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.variables.remove(name);
+        self
+    }
+
     /// A variable; an empty one counts as absent, as in NanoClaw and in `.env`.
     pub(super) fn value(&self, name: &str) -> Option<Result<&str, NotText>> {
         let value = self.variables.get(name).filter(|value| !value.is_empty())?;

@@ -100,7 +100,14 @@ fn collect(
 }
 
 fn syntax_problem(path: &Path, text: &str, error: &toml::de::Error) -> Problem {
-    let reason = format!("not valid TOML: {}", error.message());
+    // The one complaint that quotes a value; the others are about the form.
+    let message = error.message();
+    let message = if message.starts_with("invalid type") {
+        "number out of range"
+    } else {
+        message
+    };
+    let reason = format!("not valid TOML: {message}");
     match error.span() {
         Some(span) => {
             let (line, column) = line_and_column(text, span.start);

@@ -39,6 +39,16 @@ pub enum Origin {
     CommandLine,
 }
 
+impl Origin {
+    /// Line in its file; 0 for what is not in a file.
+    pub(super) fn line(&self) -> usize {
+        match self {
+            Self::File { line, .. } | Self::DotEnv { line, .. } => *line,
+            Self::Default | Self::Host | Self::Environment { .. } | Self::CommandLine => 0,
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -31,8 +31,7 @@ impl<T: Serialize> Loaded<T> {
 
     /// Values come before tables: in TOML a value after a table's header would belong to that table.
     fn print_table(&self, text: &mut String, path: &mut Vec<String>, table: &Table) -> fmt::Result {
-        let is_table = |value: &&Value| value.is_table();
-        if !path.is_empty() && (table.is_empty() || !table.values().all(|value| is_table(&value))) {
+        if !path.is_empty() && table.values().any(|value| !value.is_table()) {
             writeln!(text, "\n[{}]", dotted(path))?;
         }
         for (name, value) in table.iter().filter(|(_, value)| !value.is_table()) {

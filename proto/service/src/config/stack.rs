@@ -45,15 +45,27 @@ impl Stack {
             put(&mut self.table, &path, value);
             self.origins.insert(path, origin);
         }
-        while let Err((path, reason)) = read::<T>(&self.table) {
-            let place = self.origin(&path).to_string();
-            self.problems.push(Problem::with_key(place, &path, reason));
+        let mut found: Vec<Found> = Vec::new();
+        while let Err(problem) = read::<T>(&self.table) {
+            let path = problem.path.clone();
+            if !found.iter().any(|earlier| problem.follows_from(earlier)) {
+                found.push(problem);
+            }
             // An error about the whole cannot be taken out, and the defaults themselves have none.
-            if path.is_empty() || self.problems.len() >= PROBLEMS_MAX {
+            if path.is_empty() || found.len() >= PROBLEMS_MAX {
                 break;
             }
             restore(&mut self.table, &path, &before);
         }
+        let mut found: Vec<_> = found
+            .into_iter()
+            .map(|problem| (self.origin(&problem.path), problem))
+            .collect();
+        found.sort_by_key(|(origin, _)| origin.line());
+        let problems = found
+            .into_iter()
+            .map(|(origin, found)| Problem::with_key(origin, &found.path, found.reason));
+        self.problems.extend(problems);
     }
 
     /// Where the value at this path comes from: itself, else what it stands in, else what stands in it.
@@ -71,18 +83,38 @@ impl Stack {
     }
 
     /// The finished value and the origins.
-    pub(super) fn finish<T: DeserializeOwned>(mut self) -> Result<(T, Origins), Vec<Problem>> {
+    pub(super) fn finish<T: DeserializeOwned>(self) -> Result<(T, Origins), Vec<Problem>> {
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
-        read(&self.table)
-            .map(|value| (value, std::mem::take(&mut self.origins)))
-            .map_err(|(path, reason)| vec![Problem::with_key(self.origin(&path), &path, reason)])
+        match read(&self.table) {
+            Ok(value) => Ok((value, self.origins)),
+            Err(found) => Err(vec![Problem::with_key(
+                self.origin(&found.path),
+                &found.path,
+                found.reason,
+            )]),
+        }
+    }
+}
+
+/// Something that cannot be read.
+struct Found {
+    path: Vec<String>,
+    reason: String,
+}
+
+impl Found {
+    /// Whether this says only that something is missing which was there and was refused.
+    fn follows_from(&self, earlier: &Self) -> bool {
+        earlier.path.split_last().is_some_and(|(name, parent)| {
+            parent == self.path.as_slice() && self.reason == format!("missing field `{name}`")
+        })
     }
 }
 
 /// Reads the whole, or says what cannot be read and why.
-fn read<T: DeserializeOwned>(table: &Table) -> Result<T, (Vec<String>, String)> {
+fn read<T: DeserializeOwned>(table: &Table) -> Result<T, Found> {
     serde_path_to_error::deserialize(table.clone()).map_err(|error| {
         let path = error.path().iter().map_while(|segment| match segment {
             Segment::Map { key } => Some(key.clone()),
@@ -90,7 +122,7 @@ fn read<T: DeserializeOwned>(table: &Table) -> Result<T, (Vec<String>, String)> 
         });
         let path: Vec<String> = path.collect();
         let reason = reason(error.inner().message(), get(table, &path));
-        (path, reason)
+        Found { path, reason }
     })
 }
 

@@ -147,22 +147,19 @@ fn every_mistake_of_a_run_is_listed_with_its_place_key_and_reason() {
         "\nCONTAINER_TIMEOUT=abc\nUNRELATED=1\n",
         &[("MAX_CONCURRENT_CONTAINERS", "1001"), ("CLAWHOLD_DATADIR", "x")],
     );
-    let mut refused = world.refused();
-    refused.sort();
-    let mut expected = [
-        ".env:2 CONTAINER_TIMEOUT: runner.timeout_ms: is not a whole number",
+    let expected = [
         "clawhold.toml:1: nam: unknown field `nam`, expected one of `name`, `zone`, `runner`, `accounts`",
         "clawhold.toml:2: name: expected a string, found an integer",
         "clawhold.toml:3: zone: \"Mars/Olympus\" is not an IANA time zone; use a name such as \"Europe/Berlin\" or \"UTC\"",
         "clawhold.toml:6: runner.slots: 0 is not from 1 to 1000",
         "clawhold.toml:7: runner.slot: unknown field `slot`, expected one of `slots`, `timeout_ms`, `key`",
-        "clawhold.toml:10: accounts.a.url: is not an http:// or https:// address",
         "clawhold.toml:9: accounts.a: missing field `secret`",
+        "clawhold.toml:10: accounts.a.url: is not an http:// or https:// address",
+        ".env:2 CONTAINER_TIMEOUT: runner.timeout_ms: is not a whole number",
         "environment CLAWHOLD_DATADIR: unknown variable; all that begin with CLAWHOLD_ are checked",
         "environment MAX_CONCURRENT_CONTAINERS: runner.slots: 1001 is not from 1 to 1000",
     ];
-    expected.sort_unstable();
-    assert_eq!(refused, expected);
+    assert_eq!(world.refused(), expected);
 }
 
 #[test]
@@ -210,13 +207,25 @@ fn secrets_appear_in_no_message() {
         format!("[runner]\nkey = ['{secret}']"),
         format!("[accounts]\na = '{secret}'"),
         format!("[runner]\nkey = \"{secret}"),
+        format!("[runner]\nkey = {secret}"),
     ];
     for file in files {
         let refused = World::new(&file, "", &[]).refused().concat();
         assert!(!refused.contains(secret), "{refused}");
     }
+    let long_number = "12345678901234567890123";
+    let refused = World::new(&format!("[runner]\nkey = {long_number}"), "", &[])
+        .refused()
+        .concat();
+    assert!(!refused.contains(long_number), "{refused}");
     let refused = World::new("", "", &[("CONTAINER_TIMEOUT", secret)]).refused().concat();
     assert!(!refused.contains(secret), "{refused}");
+}
+
+#[test]
+fn what_follows_from_another_mistake_is_not_listed() {
+    let refused = World::new("[accounts.a]\nsecret = ''", "", &[]).refused();
+    assert_eq!(refused, ["clawhold.toml:2: accounts.a.secret: must not be empty"]);
 }
 
 #[test]
