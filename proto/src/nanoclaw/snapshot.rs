@@ -26,7 +26,7 @@ pub struct TaskSnapshot {
 }
 
 /// Contents of `available_groups.json`. `main` gets the list of DB-24, others an empty one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GroupsSnapshot {
     /// The chats, most recently active first.
