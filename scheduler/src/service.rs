@@ -42,7 +42,7 @@ pub struct Deps {
 
 /// Starts the loops; they run until the soft stop. Nothing here can fail: a store that cannot be reached makes the
 /// scheduler not ready, and is tried again.
-pub fn start(config: &Config, deps: &Deps, lifecycle: &Lifecycle) {
+pub fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) {
     let condition = deps.readiness.condition("scheduler");
     let (loop_deps, stop) = (deps.clone(), lifecycle.soft_stop());
     lifecycle.spawn_restarting("scheduler sweep", move || {
@@ -52,8 +52,8 @@ pub fn start(config: &Config, deps: &Deps, lifecycle: &Lifecycle) {
     lifecycle.spawn_restarting("scheduler reaper", move || {
         reaper::run(loop_deps.clone(), timings, stop.clone())
     });
-    let (loop_deps, stop, keep) = (deps.clone(), lifecycle.soft_stop(), config.retention.keep());
+    let (stop, keep) = (lifecycle.soft_stop(), config.retention.keep());
     lifecycle.spawn_restarting("scheduler retention", move || {
-        retention::run(loop_deps.clone(), keep, stop.clone())
+        retention::run(deps.clone(), keep, stop.clone())
     });
 }

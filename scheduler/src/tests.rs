@@ -239,7 +239,7 @@ async fn a_started_scheduler_sweeps_every_second_says_so_and_stops() {
         lease: LeaseTimings::FAST,
         retention: Retention::default(),
     };
-    start(&config, &world.deps, &lifecycle);
+    start(config, world.deps.clone(), &lifecycle);
     assert!(!world.deps.readiness.report().ready);
     tokio::time::timeout(SECOND, world.deps.readiness.ready())
         .await

@@ -19,12 +19,23 @@ const JITTER: f64 = 0.2;
 /// Runs passes until the soft stop.
 pub(crate) async fn run(deps: Deps, condition: Condition, stop: CancellationToken) -> anyhow::Result<()> {
     let sweep = async {
+        // Only changes are told: an outage lasts many passes.
+        let mut failing = false;
         loop {
             match tick(&deps).await {
-                Ok(()) => condition.ok(),
+                Ok(()) => {
+                    if failing {
+                        tracing::info!("sweep works again");
+                    }
+                    failing = false;
+                    condition.ok();
+                }
                 Err(error) => {
                     deps.metrics.passes_failed.inc();
-                    tracing::warn!(error = &error as &dyn std::error::Error, "sweep failed; trying again");
+                    if !failing {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "sweep failed; trying again");
+                    }
+                    failing = true;
                     condition.degraded("the store cannot be read");
                 }
             }
