@@ -3,6 +3,8 @@
 
 #[path = "docker/engine.rs"]
 mod engine;
+#[path = "docker/group.rs"]
+mod group;
 #[path = "docker/hardening.rs"]
 mod hardening;
 #[path = "docker/life.rs"]

@@ -9,6 +9,14 @@ import { fileURLToPath } from 'node:url';
 import { startForwarder } from '../src/forwarder.js';
 
 const STAND_ALONE = fileURLToPath(new URL('../../dist/forwarder.mjs', import.meta.url));
+const RUNNERS_COPY = fileURLToPath(
+  new URL('../../../../runner/src/workspace/forwarder.mjs', import.meta.url),
+);
+
+test('the copy that the runner mounts into foreign images is the one built here', () => {
+  const same = readFileSync(RUNNERS_COPY).equals(readFileSync(STAND_ALONE));
+  assert.ok(same, 'copy dist/forwarder.mjs to runner/src/workspace/forwarder.mjs');
+});
 
 function directory(context: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'forwarder-'));

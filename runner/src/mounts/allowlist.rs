@@ -55,9 +55,14 @@ impl Allowlist {
             _ => InvalidAllowlist::Unreadable(error),
         })?;
         let mut text = Vec::new();
-        opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(InvalidAllowlist::Unreadable)?;
+        opened
+            .take(FILE_BYTES_MAX + 1)
+            .read_to_end(&mut text)
+            .map_err(InvalidAllowlist::Unreadable)?;
         if text.len() as u64 > FILE_BYTES_MAX {
-            return Err(InvalidAllowlist::Malformed(format!("it has more than {FILE_BYTES_MAX} bytes")));
+            return Err(InvalidAllowlist::Malformed(format!(
+                "it has more than {FILE_BYTES_MAX} bytes"
+            )));
         }
         serde_json::from_slice(&text).map_err(|error| InvalidAllowlist::Malformed(error.to_string()))
     }

@@ -59,7 +59,10 @@ impl Policy {
                     targets.push(target);
                     checked.mounts.extend(mounts);
                 }
-                Err(refusal) => checked.refused.push(RefusedMount { host_path: mount.host_path.clone(), refusal }),
+                Err(refusal) => checked.refused.push(RefusedMount {
+                    host_path: mount.host_path.clone(),
+                    refusal,
+                }),
             }
         }
         checked
@@ -92,8 +95,16 @@ impl Policy {
         let root = self.root_of(allowlist, &source).ok_or(Refusal::OutsideRoots)?;
         let writable = decide_writable(wanted, root, is_main, allowlist.non_main_read_only);
         let target = format!("{EXTRA_DIR}/{relative}");
-        let shadows = if kind.is_dir() { self.shadows.over(&source, &target, &blocked)? } else { Vec::new() };
-        let mut mounts = vec![Mount { source, target, read_only: !writable }];
+        let shadows = if kind.is_dir() {
+            self.shadows.over(&source, &target, &blocked)?
+        } else {
+            Vec::new()
+        };
+        let mut mounts = vec![Mount {
+            source,
+            target,
+            read_only: !writable,
+        }];
         mounts.extend(shadows);
         Ok((relative, mounts))
     }

@@ -9,8 +9,23 @@ use std::path::{Component, Path};
 
 /// Blocked whatever the allowlist says (MS-03).
 pub const BUILT_IN: [&str; 17] = [
-    ".ssh", ".gnupg", ".gpg", ".aws", ".azure", ".gcloud", ".kube", ".docker", "credentials", ".env", ".netrc", ".npmrc",
-    ".pypirc", "id_rsa", "id_ed25519", "private_key", ".secret",
+    ".ssh",
+    ".gnupg",
+    ".gpg",
+    ".aws",
+    ".azure",
+    ".gcloud",
+    ".kube",
+    ".docker",
+    "credentials",
+    ".env",
+    ".netrc",
+    ".npmrc",
+    ".pypirc",
+    "id_rsa",
+    "id_ed25519",
+    "private_key",
+    ".secret",
 ];
 
 /// One blocked name.
@@ -25,8 +40,15 @@ pub struct Pattern {
 impl Pattern {
     /// Reads a pattern; `None` when it names nothing.
     pub fn new(text: &str) -> Option<Self> {
-        let names: Vec<_> = text.split('/').filter(|name| !name.is_empty()).map(str::to_lowercase).collect();
-        (!names.is_empty()).then(|| Self { text: text.to_owned(), names })
+        let names: Vec<_> = text
+            .split('/')
+            .filter(|name| !name.is_empty())
+            .map(str::to_lowercase)
+            .collect();
+        (!names.is_empty()).then(|| Self {
+            text: text.to_owned(),
+            names,
+        })
     }
 
     /// The built-in patterns.
@@ -48,9 +70,12 @@ impl Pattern {
                 _ => None,
             })
             .collect();
-        components
-            .windows(self.names.len())
-            .any(|window| window.iter().zip(&self.names).all(|(name, pattern)| name_fits(pattern, name)))
+        components.windows(self.names.len()).any(|window| {
+            window
+                .iter()
+                .zip(&self.names)
+                .all(|(name, pattern)| name_fits(pattern, name))
+        })
     }
 }
 
@@ -60,7 +85,8 @@ fn name_fits(pattern: &str, name: &str) -> bool {
     }
     let is_stem = || name.strip_prefix(pattern).is_some_and(|rest| rest.starts_with('.'));
     let is_extension = || {
-        name.strip_suffix(pattern).is_some_and(|rest| !rest.is_empty() && (pattern.starts_with('.') || rest.ends_with('.')))
+        name.strip_suffix(pattern)
+            .is_some_and(|rest| !rest.is_empty() && (pattern.starts_with('.') || rest.ends_with('.')))
     };
     name == pattern || is_stem() || is_extension()
 }

@@ -49,6 +49,9 @@ pub enum Refusal {
 
 impl Refusal {
     pub(super) fn no_allowlist(allowlist: &std::path::Path, reason: &InvalidAllowlist) -> Self {
-        Self::NoAllowlist { allowlist: allowlist.to_owned(), reason: reason.to_string() }
+        Self::NoAllowlist {
+            allowlist: allowlist.to_owned(),
+            reason: reason.to_string(),
+        }
     }
 }

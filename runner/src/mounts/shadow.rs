@@ -35,8 +35,16 @@ impl Shadows {
                 continue;
             }
             let name = name.to_str().ok_or(Refusal::NotUtf8)?;
-            let source = if kind.is_dir() { &self.empty_dir } else { &self.empty_file };
-            shadows.push(Mount { source: source.clone(), target: format!("{target}/{name}"), read_only: true });
+            let source = if kind.is_dir() {
+                &self.empty_dir
+            } else {
+                &self.empty_file
+            };
+            shadows.push(Mount {
+                source: source.clone(),
+                target: format!("{target}/{name}"),
+                read_only: true,
+            });
         }
         Ok(shadows)
     }

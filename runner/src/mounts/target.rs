@@ -15,7 +15,12 @@ pub(super) fn relative_target(asked: Option<&str>, host_path: &Path) -> Option<S
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
     let usable = !text.trim().is_empty() && text.len() <= LENGTH_MAX && !text.contains(['\0', '\n']);
     // Joined again from its parts, so that `a//b/` and `a/b` are one place.
-    (plain && usable).then(|| path.components().collect::<std::path::PathBuf>().to_string_lossy().into_owned())
+    (plain && usable).then(|| {
+        path.components()
+            .collect::<std::path::PathBuf>()
+            .to_string_lossy()
+            .into_owned()
+    })
 }
 
 /// Whether two places are the same, or one lies inside the other: the inner one could not be made in a read-only mount.

@@ -37,21 +37,38 @@ fn host(allowlist: Option<&str>) -> Host {
         allowlist: root.join("config/mount-allowlist.json"),
         home: Some(root.clone()),
         installation: vec![root.join("projects/data")],
-        shadows: Shadows { empty_file: "/empty/file".into(), empty_dir: "/empty/dir".into() },
+        shadows: Shadows {
+            empty_file: "/empty/file".into(),
+            empty_dir: "/empty/dir".into(),
+        },
     };
-    Host { root, policy, _dir: dir }
+    Host {
+        root,
+        policy,
+        _dir: dir,
+    }
 }
 
 fn wanted(host_path: &str) -> AdditionalMount {
-    AdditionalMount { host_path: host_path.to_owned(), container_path: None, readonly: None }
+    AdditionalMount {
+        host_path: host_path.to_owned(),
+        container_path: None,
+        readonly: None,
+    }
 }
 
 fn writable(host_path: &str) -> AdditionalMount {
-    AdditionalMount { readonly: Some(false), ..wanted(host_path) }
+    AdditionalMount {
+        readonly: Some(false),
+        ..wanted(host_path)
+    }
 }
 
 fn at(host_path: &str, container_path: &str) -> AdditionalMount {
-    AdditionalMount { container_path: Some(container_path.to_owned()), ..wanted(host_path) }
+    AdditionalMount {
+        container_path: Some(container_path.to_owned()),
+        ..wanted(host_path)
+    }
 }
 
 fn refusal(host: &Host, mount: AdditionalMount) -> String {
@@ -65,9 +82,18 @@ fn without_a_valid_allowlist_every_mount_is_refused_ms_01() {
     for (text, reason) in [
         (None, "no mount allowlist"),
         (Some("{"), "not valid"),
-        (Some(r#"{"allowedRoots": [], "blockedPatterns": []}"#), "nonMainReadOnly"),
-        (Some(r#"{"allowedRoots": {}, "blockedPatterns": [], "nonMainReadOnly": true}"#), "not valid"),
-        (Some(r#"{"allowedRoots": [], "blockedPatterns": [], "nonMainReadOnly": "yes"}"#), "not valid"),
+        (
+            Some(r#"{"allowedRoots": [], "blockedPatterns": []}"#),
+            "nonMainReadOnly",
+        ),
+        (
+            Some(r#"{"allowedRoots": {}, "blockedPatterns": [], "nonMainReadOnly": true}"#),
+            "not valid",
+        ),
+        (
+            Some(r#"{"allowedRoots": [], "blockedPatterns": [], "nonMainReadOnly": "yes"}"#),
+            "not valid",
+        ),
     ] {
         let said = refusal(&host(text), wanted("~/projects/app"));
         assert!(said.contains(reason), "{said}");
@@ -85,7 +111,10 @@ fn a_changed_allowlist_counts_at_once_ms_02() {
 #[test]
 fn an_allowed_path_is_mounted_below_extra_under_its_own_name_ms_04_ms_09() {
     let host = host(Some(ALLOWLIST));
-    let mounts = host.policy.check(&[wanted("~/projects/app"), at("~/docs/work", "a//b/")], false).mounts;
+    let mounts = host
+        .policy
+        .check(&[wanted("~/projects/app"), at("~/docs/work", "a//b/")], false)
+        .mounts;
     let mount = |source: &str, target: &str| Mount {
         source: host.root.join(source),
         target: target.to_owned(),
@@ -93,7 +122,10 @@ fn an_allowed_path_is_mounted_below_extra_under_its_own_name_ms_04_ms_09() {
     };
     assert_eq!(
         mounts,
-        [mount("projects/app", "/workspace/extra/app"), mount("docs/work", "/workspace/extra/a/b")]
+        [
+            mount("projects/app", "/workspace/extra/app"),
+            mount("docs/work", "/workspace/extra/a/b")
+        ]
     );
 }
 
@@ -115,7 +147,11 @@ fn container_paths_that_leave_their_place_are_refused_ms_04() {
         let said = refusal(&host, at("~/projects/app", path));
         assert!(said.contains("container path"), "{path:?}: {said}");
     }
-    let both = [at("~/projects/app", "x"), at("~/docs/work", "x/y"), at("~/docs/work", "xy")];
+    let both = [
+        at("~/projects/app", "x"),
+        at("~/docs/work", "x/y"),
+        at("~/docs/work", "xy"),
+    ];
     let checked = host.policy.check(&both, true);
     assert_eq!((checked.mounts.len(), checked.refused.len()), (2, 1));
     assert!(matches!(checked.refused[0].refusal, Refusal::Collision));
@@ -128,7 +164,11 @@ fn host_paths_are_judged_where_their_links_lead_ms_05() {
     symlink(host.root.join("projects/app"), host.root.join("other/in")).unwrap();
     assert!(refusal(&host, wanted("~/projects/out")).contains("not below an allowed root"));
     let through = host.policy.check(&[wanted("~/other/in")], true).mounts;
-    assert_eq!(through[0].source, host.root.join("projects/app"), "what was judged is what is mounted");
+    assert_eq!(
+        through[0].source,
+        host.root.join("projects/app"),
+        "what was judged is what is mounted"
+    );
     assert!(refusal(&host, wanted("~/projects/gone")).contains("cannot be resolved"));
     assert!(refusal(&host, wanted("projects/app")).contains("absolute"));
     assert!(refusal(&host, wanted("~root/x")).contains("absolute"));
@@ -138,8 +178,17 @@ fn host_paths_are_judged_where_their_links_lead_ms_05() {
 #[test]
 fn nothing_of_the_installation_is_mounted_not_even_through_a_parent() {
     let host = host(Some(&ALLOWLIST.replace("~/docs", "~")));
-    for path in ["~/projects/data", "~/projects/data/groups", "~/projects", "~", "~/config"] {
-        assert!(refusal(&host, wanted(path)).contains("belongs to the installation"), "{path}");
+    for path in [
+        "~/projects/data",
+        "~/projects/data/groups",
+        "~/projects",
+        "~",
+        "~/config",
+    ] {
+        assert!(
+            refusal(&host, wanted(path)).contains("belongs to the installation"),
+            "{path}"
+        );
     }
 }
 
@@ -190,7 +239,10 @@ fn built_in_and_own_patterns_block_ms_03() {
     let host = host(Some(ALLOWLIST));
     for name in BUILT_IN.into_iter().chain(["token", "not-hidden-enough"]) {
         fs::create_dir(host.root.join("projects").join(name)).unwrap();
-        assert!(refusal(&host, wanted(&format!("~/projects/{name}"))).contains("blocked pattern"), "{name}");
+        assert!(
+            refusal(&host, wanted(&format!("~/projects/{name}"))).contains("blocked pattern"),
+            "{name}"
+        );
     }
 }
 
@@ -202,7 +254,11 @@ fn credentials_inside_a_mounted_directory_are_covered() {
     fs::create_dir(app.join(".aws")).unwrap();
     fs::write(app.join("main.rs"), "").unwrap();
     symlink(app.join(".env"), app.join("prod.env")).unwrap();
-    let mut mounts = host.policy.check(&[writable("~/projects/app")], true).mounts.split_off(1);
+    let mut mounts = host
+        .policy
+        .check(&[writable("~/projects/app")], true)
+        .mounts
+        .split_off(1);
     mounts.sort_by(|one, other| one.target.cmp(&other.target));
     let shadow = |source: &str, target: &str| Mount {
         source: source.into(),
@@ -223,7 +279,10 @@ fn a_colon_in_a_path_is_only_a_colon_cr_d10() {
     let host = host(Some(ALLOWLIST));
     fs::create_dir(host.root.join("projects/a:rw")).unwrap();
     let mounts = host.policy.check(&[wanted("~/projects/a:rw")], true).mounts;
-    assert_eq!((mounts[0].target.as_str(), mounts[0].read_only), ("/workspace/extra/a:rw", true));
+    assert_eq!(
+        (mounts[0].target.as_str(), mounts[0].read_only),
+        ("/workspace/extra/a:rw", true)
+    );
 }
 
 proptest! {

@@ -51,3 +51,6 @@ pub trait SandboxRuntime: Send + Sync + 'static {
     /// [`RuntimeError::Gone`] when it has ended meanwhile.
     async fn resume(&self, id: &SandboxId) -> Result<(), RuntimeError>;
 }
+
+#[cfg(test)]
+mod tests;

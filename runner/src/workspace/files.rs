@@ -61,13 +61,21 @@ pub(super) fn replace(dir: &HeldDir, name: &str, contents: &[u8], owner: Owner) 
     let temporary = format!(".{name}.tmp");
     dir.discard(&CString::new(temporary.as_str())?)?;
     if !write_if_absent(dir, &temporary, contents, owner)? {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{temporary} came back while it was replaced")));
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            format!("{temporary} came back while it was replaced"),
+        ));
     }
     match rustix::fs::renameat(dir.as_fd(), temporary.as_str(), dir.as_fd(), name) {
         // A directory stands in the way; it is not what belongs there.
         Err(Errno::ISDIR) => {
             crate::mailbox::remove_tree(dir, &c_name)?;
-            Ok(rustix::fs::renameat(dir.as_fd(), temporary.as_str(), dir.as_fd(), name)?)
+            Ok(rustix::fs::renameat(
+                dir.as_fd(),
+                temporary.as_str(),
+                dir.as_fd(),
+                name,
+            )?)
         }
         other => Ok(other?),
     }

@@ -90,7 +90,10 @@ impl Folders {
     /// What covers credential files in extra mounts.
     pub fn shadows(&self) -> Shadows {
         let lib = self.data_dir.join("lib");
-        Shadows { empty_file: lib.join(EMPTY_FILE), empty_dir: lib.join(EMPTY_DIR) }
+        Shadows {
+            empty_file: lib.join(EMPTY_FILE),
+            empty_dir: lib.join(EMPTY_DIR),
+        }
     }
 
     /// Opens the directories of a group, making what is missing.
@@ -111,7 +114,12 @@ impl Folders {
             claude: sessions.join(group.as_str()).join(".claude"),
             global: groups.join("global").canonicalize().ok().filter(|path| path.is_dir()),
         };
-        Ok(OpenGroup { paths, workspace, session, claude })
+        Ok(OpenGroup {
+            paths,
+            workspace,
+            session,
+            claude,
+        })
     }
 }
 

@@ -10,7 +10,8 @@ pub(super) const NAME: &str = "CLAUDE.md";
 /// The text for this group.
 pub(super) fn instructions(group: &Group, assistant_name: &str) -> String {
     let text = if group.is_main { OF_MAIN } else { OF_A_GROUP };
-    text.replace("{assistant}", &one_line(assistant_name)).replace("{group}", &one_line(&group.name))
+    text.replace("{assistant}", &one_line(assistant_name))
+        .replace("{group}", &one_line(&group.name))
 }
 
 /// Names come from chat platforms: a line break would let one write instructions of its own.

@@ -37,7 +37,10 @@ impl Skill {
     /// The skills that come with the program.
     pub fn bundled() -> Vec<Self> {
         let text = include_bytes!("../../../container/skills/clawhold/SKILL.md");
-        vec![Self { name: "clawhold".to_owned(), files: vec![("SKILL.md".to_owned(), text.to_vec())] }]
+        vec![Self {
+            name: "clawhold".to_owned(),
+            files: vec![("SKILL.md".to_owned(), text.to_vec())],
+        }]
     }
 
     /// Reads every directory in `dir` as a skill, in order of name; no directory, no skills. Blocks.
@@ -52,7 +55,11 @@ impl Skill {
         let mut skills = Vec::new();
         for entry in entries {
             let path = entry?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.')) else {
+            let Some(name) = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .filter(|name| !name.starts_with('.'))
+            else {
                 continue;
             };
             if path.is_dir() {
@@ -60,7 +67,10 @@ impl Skill {
                 read_files(&path, "", 0, &mut files)
                     .map_err(|error| io::Error::new(error.kind(), format!("skill {}: {error}", path.display())))?;
                 files.sort();
-                skills.push(Self { name: name.to_owned(), files });
+                skills.push(Self {
+                    name: name.to_owned(),
+                    files,
+                });
             }
         }
         skills.sort_by(|one, other| one.name.cmp(&other.name));
@@ -78,13 +88,19 @@ fn read_files(dir: &Path, prefix: &str, depth: usize, files: &mut Vec<(String, V
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return refuse(format!("{} is not valid UTF-8", path.display()));
         };
-        let inner = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+        let inner = if prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{prefix}/{name}")
+        };
         let kind = path.metadata()?;
         if kind.is_dir() {
             read_files(&path, &inner, depth + 1, files)?;
         } else if kind.is_file() {
             if files.len() == FILES_MAX || kind.len() > FILE_BYTES_MAX {
-                return refuse(format!("more than {FILES_MAX} files, or {inner} has more than {FILE_BYTES_MAX} bytes"));
+                return refuse(format!(
+                    "more than {FILES_MAX} files, or {inner} has more than {FILE_BYTES_MAX} bytes"
+                ));
             }
             files.push((inner, std::fs::read(&path)?));
         }
@@ -94,7 +110,13 @@ fn read_files(dir: &Path, prefix: &str, depth: usize, files: &mut Vec<(String, V
 
 /// Puts the skills into `claude` and removes those that were put there before and are no more. A later skill of the same
 /// name replaces an earlier one.
-pub(super) fn put(group: &GroupId, session: &HeldDir, claude: &HeldDir, skills: &[Skill], owner: Owner) -> io::Result<()> {
+pub(super) fn put(
+    group: &GroupId,
+    session: &HeldDir,
+    claude: &HeldDir,
+    skills: &[Skill],
+    owner: Owner,
+) -> io::Result<()> {
     let known = put_before(session);
     let names: Vec<&str> = skills.iter().map(|skill| skill.name.as_str()).collect();
     let target = make_dir(claude, "skills", owner)?;
@@ -131,6 +153,11 @@ fn put_before(session: &HeldDir) -> Vec<String> {
         Taken::Contents(text) => serde_json::from_slice(&text).unwrap_or_default(),
         Taken::Absent | Taken::Refused(_) => Vec::new(),
     };
-    let single = |name: &String| matches!(Path::new(name).components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
+    let single = |name: &String| {
+        matches!(
+            Path::new(name).components().collect::<Vec<_>>()[..],
+            [Component::Normal(_)]
+        )
+    };
     names.into_iter().filter(single).collect()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use proto::group::Group;
 use proto::ipc;
 
-use super::{Folders, FORWARDER_TARGET, GroupFolders};
+use super::{FORWARDER_TARGET, Folders, GroupFolders};
 use crate::config;
 use crate::mailbox::RunDir;
 use crate::sandbox::{Contract, ImageInfo, Limits, Mount, Network, SandboxLabels, SandboxSpec};
@@ -42,7 +42,10 @@ impl RunMounts {
     /// When the directories are gone.
     pub fn of(run: &RunDir) -> io::Result<Self> {
         let (writable, target) = run.writable();
-        Ok(Self { in_dir: run.in_dir().canonicalize()?, writable: (writable.canonicalize()?, target) })
+        Ok(Self {
+            in_dir: run.in_dir().canonicalize()?,
+            writable: (writable.canonicalize()?, target),
+        })
     }
 }
 
@@ -79,7 +82,14 @@ pub fn build_spec(parts: SpecParts<'_>) -> SandboxSpec {
         Contract::Own => (None, own_env(&parts)),
         Contract::NanoClaw => (Some(forwarded(&parts.image.command())), nanoclaw_env(&parts)),
     };
-    let config::Sandbox { memory_mb, cpus, pids, tmpfs_mb, tier, .. } = *parts.sandbox;
+    let config::Sandbox {
+        memory_mb,
+        cpus,
+        pids,
+        tmpfs_mb,
+        tier,
+        ..
+    } = *parts.sandbox;
     SandboxSpec {
         name: parts.labels.sandbox_name(),
         image: parts.image.id.clone(),
@@ -105,8 +115,16 @@ pub fn build_spec(parts: SpecParts<'_>) -> SandboxSpec {
 
 /// The container paths of CR-06, without the ones that let an agent rewrite its runner or read the installation.
 fn mounts(parts: &SpecParts<'_>) -> Vec<Mount> {
-    let GroupFolders { workspace, claude, global } = parts.group_folders;
-    let mount = |source: &Path, target: &str, read_only| Mount { source: source.to_owned(), target: target.to_owned(), read_only };
+    let GroupFolders {
+        workspace,
+        claude,
+        global,
+    } = parts.group_folders;
+    let mount = |source: &Path, target: &str, read_only| Mount {
+        source: source.to_owned(),
+        target: target.to_owned(),
+        read_only,
+    };
     let mut mounts = vec![
         mount(workspace, "/workspace/group", false),
         mount(claude, "/home/node/.claude", false),
@@ -141,7 +159,10 @@ fn nanoclaw_env(parts: &SpecParts<'_>) -> Vec<(String, String)> {
     let mut env = common_env(parts);
     env.extend(pairs([
         ("CLAWHOLD_FORWARD_PORT", FORWARD_PORT.to_string().as_str()),
-        ("ANTHROPIC_BASE_URL", format!("http://127.0.0.1:{FORWARD_PORT}").as_str()),
+        (
+            "ANTHROPIC_BASE_URL",
+            format!("http://127.0.0.1:{FORWARD_PORT}").as_str(),
+        ),
         // Its placeholder (CR-03) is our token.
         ("ANTHROPIC_API_KEY", parts.token),
     ]));
@@ -149,7 +170,11 @@ fn nanoclaw_env(parts: &SpecParts<'_>) -> Vec<(String, String)> {
 }
 
 fn common_env(parts: &SpecParts<'_>) -> Vec<(String, String)> {
-    let mut env = pairs([("TZ", parts.timezone), ("HOME", "/home/node"), ("CLAWHOLD_IN", ipc::IN_DIR)]);
+    let mut env = pairs([
+        ("TZ", parts.timezone),
+        ("HOME", "/home/node"),
+        ("CLAWHOLD_IN", ipc::IN_DIR),
+    ]);
     if let ProxyRoute::Tcp(address) = &parts.proxy {
         env.extend(pairs([("CLAWHOLD_PROXY_ADDR", address.as_str())]));
     }

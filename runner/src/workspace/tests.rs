@@ -20,7 +20,11 @@ fn home() -> Home {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().canonicalize().unwrap().join("data");
     let folders = Folders::open(&data, Owner::new(effective_uid(1000))).unwrap();
-    Home { data, folders, _dir: dir }
+    Home {
+        data,
+        folders,
+        _dir: dir,
+    }
 }
 
 fn group(id: &str) -> Group {
@@ -28,14 +32,23 @@ fn group(id: &str) -> Group {
         id: GroupId::parse(id).unwrap(),
         name: format!("Name of {id}\n# injected"),
         is_main: id == "main",
-        settings: GroupSettings { trigger: Some("@x".to_owned()), ..GroupSettings::default() },
+        settings: GroupSettings {
+            trigger: Some("@x".to_owned()),
+            ..GroupSettings::default()
+        },
         created_at: Timestamp::from_millis(0),
     }
 }
 
 fn skill(name: &str, files: &[(&str, &str)]) -> Skill {
-    let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
-    Skill { name: name.to_owned(), files }
+    let files = files
+        .iter()
+        .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))
+        .collect();
+    Skill {
+        name: name.to_owned(),
+        files,
+    }
 }
 
 fn read(path: impl AsRef<Path>) -> String {
@@ -49,8 +62,18 @@ fn a_new_group_gets_its_directories_owned_by_the_sandboxs_user() {
     assert_eq!(made.workspace, home.data.join("groups/team"));
     assert_eq!(made.claude, home.data.join("sessions/team/.claude"));
     assert_eq!(made.global, None);
-    for path in [&made.workspace, &made.claude, &made.workspace.join("CLAUDE.md"), &made.claude.join("settings.json")] {
-        assert_eq!(path.metadata().unwrap().uid(), effective_uid(1000), "{}", path.display());
+    for path in [
+        &made.workspace,
+        &made.claude,
+        &made.workspace.join("CLAUDE.md"),
+        &made.claude.join("settings.json"),
+    ] {
+        assert_eq!(
+            path.metadata().unwrap().uid(),
+            effective_uid(1000),
+            "{}",
+            path.display()
+        );
     }
     assert!(read(made.claude.join("settings.json")).contains("CLAUDE_CODE_EXPERIMENTAL_AGENT_TEAMS"));
 }
@@ -58,7 +81,15 @@ fn a_new_group_gets_its_directories_owned_by_the_sandboxs_user() {
 #[test]
 fn instructions_name_the_group_on_one_line_and_differ_for_main() {
     let home = home();
-    let of = |id| read(home.folders.prepare(&group(id), "Andy", &[]).unwrap().workspace.join("CLAUDE.md"));
+    let of = |id| {
+        read(
+            home.folders
+                .prepare(&group(id), "Andy", &[])
+                .unwrap()
+                .workspace
+                .join("CLAUDE.md"),
+        )
+    };
     let (team, main) = (of("team"), of("main"));
     assert!(team.starts_with("# Andy in Name of team# injected\n"), "{team}");
     assert!(main.contains("register_group") && !team.contains("register_group"));
@@ -71,7 +102,13 @@ fn what_people_and_agents_changed_is_kept_cr_09() {
     fs::write(made.workspace.join("CLAUDE.md"), "mine").unwrap();
     fs::write(made.claude.join("settings.json"), "{}").unwrap();
     home.folders.prepare(&group("team"), "Andy", &[]).unwrap();
-    assert_eq!((read(made.workspace.join("CLAUDE.md")), read(made.claude.join("settings.json"))), ("mine".into(), "{}".into()));
+    assert_eq!(
+        (
+            read(made.workspace.join("CLAUDE.md")),
+            read(made.claude.join("settings.json"))
+        ),
+        ("mine".into(), "{}".into())
+    );
 }
 
 #[test]
@@ -88,7 +125,9 @@ fn nothing_an_agent_plants_makes_the_host_write_elsewhere_cr_d8() {
     symlink(outside.join("victim"), made.claude.join("settings.json")).unwrap();
     fs::remove_dir(made.claude.join("skills")).unwrap();
     symlink(&outside, made.claude.join("skills")).unwrap();
-    home.folders.prepare(&group("team"), "Andy", &[skill("a", &[("SKILL.md", "text")])]).unwrap();
+    home.folders
+        .prepare(&group("team"), "Andy", &[skill("a", &[("SKILL.md", "text")])])
+        .unwrap();
 
     let a = made.claude.join("skills/a");
     fs::remove_dir_all(&a).unwrap();
@@ -98,20 +137,39 @@ fn nothing_an_agent_plants_makes_the_host_write_elsewhere_cr_d8() {
     symlink(&outside, a.join("inner")).unwrap();
     fs::create_dir_all(a.join("dir/full")).unwrap();
     home.folders
-        .prepare(&group("team"), "Andy", &[skill("a", &[("SKILL.md", "text"), ("inner/x", "x"), ("dir", "file now")])])
+        .prepare(
+            &group("team"),
+            "Andy",
+            &[skill(
+                "a",
+                &[("SKILL.md", "text"), ("inner/x", "x"), ("dir", "file now")],
+            )],
+        )
         .unwrap();
 
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
     assert_eq!(read(outside.join("victim")), "precious");
-    assert_eq!((read(a.join("SKILL.md")), read(a.join("inner/x")), read(a.join("dir"))), ("text".into(), "x".into(), "file now".into()));
+    assert_eq!(
+        (read(a.join("SKILL.md")), read(a.join("inner/x")), read(a.join("dir"))),
+        ("text".into(), "x".into(), "file now".into())
+    );
     assert!(!a.join("SKILL.md").symlink_metadata().unwrap().is_symlink());
 }
 
 #[test]
 fn skills_are_renewed_removed_with_their_source_and_the_agents_own_stay_cr_d9() {
     let home = home();
-    let put = |skills: &[Skill]| home.folders.prepare(&group("team"), "Andy", skills).unwrap().claude.join("skills");
-    let dir = put(&[skill("a", &[("SKILL.md", "1"), ("lib/x.py", "x")]), skill("b", &[("SKILL.md", "b")])]);
+    let put = |skills: &[Skill]| {
+        home.folders
+            .prepare(&group("team"), "Andy", skills)
+            .unwrap()
+            .claude
+            .join("skills")
+    };
+    let dir = put(&[
+        skill("a", &[("SKILL.md", "1"), ("lib/x.py", "x")]),
+        skill("b", &[("SKILL.md", "b")]),
+    ]);
     fs::create_dir(dir.join("own")).unwrap();
     fs::write(dir.join("a/SKILL.md"), "changed by the agent").unwrap();
     put(&[skill("a", &[("SKILL.md", "2")]), skill("a", &[("SKILL.md", "3")])]);
@@ -123,7 +181,11 @@ fn skills_are_renewed_removed_with_their_source_and_the_agents_own_stay_cr_d9() 
 fn a_manifest_out_of_shape_removes_nothing_outside() {
     let home = home();
     let made = home.folders.prepare(&group("team"), "Andy", &[]).unwrap();
-    fs::write(home.data.join("sessions/team/skills.json"), r#"["..", ".", "a/b", "", "/"]"#).unwrap();
+    fs::write(
+        home.data.join("sessions/team/skills.json"),
+        r#"["..", ".", "a/b", "", "/"]"#,
+    )
+    .unwrap();
     home.folders.prepare(&group("team"), "Andy", &[]).unwrap();
     assert!(made.claude.join("settings.json").exists() && made.workspace.exists());
 }
@@ -135,7 +197,10 @@ fn the_operators_skills_are_read_from_directories() {
     fs::write(home.folders.skills().join("deploy/SKILL.md"), "text").unwrap();
     fs::write(home.folders.skills().join("deploy/lib/x"), "x").unwrap();
     fs::write(home.folders.skills().join("README"), "not a skill").unwrap();
-    assert_eq!(Skill::read_all(&home.folders.skills()).unwrap(), [skill("deploy", &[("SKILL.md", "text"), ("lib/x", "x")])]);
+    assert_eq!(
+        Skill::read_all(&home.folders.skills()).unwrap(),
+        [skill("deploy", &[("SKILL.md", "text"), ("lib/x", "x")])]
+    );
     assert_eq!(Skill::read_all(&home.data.join("none")).unwrap(), []);
 }
 
@@ -154,7 +219,10 @@ fn directories_of_nanoclaw_can_stand_behind_a_link() {
     fs::remove_dir(home.data.join("groups")).unwrap();
     symlink(&theirs, home.data.join("groups")).unwrap();
     let made = home.folders.prepare(&group("family"), "Andy", &[]).unwrap();
-    assert_eq!((made.workspace, made.global), (theirs.join("family"), Some(theirs.join("global"))));
+    assert_eq!(
+        (made.workspace, made.global),
+        (theirs.join("family"), Some(theirs.join("global")))
+    );
 }
 
 #[test]
@@ -177,10 +245,16 @@ fn mains_view_lists_groups_and_chats_and_nothing_else_cr_d7() {
         assert_eq!(listed["chats"][0]["id"], "cli:main");
         assert!(!listed.to_string().contains("secret-bot-token-id"));
     }
-    let mut names: Vec<_> = fs::read_dir(home.folders.view()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut names: Vec<_> = fs::read_dir(home.folders.view())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     names.sort();
     assert_eq!(names, ["README.md", "groups.json"]);
-    assert_eq!(home.folders.view().metadata().unwrap().permissions().mode() & 0o777, 0o755);
+    assert_eq!(
+        home.folders.view().metadata().unwrap().permissions().mode() & 0o777,
+        0o755
+    );
 }
 
 fn spec(home: &Home, id: &str, contract: Contract, proxy: ProxyRoute) -> SandboxSpec {
@@ -214,15 +288,29 @@ fn spec(home: &Home, id: &str, contract: Contract, proxy: ProxyRoute) -> Sandbox
         proxy,
         folders: &home.folders,
         group_folders: &group_folders,
-        run: &RunMounts { in_dir: "/run/in".into(), writable },
-        extra_mounts: vec![Mount { source: "/x".into(), target: "/workspace/extra/x".to_owned(), read_only: true }],
+        run: &RunMounts {
+            in_dir: "/run/in".into(),
+            writable,
+        },
+        extra_mounts: vec![Mount {
+            source: "/x".into(),
+            target: "/workspace/extra/x".to_owned(),
+            read_only: true,
+        }],
     })
 }
 
 fn seen(home: &Home, spec: &SandboxSpec) -> Vec<String> {
     let shown = |mount: &Mount| {
-        let source = mount.source.to_string_lossy().replace(&*home.data.to_string_lossy(), "<data>");
-        format!("{source} -> {} {}", mount.target, if mount.read_only { "ro" } else { "rw" })
+        let source = mount
+            .source
+            .to_string_lossy()
+            .replace(&*home.data.to_string_lossy(), "<data>");
+        format!(
+            "{source} -> {} {}",
+            mount.target,
+            if mount.read_only { "ro" } else { "rw" }
+        )
     };
     spec.mounts.iter().map(shown).collect()
 }
@@ -243,19 +331,36 @@ fn our_own_image_gets_two_mailbox_mounts_and_its_own_entrypoint() {
             "/x -> /workspace/extra/x ro",
         ]
     );
-    assert_eq!((spec.name.as_str(), spec.entrypoint.as_ref(), spec.interactive), ("clawhold-i-team-i2-e9", None, false));
-    assert_eq!((spec.network, spec.uid, spec.image.as_str()), (Network::None, effective_uid(1000), "sha256:1"));
+    assert_eq!(
+        (spec.name.as_str(), spec.entrypoint.as_ref(), spec.interactive),
+        ("clawhold-i-team-i2-e9", None, false)
+    );
+    assert_eq!(
+        (spec.network, spec.uid, spec.image.as_str()),
+        (Network::None, effective_uid(1000), "sha256:1")
+    );
     let env: Vec<_> = spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(
         env,
-        ["TZ=Europe/Berlin", "HOME=/home/node", "CLAWHOLD_IN=/clawhold/in", "CLAWHOLD_OUT=/clawhold/out", "CLAWHOLD_TOKEN=run-token"]
+        [
+            "TZ=Europe/Berlin",
+            "HOME=/home/node",
+            "CLAWHOLD_IN=/clawhold/in",
+            "CLAWHOLD_OUT=/clawhold/out",
+            "CLAWHOLD_TOKEN=run-token"
+        ]
     );
 }
 
 #[test]
 fn a_nanoclaw_image_runs_its_own_command_beside_the_forwarder_cr_06() {
     let home = home();
-    let spec = spec(&home, "main", Contract::NanoClaw, ProxyRoute::Tcp("host.docker.internal:4000".to_owned()));
+    let spec = spec(
+        &home,
+        "main",
+        Contract::NanoClaw,
+        ProxyRoute::Tcp("host.docker.internal:4000".to_owned()),
+    );
     assert_eq!(
         seen(&home, &spec),
         [
@@ -269,8 +374,16 @@ fn a_nanoclaw_image_runs_its_own_command_beside_the_forwarder_cr_06() {
         ]
     );
     let command = ["node", "/clawhold/forwarder.mjs", "--", "/app/entrypoint.sh", "--x"].map(str::to_owned);
-    assert_eq!((spec.entrypoint, spec.interactive, spec.network), (Some(command.to_vec()), true, Network::Bridge));
-    let value = |name: &str| spec.env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    assert_eq!(
+        (spec.entrypoint, spec.interactive, spec.network),
+        (Some(command.to_vec()), true, Network::Bridge)
+    );
+    let value = |name: &str| {
+        spec.env
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    };
     assert_eq!(value("ANTHROPIC_BASE_URL"), Some("http://127.0.0.1:7301"));
     assert_eq!(value("ANTHROPIC_API_KEY"), Some("run-token"));
     assert_eq!(value("CLAWHOLD_FORWARD_PORT"), Some("7301"));

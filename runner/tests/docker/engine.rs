@@ -13,22 +13,22 @@ use proto::ids::{Epoch, GroupId, Incarnation, RunnerId};
 use runner::sandbox::docker::DockerRuntime;
 use runner::sandbox::{Exit, Limits, Network, SandboxLabels, SandboxRuntime, SandboxSpec, Started, Tier};
 use tokio::io::AsyncReadExt;
-use tokio::sync::OnceCell;
 
 /// Longest wait for anything that happens in a sandbox.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const BUSYBOX: &str = "/bin/busybox";
-pub const IMAGE: &str = "clawhold-test-sandbox:1";
+/// Its version changes with what [`tar_with_busybox`] puts in.
+pub(crate) const IMAGE: &str = "clawhold-test-sandbox:1";
 
 /// The runtime under test, its raw engine beside it, and the install all its sandboxes carry.
-pub struct Bench {
-    pub runtime: DockerRuntime,
-    pub docker: Docker,
-    pub install: String,
+pub(crate) struct Bench {
+    pub(crate) runtime: DockerRuntime,
+    pub(crate) docker: Docker,
+    pub(crate) install: String,
 }
 
 /// Runs a test on the engine and removes all its sandboxes, also when it fails.
-pub async fn with_engine<Test, Running>(test: Test)
+pub(crate) async fn with_engine<Test, Running>(test: Test)
 where
     Test: FnOnce(Arc<Bench>) -> Running,
     Running: Future<Output = ()>,
@@ -67,18 +67,17 @@ async fn connect(engine: Option<&str>) -> Docker {
     })
 }
 
-/// Imports busybox as an image, once per process.
+/// Imports busybox as an image unless the engine has it: each test may be a process of its own.
 async fn make_image(docker: &Docker) {
-    static MADE: OnceCell<()> = OnceCell::const_new();
-    MADE.get_or_init(|| async {
-        let options = CreateImageOptionsBuilder::default().from_src("-").repo(IMAGE).build();
-        let body = bollard::body_full(tar_with_busybox().into());
-        let mut progress = std::pin::pin!(docker.create_image(Some(options), Some(body), None));
-        while let Some(step) = progress.next().await {
-            step.expect("the engine imports the test image");
-        }
-    })
-    .await;
+    if docker.inspect_image(IMAGE).await.is_ok() {
+        return;
+    }
+    let options = CreateImageOptionsBuilder::default().from_src("-").repo(IMAGE).build();
+    let body = bollard::body_full(tar_with_busybox().into());
+    let mut progress = std::pin::pin!(docker.create_image(Some(options), Some(body), None));
+    while let Some(step) = progress.next().await {
+        step.expect("the engine imports the test image");
+    }
 }
 
 fn tar_with_busybox() -> Vec<u8> {
@@ -111,15 +110,15 @@ fn tar_with_busybox() -> Vec<u8> {
 }
 
 /// How a sandbox ended and what it said.
-pub struct Ended {
-    pub exit: Exit,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) exit: Exit,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Bench {
     /// A sandbox of group `group` that runs a shell script.
-    pub fn spec(&self, group: &str, script: &str) -> SandboxSpec {
+    pub(crate) fn spec(&self, group: &str, script: &str) -> SandboxSpec {
         let labels = SandboxLabels {
             install: self.install.clone(),
             runner: RunnerId::new("local"),
@@ -147,7 +146,7 @@ impl Bench {
         }
     }
 
-    pub async fn start(&self, spec: &SandboxSpec) -> Started {
+    pub(crate) async fn start(&self, spec: &SandboxSpec) -> Started {
         tokio::time::timeout(PATIENCE, self.runtime.start(spec))
             .await
             .expect("starts in time")
@@ -155,19 +154,19 @@ impl Bench {
     }
 
     /// Runs a sandbox to its end.
-    pub async fn run(&self, spec: &SandboxSpec) -> Ended {
+    pub(crate) async fn run(&self, spec: &SandboxSpec) -> Ended {
         finish(self.start(spec).await).await
     }
 
     /// Runs a script to its end and returns what it said, stderr included.
-    pub async fn say(&self, script: &str) -> String {
+    pub(crate) async fn say(&self, script: &str) -> String {
         let ended = self.run(&self.spec("probe", script)).await;
         format!("{}{}", ended.stdout, ended.stderr)
     }
 }
 
 /// Reads a started sandbox to its end.
-pub async fn finish(mut started: Started) -> Ended {
+pub(crate) async fn finish(mut started: Started) -> Ended {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let all = async {
         let (out, err) = tokio::join!(

@@ -54,17 +54,8 @@ fn host_config(spec: &SandboxSpec) -> HostConfig {
         privileged: Some(false),
         readonly_rootfs: Some(true),
         tmpfs: Some(HashMap::from([
-            (
-                "/tmp".to_owned(),
-                format!("rw,exec,nosuid,nodev,mode=1777,size={tmpfs_bytes}"),
-            ),
-            (
-                "/home/node".to_owned(),
-                format!(
-                    "rw,exec,nosuid,nodev,mode=0700,uid={uid},gid={uid},size={tmpfs_bytes}",
-                    uid = spec.uid
-                ),
-            ),
+            ("/tmp".to_owned(), tmpfs("1777", spec.uid, tmpfs_bytes)),
+            ("/home/node".to_owned(), tmpfs("0700", spec.uid, tmpfs_bytes)),
         ])),
         mounts: Some(spec.mounts.iter().map(bind).collect()),
         memory: Some(memory),
@@ -99,6 +90,11 @@ fn host_config(spec: &SandboxSpec) -> HostConfig {
         runtime: oci_runtime(spec.tier).map(str::to_owned),
         ..Default::default()
     }
+}
+
+/// The sandbox's user owns it: runc before 1.2 gives it the mode of the image's directory, whatever is asked for here.
+fn tmpfs(mode: &str, uid: u32, bytes: u64) -> String {
+    format!("rw,exec,nosuid,nodev,mode={mode},uid={uid},gid={uid},size={bytes}")
 }
 
 fn bind(

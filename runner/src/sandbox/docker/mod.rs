@@ -15,3 +15,6 @@ mod start;
 mod streams;
 
 pub use runtime::DockerRuntime;
+
+#[cfg(test)]
+mod tests;

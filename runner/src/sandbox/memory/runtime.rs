@@ -1,9 +1,11 @@
 //! [`SandboxRuntime`] on the memory engine.
 
+use std::pin::Pin;
+
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::{self, BoxFuture, Either};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex, empty};
+use tokio::io::{AsyncWrite, DuplexStream, duplex, empty};
 use tokio::sync::{oneshot, watch};
 
 use super::engine::{Inner, Sandbox, id_of};
@@ -217,7 +219,7 @@ async fn gated(mut program: BoxFuture<'static, Exit>, mut state: watch::Receiver
 
 /// The runner's ends.
 struct Near {
-    stdin: Option<std::pin::Pin<Box<dyn AsyncWrite + Send>>>,
+    stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
     stdout: DuplexStream,
     stderr: DuplexStream,
 }
@@ -225,19 +227,20 @@ struct Near {
 fn streams(interactive: bool) -> (Near, Pipes) {
     let (stdout, far_stdout) = duplex(PIPE_BYTES);
     let (stderr, far_stderr) = duplex(PIPE_BYTES);
-    let (stdin, far_stdin): (
-        Option<std::pin::Pin<Box<dyn AsyncWrite + Send>>>,
-        std::pin::Pin<Box<dyn AsyncRead + Send>>,
-    ) = if interactive {
-        let (near, far) = duplex(PIPE_BYTES);
-        (Some(Box::pin(near)), Box::pin(far))
-    } else {
-        (None, Box::pin(empty()))
+    let mut near = Near {
+        stdin: None,
+        stdout,
+        stderr,
     };
-    let pipes = Pipes {
-        stdin: far_stdin,
+    let mut far = Pipes {
+        stdin: Box::pin(empty()),
         stdout: Box::pin(far_stdout),
         stderr: Box::pin(far_stderr),
     };
-    (Near { stdin, stdout, stderr }, pipes)
+    if interactive {
+        let (stdin, far_stdin) = duplex(PIPE_BYTES);
+        near.stdin = Some(Box::pin(stdin));
+        far.stdin = Box::pin(far_stdin);
+    }
+    (near, far)
 }
