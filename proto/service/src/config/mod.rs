@@ -7,6 +7,7 @@
 mod load;
 mod print;
 mod stack;
+mod tree;
 
 mod dotenv;
 mod environment;

@@ -11,10 +11,12 @@
 //! Invariant: no task outlives [`Lifecycle::finished`] (but one that blocks its thread, which is told), and none fails
 //! unnoticed, by error or by panic.
 
+mod spawn;
+mod stop;
+
 mod backoff;
 mod outcome;
 mod signals;
-mod stop;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,14 @@
-//! The lifecycle itself: the tasks that run, and the two stages of the stop.
+//! The two stages of the stop, and what is known of the tasks meanwhile.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::backoff::Backoff;
-use super::task::failure;
-use super::{Cause, Outcome, Policy};
+use super::{Cause, Outcome};
 
 /// Time the remaining tasks get after the hard stop before they are cut off: enough to close a file or kill a sandbox,
 /// short enough that a supervisor's own limit (10 s is customary) is not reached.
@@ -22,22 +19,22 @@ const CUT_OFF_GRACE: Duration = Duration::from_secs(1);
 /// The life of a process, or of one world in a test. Clones are the same life.
 #[derive(Clone)]
 pub struct Lifecycle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
-    soft: CancellationToken,
+pub(super) struct Shared {
+    pub(super) soft: CancellationToken,
     hard: CancellationToken,
-    work: TaskTracker,
-    support: TaskTracker,
+    pub(super) work: TaskTracker,
+    pub(super) support: TaskTracker,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     cause: Option<Cause>,
     /// Tasks that run, by a number of their own.
-    running: BTreeMap<u64, (&'static str, AbortHandle)>,
+    pub(super) running: BTreeMap<u64, (&'static str, AbortHandle)>,
     next: u64,
 }
 
@@ -58,56 +55,6 @@ impl Lifecycle {
                 state: Mutex::default(),
             }),
         }
-    }
-
-    /// Spawns work: a task that ends by itself after the soft stop and that the drain waits for.
-    pub fn spawn(
-        &self,
-        name: &'static str,
-        policy: Policy,
-        future: impl Future<Output = anyhow::Result<()>> + Send + 'static,
-    ) {
-        self.spawn_in(&self.shared.work, name, policy, future);
-    }
-
-    /// Spawns support: a task that runs until the hard stop and that the drain does not wait for.
-    pub fn spawn_support(
-        &self,
-        name: &'static str,
-        policy: Policy,
-        future: impl Future<Output = anyhow::Result<()>> + Send + 'static,
-    ) {
-        self.spawn_in(&self.shared.support, name, policy, future);
-    }
-
-    /// Spawns work that is started again with growing waits when it fails, until the soft stop. It is over when it
-    /// returns without an error.
-    pub fn spawn_restarting<F>(&self, name: &'static str, mut start: impl FnMut() -> F + Send + 'static)
-    where
-        F: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
-        let lifecycle = self.clone();
-        self.shared.work.spawn(async move {
-            let mut backoff = Backoff::default();
-            loop {
-                let started = Instant::now();
-                let Err(error) = lifecycle.run(name, start()).await else {
-                    return;
-                };
-                let wait = backoff.after(started.elapsed());
-                tracing::error!(
-                    task = name,
-                    error = &*error as &dyn std::error::Error,
-                    ?wait,
-                    "task failed; starting it again"
-                );
-                tokio::select! {
-                    biased;
-                    () = lifecycle.shared.soft.cancelled() => return,
-                    () = tokio::time::sleep(wait) => {}
-                }
-            }
-        });
     }
 
     /// Cancelled when intake must end.
@@ -161,55 +108,6 @@ impl Lifecycle {
         self.shared.soft.cancel();
     }
 
-    fn spawn_in(
-        &self,
-        tracker: &TaskTracker,
-        name: &'static str,
-        policy: Policy,
-        future: impl Future<Output = anyhow::Result<()>> + Send + 'static,
-    ) {
-        let lifecycle = self.clone();
-        // Started here, not inside the supervisor: the task runs even if the caller never yields to the supervisor.
-        let task = lifecycle.run(name, future);
-        tracker.spawn(async move {
-            let result = task.await;
-            lifecycle.note_end(name, policy, result);
-        });
-    }
-
-    /// Runs a future in a task of its own, so that its panic is a result and it can be cut off by name.
-    fn run(
-        &self,
-        name: &'static str,
-        future: impl Future<Output = anyhow::Result<()>> + Send + 'static,
-    ) -> impl Future<Output = anyhow::Result<()>> + Send + 'static {
-        #[expect(clippy::disallowed_methods, reason = "this is the lifecycle")]
-        let task = tokio::spawn(future);
-        let lifecycle = self.clone();
-        let number = lifecycle.state().enter(name, task.abort_handle());
-        async move {
-            let result = task.await;
-            lifecycle.state().running.remove(&number);
-            failure(result)
-        }
-    }
-
-    fn note_end(&self, name: &'static str, policy: Policy, result: anyhow::Result<()>) {
-        let unasked = !self.shared.soft.is_cancelled();
-        if let Err(error) = &result {
-            tracing::error!(task = name, error = &**error as &dyn std::error::Error, "task failed");
-        }
-        if policy == Policy::Critical && unasked {
-            if result.is_ok() {
-                tracing::error!(task = name, "critical task ended although nobody had asked it to");
-            }
-            self.stop_because(Cause::Task {
-                name,
-                error: result.err(),
-            });
-        }
-    }
-
     async fn cut_off(&self) -> Vec<&'static str> {
         let names = self.running();
         tracing::warn!(tasks = ?names, "tasks did not end and are cut off");
@@ -223,14 +121,15 @@ impl Lifecycle {
         names
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while holding it; a poisoned state would still be consistent.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn enter(&mut self, name: &'static str, task: AbortHandle) -> u64 {
+    /// Notes a task that runs; returns its number.
+    pub(super) fn enter(&mut self, name: &'static str, task: AbortHandle) -> u64 {
         let number = self.next;
         self.next += 1;
         self.running.insert(number, (name, task));
