@@ -1,10 +1,22 @@
-//! The runner: slots, sandboxes, the link to the agent, the credential proxy.
+//! The runner: claims groups for its slots, runs their turns in sandboxes, and holds the credential proxy.
+//!
+//! Reading order: the [`service`] and its [`config`]; the `engine` (slots, claims, lease, recovery); a `run` (one group
+//! between claim and release); then the sandbox boundary, one concern each: [`sandbox`], [`mounts`], [`workspace`],
+//! [`mailbox`], [`agent`], [`proxy`].
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod agent;
 pub mod config;
+
+mod engine;
+mod metrics;
+mod run;
+mod service;
+
+pub mod agent;
 pub mod mailbox;
-pub mod proxy;
 pub mod mounts;
+pub mod proxy;
 pub mod sandbox;
 pub mod workspace;
+
+pub use service::{Config, Deps, start};

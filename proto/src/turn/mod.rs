@@ -119,6 +119,16 @@ pub enum AfterFailure {
     },
 }
 
+impl AfterFailure {
+    /// The word for logs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Retry { .. } => "retry",
+            Self::DeadLetter { .. } => "dead letter",
+        }
+    }
+}
+
 /// Whether an early effect is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {

@@ -1,0 +1,108 @@
+//! The engine: owns the slots, claims groups for them and keeps the lease.
+//!
+//! It knows nothing of what happens inside a run; [`crate::run`] knows nothing of other groups.
+
+pub(crate) mod dispatch;
+pub(crate) mod lease;
+pub(crate) mod persist;
+pub(crate) mod recovery;
+pub(crate) mod runtime_watch;
+pub(crate) mod slots;
+
+use std::sync::Arc;
+
+use bus::{Hint, Hints};
+use chrono_tz::Tz;
+use proto::ids::{ChatId, IdSource, Incarnation, RunnerId};
+use proto::lease::Trust;
+use proto::time::Clock;
+use service::lifecycle::Lifecycle;
+use service::random::Random;
+use store::Store;
+use tokio::sync::watch;
+
+use crate::config;
+use crate::mailbox::{RunDirs, Watcher};
+use crate::metrics::Metrics;
+use crate::mounts;
+use crate::proxy::Proxies;
+use crate::sandbox::SandboxRuntime;
+use crate::workspace::{Folders, Skill};
+use slots::Slots;
+
+/// What the parts of the runner share: ports, settings and the few facts that change.
+pub(crate) struct Engine {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) hints: Arc<dyn Hints>,
+    pub(crate) runtime: Arc<dyn SandboxRuntime>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) random: Random,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) metrics: Metrics,
+    pub(crate) proxies: Proxies,
+    pub(crate) run_dirs: RunDirs,
+    pub(crate) watcher: Watcher,
+    pub(crate) folders: Folders,
+    pub(crate) skills: Vec<Skill>,
+    pub(crate) mounts: mounts::Policy,
+    pub(crate) settings: Settings,
+    pub(crate) slots: Slots,
+    pub(crate) trust: watch::Sender<Trust>,
+    pub(crate) runtime_state: watch::Sender<RuntimeState>,
+}
+
+/// Settings of the runner that hold for its whole life.
+pub(crate) struct Settings {
+    pub(crate) runner: RunnerId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) install: String,
+    pub(crate) assistant_name: String,
+    pub(crate) timezone: Tz,
+    pub(crate) config: config::Runner,
+    pub(crate) sandbox: config::Sandbox,
+    pub(crate) model: config::Model,
+}
+
+/// Whether sandboxes can be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RuntimeState {
+    /// Not known yet: this runner has not settled its own past, so nothing may be claimed.
+    Settling,
+    /// As far as is known.
+    Up,
+    /// No, since the outage with this number.
+    Down {
+        /// Counts outages, so that each is told once.
+        outage: u64,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+}
+
+impl Engine {
+    /// Whether the runner may act at all.
+    pub(crate) fn trusted(&self) -> bool {
+        *self.trust.borrow() == Trust::Full
+    }
+
+    /// Hints that a chat's account has something to send.
+    pub(crate) async fn publish_outbox(&self, chat: &ChatId) {
+        // Only a hint: when the chat cannot be read, the delivery loop finds the row by its sweep.
+        if let Ok(Some(chat)) = self.store.chat(chat).await {
+            self.hints.publish(Hint::Outbox { channel: chat.channel, account: chat.account });
+        }
+    }
+
+    /// Notes that the container runtime or the image is missing; claims stop until the watch finds it again.
+    pub(crate) fn runtime_is_down(&self, reason: String) {
+        self.runtime_state.send_if_modified(|state| {
+            let changed = !matches!(state, RuntimeState::Down { .. });
+            if changed {
+                tracing::error!(reason, "sandboxes cannot be started; retrying until they can");
+                *state = RuntimeState::Down { outage: self.clock.now().as_millis().unsigned_abs(), reason: reason.clone() };
+            }
+            changed
+        });
+    }
+}

@@ -1,0 +1,44 @@
+//! Turns batches into prompts, and remembers which prompt covers what until the transcript shows it.
+
+use chrono_tz::Tz;
+use proto::ids::{InboxOrd, TurnId};
+use proto::inbound::InboxMessage;
+use proto::ipc::Prompt;
+use proto::prompt::{format_interrupted, format_messages};
+use proto::turn::TurnBatch;
+
+use super::{GroupRun, HandedPrompt};
+
+impl GroupRun {
+    /// The prompt of a whole turn.
+    pub(super) fn prompt_of(&mut self, batch: &TurnBatch) -> Prompt {
+        let zone = self.zone();
+        let text = match &batch.interrupted {
+            None => format_messages(zone, &batch.messages),
+            Some(before) => format_interrupted(zone, &before.already_sent, &batch.messages),
+        };
+        self.prompt(batch.turn, batch.attempt, &batch.messages, text)
+    }
+
+    /// The prompt of further messages in a turn.
+    pub(super) fn prompt_of_follow_up(&mut self, turn: TurnId, attempt: u32, messages: &[InboxMessage]) -> Prompt {
+        let text = format_messages(self.zone(), messages);
+        self.prompt(turn, attempt, messages, text)
+    }
+
+    fn prompt(&mut self, turn_id: TurnId, attempt: u32, messages: &[InboxMessage], text: String) -> Prompt {
+        if let Some(newest) = messages.iter().rev().find(|message| message.envelope.engages).or(messages.last()) {
+            self.reply_chat = newest.envelope.chat.clone();
+        }
+        let through = messages.last().map_or(InboxOrd::ZERO, |message| message.ord);
+        let uuid = self.engine.ids.uuid();
+        self.prompts.push(HandedPrompt { uuid, turn: turn_id, through });
+        Prompt { turn_id, attempt, uuid, through, text }
+    }
+
+    /// Zone of the times shown to the agent: the group's if it is a valid one, else the node's.
+    pub(super) fn zone(&self) -> Tz {
+        let own = self.claimed.group.settings.timezone.as_deref().and_then(|name| name.parse().ok());
+        own.unwrap_or(self.engine.settings.timezone)
+    }
+}

@@ -1,0 +1,116 @@
+//! The runner as a service: what it needs, and how it starts.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use bus::Hints;
+use chrono_tz::Tz;
+use prometheus_client::registry::Registry;
+use proto::ids::{IdSource, RunnerId};
+use proto::lease::Trust;
+use proto::time::Clock;
+use ::service::lifecycle::{Lifecycle, Policy};
+use ::service::random::Random;
+use ::service::readiness::Readiness;
+use store::Store;
+use tokio::sync::watch;
+
+use crate::config::{Model, Runner, Sandbox};
+use crate::engine::{Engine, RuntimeState, Settings, dispatch, lease, runtime_watch};
+use crate::mailbox::{RunDirs, Watcher};
+use crate::metrics::Metrics;
+use crate::mounts;
+use crate::proxy::Proxies;
+use crate::sandbox::SandboxRuntime;
+use crate::workspace::{Folders, Owner, Skill, effective_uid};
+
+/// What the runner is given.
+pub struct Deps {
+    /// The shared rows.
+    pub store: Arc<dyn Store>,
+    /// The bus.
+    pub hints: Arc<dyn Hints>,
+    /// What starts sandboxes.
+    pub runtime: Arc<dyn SandboxRuntime>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids.
+    pub ids: Arc<dyn IdSource>,
+    /// Jitter.
+    pub random: Random,
+    /// Where to say whether sandboxes can be started.
+    pub readiness: Readiness,
+}
+
+/// Settings of the runner, from several sections of the configuration.
+pub struct Config {
+    /// Name of this installation, in the labels of its sandboxes.
+    pub install: String,
+    /// Directory of workspaces and runs.
+    pub data_dir: PathBuf,
+    /// The assistant's name.
+    pub assistant_name: String,
+    /// Zone of the times shown to the agent.
+    pub timezone: Tz,
+    /// Section `runner`.
+    pub runner: Runner,
+    /// Section `sandbox`.
+    pub sandbox: Sandbox,
+    /// Section `model`.
+    pub model: Model,
+}
+
+/// Registers this life of the runner and starts its loops.
+///
+/// # Errors
+/// When the store cannot be written or the credentials cannot be used.
+pub async fn start(config: Config, deps: Deps, registry: &mut Registry, lifecycle: &Lifecycle) -> anyhow::Result<()> {
+    let metrics = Metrics::register(registry);
+    let proxies = Proxies::new(&config.model, &config.data_dir, Arc::clone(&deps.clock), registry)?;
+    let owner = Owner::new(effective_uid(config.sandbox.uid));
+    let folders = Folders::open(&config.data_dir, owner).context("the groups' directories cannot be made")?;
+    let run_dirs = RunDirs::open(&config.data_dir, owner.uid()).context("the runs' directory cannot be made")?;
+    let runner = RunnerId::new(config.runner.name.clone());
+    let incarnation = deps.store.register_runner(&runner, config.runner.slots, deps.clock.now()).await?;
+    let timings = config.runner.lease.timings();
+    let condition = deps.readiness.condition("sandboxes");
+    let engine = Arc::new(Engine {
+        store: deps.store,
+        hints: deps.hints,
+        runtime: deps.runtime,
+        clock: deps.clock,
+        ids: deps.ids,
+        random: deps.random,
+        lifecycle: lifecycle.clone(),
+        metrics,
+        proxies,
+        run_dirs,
+        watcher: Watcher::new(),
+        skills: Skill::bundled(),
+        mounts: mounts::Policy {
+            allowlist: config.runner.mount_allowlist.clone(),
+            home: std::env::home_dir(),
+            installation: vec![config.data_dir.clone()],
+            shadows: folders.shadows(),
+        },
+        folders,
+        slots: Default::default(),
+        trust: watch::Sender::new(Trust::Full),
+        runtime_state: watch::Sender::new(RuntimeState::Settling),
+        settings: Settings {
+            runner,
+            incarnation,
+            install: config.install,
+            assistant_name: config.assistant_name,
+            timezone: config.timezone,
+            config: config.runner,
+            sandbox: config.sandbox,
+            model: config.model,
+        },
+    });
+    lifecycle.spawn_support("runner lease", Policy::Critical, lease::run(Arc::clone(&engine), timings));
+    lifecycle.spawn_support("runner runtime watch", Policy::Critical, runtime_watch::run(Arc::clone(&engine), condition));
+    lifecycle.spawn("runner dispatch", Policy::Critical, dispatch::run(engine));
+    Ok(())
+}

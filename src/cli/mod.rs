@@ -1,0 +1,58 @@
+//! The command line: one file per command.
+
+pub(crate) mod chat;
+pub(crate) mod config;
+mod control;
+pub(crate) mod group;
+pub(crate) mod image;
+pub(crate) mod status;
+pub(crate) mod up;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Runs Claude agents for chat groups, each group in its own sandbox.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a whole node in one process.
+    Up(up::UpArgs),
+    /// Talks to a group of the running node.
+    Chat(chat::ChatArgs),
+    /// Lists and changes groups.
+    Group(group::GroupArgs),
+    /// Shows what the running node is doing.
+    Status(status::StatusArgs),
+    /// Checks and prints the configuration.
+    Config(config::ConfigArgs),
+    /// Makes the image the agents run in.
+    Image(image::ImageArgs),
+}
+
+/// Runs a command to its exit code.
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    // One TLS implementation for the whole process; a second installation would change nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match cli.command {
+        Command::Up(args) => up::run(args).await,
+        Command::Chat(args) => chat::run(args).await,
+        Command::Group(args) => group::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Config(args) => config::run(&args),
+        Command::Image(args) => image::run(args).await.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Says something to the person at the terminal: standard error, because standard output belongs to replies.
+pub(crate) fn say(text: &str) {
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
