@@ -37,7 +37,6 @@ const INSTALL_ID_LENGTH: usize = 12;
 pub(crate) struct Node {
     lifecycle: Lifecycle,
     gateway: gateway::Running,
-    readiness: Readiness,
     drain: Duration,
 }
 
@@ -113,7 +112,7 @@ impl Node {
             version: env!("CARGO_PKG_VERSION"),
         };
         let gateway = gateway::start(gateway_config, gateway_deps, &lifecycle).await?;
-        Ok(Self { lifecycle, gateway, readiness, drain })
+        Ok(Self { lifecycle, gateway, drain })
     }
 
     /// The node's control socket.
@@ -124,11 +123,6 @@ impl Node {
     /// Address of the node's HTTP listener.
     pub(crate) fn http(&self) -> std::net::SocketAddr {
         self.gateway.http()
-    }
-
-    /// Resolves when the node is ready for the first time.
-    pub(crate) async fn ready(&self) {
-        self.readiness.ready().await;
     }
 
     /// The node's life, to end it or to learn that it ends.

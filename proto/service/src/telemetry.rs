@@ -40,7 +40,8 @@ pub enum Format {
 /// # Errors
 /// When it was started before.
 pub fn init(log: &Log) -> Result<(), TryInitError> {
-    let filter = EnvFilter::new(&log.level.0);
+    // File notification reports every watch that ended with its directory; that is how each run ends.
+    let filter = EnvFilter::new(format!("{},notify=error", log.level.0));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

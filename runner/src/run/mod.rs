@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bus::Hint;
 use proto::claim::Claimed;
-use proto::ids::{ChatId, GroupId, InboxOrd, SessionId, TurnId};
+use proto::ids::{ChatId, GroupId, InboxOrd, SessionId};
 use proto::lease::Trust;
 use proto::turn::run::{Effect, Event, Run, RunLimits};
 use service::lifecycle::Policy;
@@ -75,7 +75,6 @@ struct GroupRun {
 
 struct HandedPrompt {
     uuid: Uuid,
-    turn: TurnId,
     through: InboxOrd,
 }
 

@@ -32,7 +32,7 @@ impl GroupRun {
         }
         let through = messages.last().map_or(InboxOrd::ZERO, |message| message.ord);
         let uuid = self.engine.ids.uuid();
-        self.prompts.push(HandedPrompt { uuid, turn: turn_id, through });
+        self.prompts.push(HandedPrompt { uuid, through });
         Prompt { turn_id, attempt, uuid, through, text }
     }
 

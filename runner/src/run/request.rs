@@ -116,9 +116,8 @@ impl GroupRun {
         until_known(engine, || engine.store.append_transcript(fence, &part)).await.map_err(|error| self.refuse(error))?;
         // A prompt found in the transcript will be there on resume: a later attempt must not repeat it. Marked after the
         // append, so that a crash between the two repeats the prompt rather than losing it.
-        let found = self.prompts.iter().filter(|prompt| shown.contains(&prompt.uuid)).max_by_key(|prompt| prompt.through);
-        if let Some(prompt) = found {
-            let (turn, through) = (prompt.turn, prompt.through);
+        let found = self.prompts.iter().filter(|prompt| shown.contains(&prompt.uuid)).map(|prompt| prompt.through).max();
+        if let (Some(through), Some(turn)) = (found, self.run.open_turn().map(|open| open.turn)) {
             until_known(engine, || engine.store.mark_prompted(fence, turn, through, &part.session))
                 .await
                 .map_err(|error| self.refuse(error))?;

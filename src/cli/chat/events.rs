@@ -25,7 +25,7 @@ pub(super) enum Update {
     /// Something to watch.
     Progress(Progress),
     /// The agent began or stopped working.
-    Working(bool),
+    Working,
     /// The node went away; it is being looked for.
     Lost,
     /// The node is there again.
@@ -155,7 +155,7 @@ impl Events {
             }
             Event::Reply(reply) => Some(Update::Reply(reply)),
             Event::Progress { kind, text } => Some(Update::Progress(Progress { kind, text })),
-            Event::Working { on } => Some(Update::Working(on)),
+            Event::Working { on: _ } => Some(Update::Working),
             Event::Alive => None,
         }
     }

@@ -117,7 +117,7 @@ impl<W: AsyncWrite + Unpin> Piped<W> {
             Update::Progress(progress) if progress.kind == ProgressKind::Tool => say(&format!("· {}", progress.text)),
             Update::Lost => say("clawhold: the node is gone; waiting for it"),
             Update::Back => say("clawhold: the node is back"),
-            Update::Progress(_) | Update::Working(_) => {}
+            Update::Progress(_) | Update::Working => {}
         }
         Ok(())
     }

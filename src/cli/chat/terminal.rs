@@ -106,7 +106,7 @@ impl Screen {
                 }
                 Ok(())
             }
-            Update::Working(_) => {
+            Update::Working => {
                 self.last_tool = None;
                 Ok(())
             }

@@ -14,21 +14,24 @@ impl Lifecycle {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let lifecycle = self.clone();
         self.spawn_support("signals", Policy::BestEffort, async move {
-            let name = next(&mut terminate, &mut interrupt).await;
+            let Some(name) = lifecycle.next(&mut terminate, &mut interrupt).await else { return Ok(()) };
             tracing::info!(signal = name, "stopping; a second signal stops at once");
             lifecycle.stop_because(Cause::Signal(name));
-            let name = next(&mut terminate, &mut interrupt).await;
+            let Some(name) = lifecycle.next(&mut terminate, &mut interrupt).await else { return Ok(()) };
             tracing::warn!(signal = name, "stopping at once");
             lifecycle.begin_hard_stop();
             Ok(())
         });
         Ok(())
     }
-}
 
-async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+    /// The next signal; `None` when the process ends without one.
+    async fn next(&self, terminate: &mut Signal, interrupt: &mut Signal) -> Option<&'static str> {
+        let ending = self.hard_stop();
+        tokio::select! {
+            () = ending.cancelled() => None,
+            _ = terminate.recv() => Some("SIGTERM"),
+            _ = interrupt.recv() => Some("SIGINT"),
+        }
     }
 }
