@@ -9,7 +9,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// Connections served at once; more wait in the kernel's backlog. Each may hold one largest body.
@@ -33,7 +33,7 @@ pub async fn serve<L: Listener>(mut listener: L, app: Router, stop: Cancellation
         };
         tokio::select! {
             () = stop.cancelled() => break,
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => note_end(ended),
             (io, permit) = accepting => {
                 connections.spawn(serve_connection(io, app.clone(), stop.clone(), permit));
             }
@@ -43,6 +43,13 @@ pub async fn serve<L: Listener>(mut listener: L, app: Router, stop: Cancellation
     let all_ended = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(STOP_GRACE, all_ended).await.is_err() {
         connections.shutdown().await;
+    }
+}
+
+/// A panic of a handler ends its connection only; it must not go unnoticed.
+fn note_end(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(error = &error as &dyn std::error::Error, "a request handler panicked");
     }
 }
 
