@@ -105,11 +105,17 @@ impl Drop for People {
 
 /// A client of the node's socket.
 pub(crate) fn client(socket: &Path) -> reqwest::Client {
+    install_tls();
     // The socket may not exist yet; every request connects afresh if it must.
     reqwest::Client::builder()
         .unix_socket(PathBuf::from(socket))
         .build()
         .unwrap()
+}
+
+/// One TLS implementation per process, as in the binary; a second installation changes nothing.
+pub(crate) fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 async fn listen(

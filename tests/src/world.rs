@@ -10,7 +10,7 @@ use doubles::{DEMO_API_KEY, ModelDouble, Running, Script, echo_script};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::people::client;
+use crate::people::{client, install_tls};
 use crate::{Engine, Node, People};
 
 /// How long anything may take before a test gives up: generous, because two cores run several tests at once.
@@ -55,6 +55,7 @@ impl WorldBuilder {
 
     /// Starts the model and the node.
     pub async fn start(self) -> World {
+        install_tls();
         let model = ModelDouble::start(self.script).await.unwrap();
         let directory = TempDir::with_prefix("ch").unwrap();
         let port = free_port();
