@@ -64,9 +64,7 @@ fn load_in(
     file: Option<&Path>,
     overrides: Vec<(String, toml::Value)>,
 ) -> Result<Loaded<Config>, Problems> {
-    let named = file
-        .map(Path::to_owned)
-        .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
+    let named = named_file(&environment, file);
     let file_is_named = named.is_some();
     let file = named.unwrap_or_else(|| directory.join(FILE));
     let home = host::home(&environment);
@@ -84,6 +82,21 @@ fn load_in(
         loaded.config.expand_home(&home);
     }
     Ok(loaded)
+}
+
+/// Where the configuration is read from: the file and `.env`, whether they are there or not.
+pub(crate) fn files(file: Option<&Path>) -> Vec<PathBuf> {
+    let file = named_file(&Environment::of_process(), file).unwrap_or_else(|| PathBuf::from(FILE));
+    let dotenv = file.with_file_name(".env");
+    [file, dotenv]
+        .into_iter()
+        .filter_map(|path| std::path::absolute(path).ok())
+        .collect()
+}
+
+fn named_file(environment: &Environment, file: Option<&Path>) -> Option<PathBuf> {
+    file.map(Path::to_owned)
+        .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from))
 }
 
 impl Config {

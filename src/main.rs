@@ -12,7 +12,10 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     // Two workers: the node waits more than it computes, and each worker costs memory.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let outcome = match runtime {
         Ok(runtime) => {
             let outcome = runtime.block_on(cli::run(cli::Cli::parse()));

@@ -41,11 +41,11 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts everything; ports are bound when this returns.
+    /// Starts everything; `config_files` are where the configuration came from. Ports are bound when this returns.
     ///
     /// # Errors
     /// When something the node cannot do without is not to be had; says what and what to do.
-    pub(crate) async fn start(config: Config) -> anyhow::Result<Self> {
+    pub(crate) async fn start(config: Config, config_files: Vec<PathBuf>) -> anyhow::Result<Self> {
         let lifecycle = Lifecycle::new();
         lifecycle.listen_to_signals().context("signals cannot be heard")?;
         let data_dir = make_data_dir(&config.data_dir)?;
@@ -73,6 +73,7 @@ impl Node {
         };
         let runner_config = runner::Config {
             install,
+            installation: installation(&data_dir, config_files, config.sandbox.engine.as_deref()),
             data_dir: data_dir.clone(),
             assistant_name: config.assistant_name.clone(),
             timezone: config.timezone.tz(),
@@ -88,7 +89,10 @@ impl Node {
             readiness: readiness.clone(),
             metrics: scheduler::Metrics::register(&mut registry),
         };
-        let scheduler_config = scheduler::Config { retention: config.retention, lease: runner_config.runner.lease.timings() };
+        let scheduler_config = scheduler::Config {
+            retention: config.retention,
+            lease: runner_config.runner.lease.timings(),
+        };
         let metrics = gateway::Metrics::register(&mut registry);
         runner::start(runner_config, runner_deps, &mut registry, &lifecycle).await?;
         scheduler::start(scheduler_config, scheduler_deps, &lifecycle);
@@ -112,7 +116,11 @@ impl Node {
             version: env!("CARGO_PKG_VERSION"),
         };
         let gateway = gateway::start(gateway_config, gateway_deps, &lifecycle).await?;
-        Ok(Self { lifecycle, gateway, drain })
+        Ok(Self {
+            lifecycle,
+            gateway,
+            drain,
+        })
     }
 
     /// The node's control socket.
@@ -139,13 +147,29 @@ impl Node {
 /// Makes the data directory, closed to everybody else, and returns its absolute path without links: the container
 /// engine mounts parts of it.
 fn make_data_dir(path: &Path) -> anyhow::Result<PathBuf> {
-    let context = || format!("the data directory {} cannot be used (data_dir, CLAWHOLD_DATA_DIR)", path.display());
+    let context = || {
+        format!(
+            "the data directory {} cannot be used (data_dir, CLAWHOLD_DATA_DIR)",
+            path.display()
+        )
+    };
     let existed = path.exists();
     std::fs::create_dir_all(path).with_context(context)?;
     if !existed {
         std::fs::set_permissions(path, Permissions::from_mode(0o700)).with_context(context)?;
     }
     path.canonicalize().with_context(context)
+}
+
+/// What no sandbox may see, whatever the mount allowlist says.
+fn installation(data_dir: &Path, config_files: Vec<PathBuf>, engine: Option<&str>) -> Vec<PathBuf> {
+    let socket = engine
+        .and_then(|engine| engine.strip_prefix("unix://"))
+        .unwrap_or("/var/run/docker.sock");
+    [data_dir.to_owned(), PathBuf::from(socket)]
+        .into_iter()
+        .chain(config_files)
+        .collect()
 }
 
 fn install_id(data_dir: &Path, ids: &dyn IdSource) -> anyhow::Result<String> {

@@ -37,9 +37,6 @@ pub struct Runner {
     /// File that says which host paths may be mounted (MS-01); without the file none may.
     #[serde(deserialize_with = "range::not_empty")]
     pub mount_allowlist: PathBuf,
-    /// Output of one sandbox that is kept, per stream, in bytes.
-    #[serde(deserialize_with = "range::within::<1024, 1_073_741_824, _, _>")]
-    pub max_output_bytes: u64,
 }
 
 /// Timings of the lease.
@@ -157,7 +154,6 @@ impl Default for Runner {
             drain_timeout_ms: 600_000,
             lease: Lease::default(),
             mount_allowlist: PathBuf::from("~/.config/clawhold/mount-allowlist.json"),
-            max_output_bytes: 10 * 1024 * 1024,
         }
     }
 }

@@ -33,15 +33,33 @@ impl Metrics {
         };
         let metrics = Self {
             claims: counter("clawhold_claims", "Groups claimed by this runner"),
-            evictions: counter("clawhold_evictions", "Idle sandboxes closed because another group waited for a slot"),
+            evictions: counter(
+                "clawhold_evictions",
+                "Idle sandboxes closed because another group waited for a slot",
+            ),
             turns_committed: counter("clawhold_turns_committed", "Turns that became true"),
             turns_failed: counter("clawhold_turns_failed", "Attempts at turns that failed"),
-            fences_lost: counter("clawhold_fences_lost", "Runs ended because the group was no longer ours or could not be written"),
-            store_retries: counter("clawhold_runner_store_retries", "Store calls repeated because the store was unavailable"),
+            fences_lost: counter(
+                "clawhold_fences_lost",
+                "Runs ended because the group was no longer ours or could not be written",
+            ),
+            store_retries: counter(
+                "clawhold_runner_store_retries",
+                "Store calls repeated because the store was unavailable",
+            ),
             refused_files: counter("clawhold_refused_files", "Files of sandboxes that were refused"),
-            input_tokens: counter("clawhold_model_input_tokens", "Tokens in, cached ones included, as the Agent SDK reports them"),
-            output_tokens: counter("clawhold_model_output_tokens", "Tokens out, as the Agent SDK reports them"),
-            cost_micros: counter("clawhold_model_cost_micros", "Cost of committed turns in millionths of a US dollar"),
+            input_tokens: counter(
+                "clawhold_model_input_tokens",
+                "Tokens in, cached ones included, as the Agent SDK reports them",
+            ),
+            output_tokens: counter(
+                "clawhold_model_output_tokens",
+                "Tokens out, as the Agent SDK reports them",
+            ),
+            cost_micros: counter(
+                "clawhold_model_cost_micros",
+                "Cost of committed turns in millionths of a US dollar",
+            ),
             // 50 ms to 51 s: a warm engine starts a sandbox in well under a second, a cold one may take many.
             sandbox_start_seconds: Histogram::new(exponential_buckets(0.05, 2.0, 11)),
         };
@@ -58,9 +76,12 @@ impl Metrics {
     }
 
     pub(crate) fn observe_usage(&self, usage: &Usage, cost_micros: Option<i64>) {
-        let cached = usage.cache_creation_input_tokens.saturating_add(usage.cache_read_input_tokens);
+        let cached = usage
+            .cache_creation_input_tokens
+            .saturating_add(usage.cache_read_input_tokens);
         self.input_tokens.inc_by(usage.input_tokens.saturating_add(cached));
         self.output_tokens.inc_by(usage.output_tokens);
-        self.cost_micros.inc_by(cost_micros.and_then(|cost| u64::try_from(cost).ok()).unwrap_or(0));
+        self.cost_micros
+            .inc_by(cost_micros.and_then(|cost| u64::try_from(cost).ok()).unwrap_or(0));
     }
 }

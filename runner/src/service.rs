@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ::service::lifecycle::{Lifecycle, Policy};
+use ::service::random::Random;
+use ::service::readiness::Readiness;
 use anyhow::Context;
 use bus::Hints;
 use chrono_tz::Tz;
@@ -10,9 +13,6 @@ use prometheus_client::registry::Registry;
 use proto::ids::{IdSource, RunnerId};
 use proto::lease::Trust;
 use proto::time::Clock;
-use ::service::lifecycle::{Lifecycle, Policy};
-use ::service::random::Random;
-use ::service::readiness::Readiness;
 use store::Store;
 use tokio::sync::watch;
 
@@ -49,6 +49,8 @@ pub struct Config {
     pub install: String,
     /// Directory of workspaces and runs.
     pub data_dir: PathBuf,
+    /// What no group may mount: data directory, configuration, engine socket.
+    pub installation: Vec<PathBuf>,
     /// The assistant's name.
     pub assistant_name: String,
     /// Zone of the times shown to the agent.
@@ -70,9 +72,14 @@ pub async fn start(config: Config, deps: Deps, registry: &mut Registry, lifecycl
     let proxies = Proxies::new(&config.model, &config.data_dir, Arc::clone(&deps.clock), registry)?;
     let owner = Owner::new(effective_uid(config.sandbox.uid));
     let folders = Folders::open(&config.data_dir, owner).context("the groups' directories cannot be made")?;
+    let mut skills = Skill::bundled();
+    skills.extend(Skill::read_all(&folders.skills()).context("the skills below the data directory cannot be read")?);
     let run_dirs = RunDirs::open(&config.data_dir, owner.uid()).context("the runs' directory cannot be made")?;
     let runner = RunnerId::new(config.runner.name.clone());
-    let incarnation = deps.store.register_runner(&runner, config.runner.slots, deps.clock.now()).await?;
+    let incarnation = deps
+        .store
+        .register_runner(&runner, config.runner.slots, deps.clock.now())
+        .await?;
     let timings = config.runner.lease.timings();
     let condition = deps.readiness.condition("sandboxes");
     let engine = Arc::new(Engine {
@@ -87,11 +94,11 @@ pub async fn start(config: Config, deps: Deps, registry: &mut Registry, lifecycl
         proxies,
         run_dirs,
         watcher: Watcher::new(),
-        skills: Skill::bundled(),
+        skills,
         mounts: mounts::Policy {
             allowlist: config.runner.mount_allowlist.clone(),
             home: std::env::home_dir(),
-            installation: vec![config.data_dir.clone()],
+            installation: config.installation,
             shadows: folders.shadows(),
         },
         folders,
@@ -109,8 +116,16 @@ pub async fn start(config: Config, deps: Deps, registry: &mut Registry, lifecycl
             model: config.model,
         },
     });
-    lifecycle.spawn_support("runner lease", Policy::Critical, lease::run(Arc::clone(&engine), timings));
-    lifecycle.spawn_support("runner runtime watch", Policy::Critical, runtime_watch::run(Arc::clone(&engine), condition));
+    lifecycle.spawn_support(
+        "runner lease",
+        Policy::Critical,
+        lease::run(Arc::clone(&engine), timings),
+    );
+    lifecycle.spawn_support(
+        "runner runtime watch",
+        Policy::Critical,
+        runtime_watch::run(Arc::clone(&engine), condition),
+    );
     lifecycle.spawn("runner dispatch", Policy::Critical, dispatch::run(engine));
     Ok(())
 }

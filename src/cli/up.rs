@@ -46,7 +46,11 @@ enum Input {
 
 /// Runs the command.
 pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
-    let demo = if args.demo { Some(start_demo_model().await?) } else { None };
+    let demo = if args.demo {
+        Some(start_demo_model().await?)
+    } else {
+        None
+    };
     let overrides = demo.as_ref().map(demo_settings).unwrap_or_default();
     let config = config::load(args.config.as_deref(), overrides)?.config;
     service::telemetry::init(&config.log).context("the log cannot be opened")?;
@@ -54,13 +58,21 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
     if demo.is_some() {
         say("demo: the scripted stand-in model answers; set ANTHROPIC_API_KEY for a real one");
     }
-    let node = Node::start(config).await?;
-    say(&format!("clawhold: http on {}, chat on {}", node.http(), node.socket().display()));
+    let node = Node::start(config, config::files(args.config.as_deref())).await?;
+    say(&format!(
+        "clawhold: http on {}, chat on {}",
+        node.http(),
+        node.socket().display()
+    ));
     let chatted = converse(&args, &node).await;
     let outcome = node.ended().await;
     let chat_code = chatted?;
     report(&outcome);
-    Ok(if outcome.is_intended() { chat_code } else { ExitCode::FAILURE })
+    Ok(if outcome.is_intended() {
+        chat_code
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Chats as long as standard input lasts, and then ends the node; without input it serves.
@@ -87,7 +99,10 @@ async fn converse(args: &UpArgs, node: &Node) -> anyhow::Result<ExitCode> {
 async fn start_demo_model() -> anyhow::Result<doubles::Running> {
     // Nothing is recorded: this is a node, not a test.
     let model = ModelDouble::new(demo_script()).requests_kept(0);
-    model.listen().await.context("the stand-in model cannot listen on loopback")
+    model
+        .listen()
+        .await
+        .context("the stand-in model cannot listen on loopback")
 }
 
 fn demo_settings(model: &doubles::Running) -> Vec<(String, toml::Value)> {
@@ -129,6 +144,9 @@ fn report(outcome: &Outcome) {
         cause @ (Cause::Signal(_) | Cause::Task { .. }) => say(&format!("clawhold: stopped: {cause}")),
     }
     if !outcome.cut_off.is_empty() {
-        say(&format!("clawhold: cut off at the deadline: {}", outcome.cut_off.join(", ")));
+        say(&format!(
+            "clawhold: cut off at the deadline: {}",
+            outcome.cut_off.join(", ")
+        ));
     }
 }

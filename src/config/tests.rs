@@ -14,7 +14,6 @@ const NANOCLAW: &[(&str, &str)] = &[
     ("MAX_CONCURRENT_CONTAINERS", "2"),
     ("IDLE_TIMEOUT", "3"),
     ("CONTAINER_TIMEOUT", "4"),
-    ("CONTAINER_MAX_OUTPUT_SIZE", "5000"),
     ("CONTAINER_IMAGE", "nanoclaw-agent:latest"),
     ("ANTHROPIC_API_KEY", "key"),
     ("CLAUDE_CODE_OAUTH_TOKEN", "token"),
@@ -54,15 +53,7 @@ fn the_variables_of_nanoclaw_work_from_the_environment_and_from_dotenv() {
     );
     assert_eq!(config.timezone.to_string(), "America/New_York");
     let runner = &config.runner;
-    assert_eq!(
-        (
-            runner.slots,
-            runner.idle_timeout_ms,
-            runner.timeout_ms,
-            runner.max_output_bytes
-        ),
-        (2, 3, 4, 5000)
-    );
+    assert_eq!((runner.slots, runner.idle_timeout_ms, runner.timeout_ms), (2, 3, 4));
     assert_eq!(config.sandbox.image, "nanoclaw-agent:latest");
     assert_eq!(config.model.api_key.unwrap().expose(), "key");
     assert_eq!(config.model.oauth_token.unwrap().expose(), "token");

@@ -23,8 +23,8 @@ async fn killed_at(point: &str, text: &str, replies: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn before_the_claim() {
-    killed_at("claim.before", "hello", &["echo: hello"]).await;
+async fn after_the_message_was_stored_and_before_anybody_was_told() {
+    killed_at("intake.accepted", "hello", &["echo: hello"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use bus::{Ingress, IngressError};
 use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::GroupId;
 use proto::inbound::{Envelope, InboundEvent, Intake as Decision, InvalidEvent, decide_intake};
+use service::crash_point;
 use store::{Appended, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -173,7 +174,9 @@ impl Intake {
 
     async fn append(&self, envelope: Envelope) -> Result<Taken, Refused> {
         let engages = envelope.engages;
-        match self.ingress.accept(envelope).await {
+        let accepted = self.ingress.accept(envelope).await;
+        crash_point!("intake.accepted");
+        match accepted {
             Ok(Appended::Stored(_)) if engages => Ok(Taken::Accepted),
             Ok(Appended::Stored(_)) => Ok(Taken::Context),
             Ok(Appended::Duplicate) => Ok(Taken::Duplicate),

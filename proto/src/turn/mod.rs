@@ -98,6 +98,8 @@ pub struct TurnFailure {
     pub reason: String,
     /// What happens next.
     pub next: AfterFailure,
+    /// Whether the session is gone and must not be resumed again (AR-D2).
+    pub forget_session: bool,
     /// When.
     pub now: Timestamp,
 }

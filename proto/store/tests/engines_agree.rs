@@ -267,6 +267,7 @@ async fn take_a_step(
             };
             let failure = TurnFailure {
                 turn,
+                forget_session: false,
                 reason: "broken".to_owned(),
                 next,
                 now,

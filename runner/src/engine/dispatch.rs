@@ -22,7 +22,10 @@ pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
     let mut runtime = engine.runtime_state.subscribe();
     loop {
         if let Err(error) = tick(&engine).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "claiming failed; trying again");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "claiming failed; trying again"
+            );
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -44,14 +47,24 @@ pub(crate) async fn tick(engine: &Arc<Engine>) -> store::Result<()> {
     match runtime {
         RuntimeState::Up => {}
         RuntimeState::Settling => return Ok(()),
-        RuntimeState::Down { outage, reason } => return runtime_watch::tell_waiting_chats(engine, outage, &reason, now).await,
+        RuntimeState::Down { outage, reason } => {
+            return runtime_watch::tell_waiting_chats(engine, outage, &reason, now).await;
+        }
     }
     claim(engine, now).await?;
     let full = engine.slots.used() >= slots_of(engine);
-    let waiting = if full { engine.store.oldest_waiting(now).await? } else { None };
+    let waiting = if full {
+        engine.store.oldest_waiting(now).await?
+    } else {
+        None
+    };
     engine.slots.tell_all(Command::OthersWait(waiting.is_some()));
     if waiting.is_some() {
-        let idle = engine.slots.idle().into_iter().map(|(group, since)| (group, Timestamp::from_millis(millis(since.0))));
+        let idle = engine
+            .slots
+            .idle()
+            .into_iter()
+            .map(|(group, since)| (group, Timestamp::from_millis(millis(since.0))));
         if let Some(group) = choose_eviction(idle) {
             engine.metrics.evictions.inc();
             engine.slots.tell(&group, Command::Evict);
@@ -65,7 +78,6 @@ async fn claim(engine: &Arc<Engine>, now: Timestamp) -> store::Result<()> {
     if free == 0 {
         return Ok(());
     }
-    crash_point!("claim.before");
     let request = ClaimRequest {
         runner: engine.settings.runner.clone(),
         incarnation: engine.settings.incarnation,

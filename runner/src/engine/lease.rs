@@ -13,7 +13,9 @@ pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings) -> anyhow::R
     let mut last_good_sent = engine.clock.monotonic();
     loop {
         let sent = engine.clock.monotonic();
-        let answer = engine.store.heartbeat(&engine.settings.runner, engine.settings.incarnation);
+        let answer = engine
+            .store
+            .heartbeat(&engine.settings.runner, engine.settings.incarnation);
         // A beat that takes longer than the interval is as good as none: the next one says more.
         match tokio::time::timeout(timings.heartbeat, answer).await {
             Ok(Ok(())) => last_good_sent = sent,

@@ -90,7 +90,10 @@ impl Engine {
     pub(crate) async fn publish_outbox(&self, chat: &ChatId) {
         // Only a hint: when the chat cannot be read, the delivery loop finds the row by its sweep.
         if let Ok(Some(chat)) = self.store.chat(chat).await {
-            self.hints.publish(Hint::Outbox { channel: chat.channel, account: chat.account });
+            self.hints.publish(Hint::Outbox {
+                channel: chat.channel,
+                account: chat.account,
+            });
         }
     }
 
@@ -100,7 +103,10 @@ impl Engine {
             let changed = !matches!(state, RuntimeState::Down { .. });
             if changed {
                 tracing::error!(reason, "sandboxes cannot be started; retrying until they can");
-                *state = RuntimeState::Down { outage: self.clock.now().as_millis().unsigned_abs(), reason: reason.clone() };
+                *state = RuntimeState::Down {
+                    outage: self.clock.now().as_millis().unsigned_abs(),
+                    reason: reason.clone(),
+                };
             }
             changed
         });

@@ -24,7 +24,10 @@ where
                     return Err(store::Error::Unavailable(reason));
                 }
                 engine.metrics.store_retries.inc();
-                tracing::warn!(error = &*reason as &dyn std::error::Error, "the store is unavailable; trying again");
+                tracing::warn!(
+                    error = &*reason as &dyn std::error::Error,
+                    "the store is unavailable; trying again"
+                );
                 tokio::time::sleep(WAIT).await;
             }
             known => return known,

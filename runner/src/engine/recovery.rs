@@ -30,9 +30,15 @@ pub(crate) async fn take_over_own_past(
         }
     }
     if let Err(error) = run_dirs.sweep() {
-        tracing::warn!(error = &error as &dyn std::error::Error, "leftover run directories cannot be listed");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "leftover run directories cannot be listed"
+        );
     }
-    let freed = store.free_stale_groups(runner, incarnation, now).await.map_err(Failed::Store)?;
+    let freed = store
+        .free_stale_groups(runner, incarnation, now)
+        .await
+        .map_err(Failed::Store)?;
     Ok((killed, freed.len()))
 }
 

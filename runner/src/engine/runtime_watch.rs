@@ -53,14 +53,29 @@ pub(crate) async fn run(engine: Arc<Engine>, condition: Condition) -> anyhow::Re
 async fn look(engine: &Engine, past_is_settled: &mut bool) -> Result<(), String> {
     let settings = &engine.settings;
     engine.runtime.probe().await.map_err(|error| describe(&error))?;
-    engine.runtime.image(&settings.sandbox.image).await.map_err(|error| describe(&error))?;
+    engine
+        .runtime
+        .image(&settings.sandbox.image)
+        .await
+        .map_err(|error| describe(&error))?;
     if !*past_is_settled {
         let now = engine.clock.now();
         let (store, runtime) = (&*engine.store, &*engine.runtime);
-        let taken = recovery::take_over_own_past(store, runtime, &settings.runner, settings.incarnation, &engine.run_dirs, now);
+        let taken = recovery::take_over_own_past(
+            store,
+            runtime,
+            &settings.runner,
+            settings.incarnation,
+            &engine.run_dirs,
+            now,
+        );
         let (killed, freed) = taken.await.map_err(|error| describe(&error))?;
         if killed + freed > 0 {
-            tracing::info!(sandboxes.killed = killed, groups.freed = freed, "took over from an earlier life");
+            tracing::info!(
+                sandboxes.killed = killed,
+                groups.freed = freed,
+                "took over from an earlier life"
+            );
         }
         *past_is_settled = true;
     }
@@ -68,18 +83,27 @@ async fn look(engine: &Engine, past_is_settled: &mut bool) -> Result<(), String>
 }
 
 /// Tells each waiting chat once per outage why nothing happens.
-pub(crate) async fn tell_waiting_chats(engine: &Engine, outage: u64, reason: &str, now: Timestamp) -> store::Result<()> {
+pub(crate) async fn tell_waiting_chats(
+    engine: &Engine,
+    outage: u64,
+    reason: &str,
+    now: Timestamp,
+) -> store::Result<()> {
     for (group, chat) in engine.store.waiting_chats(now, CHATS_PER_PASS).await? {
         let key = format!("runtime-down:{outage}:{chat}");
         let reply = Reply {
             key: key.clone(),
             chat,
-            text: "I cannot start my sandbox right now. Your message is kept and will be answered as soon as that works \
+            text:
+                "I cannot start my sandbox right now. Your message is kept and will be answered as soon as that works \
                    again; the operator can see the reason."
-                .to_owned(),
+                    .to_owned(),
             sender: None,
         };
-        let recorded = engine.store.put_notice(&key, &reply, OutboxId::fresh(&*engine.ids), now).await?;
+        let recorded = engine
+            .store
+            .put_notice(&key, &reply, OutboxId::fresh(&*engine.ids), now)
+            .await?;
         if let Recorded::New(_) = recorded {
             tracing::warn!(group.id = %group, reason, "a chat was told that sandboxes cannot be started");
             engine.publish_outbox(&reply.chat).await;

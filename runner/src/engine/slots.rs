@@ -37,7 +37,13 @@ impl Slots {
     /// Takes a slot for a group that was just claimed.
     pub(crate) fn take(&self, group: &GroupId) -> mpsc::Receiver<Command> {
         let (commands, receiver) = mpsc::channel(COMMANDS);
-        self.lock().insert(group.clone(), Entry { commands, idle_since: None });
+        self.lock().insert(
+            group.clone(),
+            Entry {
+                commands,
+                idle_since: None,
+            },
+        );
         receiver
     }
 
@@ -66,7 +72,10 @@ impl Slots {
 
     /// Groups with an idle sandbox, and since when.
     pub(crate) fn idle(&self) -> Vec<(GroupId, Monotonic)> {
-        self.lock().iter().filter_map(|(group, entry)| Some((group.clone(), entry.idle_since?))).collect()
+        self.lock()
+            .iter()
+            .filter_map(|(group, entry)| Some((group.clone(), entry.idle_since?)))
+            .collect()
     }
 
     /// Tells one run; a run that is not here is somebody else's.

@@ -38,7 +38,9 @@ impl GroupRun {
                     tracing::warn!(group.id = %self.claimed.fence.group, reason, "a file of the sandbox was refused");
                     Some(Event::Sign)
                 }
-                Happened::Exited(exit) => Some(Event::Exited(Exit { reason: self.describe_exit(&exit) })),
+                Happened::Exited(exit) => Some(Event::Exited(Exit {
+                    reason: self.describe_exit(&exit),
+                })),
                 Happened::Quiet => None,
                 Happened::Told(Some(Command::Look)) => self.look_for_follow_ups().await,
                 Happened::Told(Some(Command::OthersWait(wait))) => Some(Event::OthersWait(wait)),
@@ -83,7 +85,10 @@ impl GroupRun {
                 tracing::debug!(group.id = %self.claimed.fence.group, agent_runner, sdk, "agent ready");
                 Some(Event::AgentReady)
             }
-            AgentMessage::Session { session_id, stale_session_id } => {
+            AgentMessage::Session {
+                session_id,
+                stale_session_id,
+            } => {
                 if let Some(stale) = stale_session_id {
                     tracing::warn!(group.id = %self.claimed.fence.group, session.id = %stale, "a session was lost; a new one begins");
                 }
@@ -99,7 +104,9 @@ impl GroupRun {
             AgentMessage::Request(request) => Some(self.serve(request).await.unwrap_or(Event::Sign)),
             AgentMessage::Fatal { code, message } => {
                 let message: String = message.chars().take(500).collect();
-                Some(Event::Exited(Exit { reason: format!("the agent gave up ({code}): {message}") }))
+                Some(Event::Exited(Exit {
+                    reason: format!("the agent gave up ({code}): {message}"),
+                }))
             }
         }
     }
@@ -137,14 +144,28 @@ impl GroupRun {
     }
 
     fn describe_exit(&self, exit: &sandbox::Exit) -> String {
-        let tail = self.sandbox.as_ref().map(|sandbox| sandbox.link.last_words()).unwrap_or_default();
-        let cause = if exit.oom_killed { "the sandbox ran out of memory".to_owned() } else { format!("the sandbox exited with code {}", exit.code) };
-        if tail.is_empty() { cause } else { format!("{cause}: {tail}") }
+        let tail = self
+            .sandbox
+            .as_ref()
+            .map(|sandbox| sandbox.link.last_words())
+            .unwrap_or_default();
+        let cause = if exit.oom_killed {
+            "the sandbox ran out of memory".to_owned()
+        } else {
+            format!("the sandbox exited with code {}", exit.code)
+        };
+        if tail.is_empty() {
+            cause
+        } else {
+            format!("{cause}: {tail}")
+        }
     }
 }
 
 async fn hear_sandbox(sandbox: &mut Option<Sandbox>) -> Happened {
-    let Some(sandbox) = sandbox else { return std::future::pending().await };
+    let Some(sandbox) = sandbox else {
+        return std::future::pending().await;
+    };
     if let Some(exit) = sandbox.exited {
         // Notice of the end may overtake the last message, and what was said before the end still counts.
         return match sandbox.link.left_behind().await {

@@ -16,9 +16,7 @@ use crate::config::Proxy;
 use crate::engine::Engine;
 use crate::mailbox::{Layout, RunDir};
 use crate::proxy::{Listen, ProxyAddress, ProxyHandle, RunToken};
-use crate::sandbox::{
-    Contract, Exit, ImageInfo, Mount, RuntimeError, SandboxId, SandboxLabels, SandboxSpec, Started,
-};
+use crate::sandbox::{Contract, Exit, ImageInfo, Mount, RuntimeError, SandboxId, SandboxLabels, SandboxSpec, Started};
 use crate::workspace::{self, ProxyRoute, RunMounts, SpecParts};
 
 /// Name under which an engine in a machine of its own reaches the host.
@@ -44,16 +42,32 @@ impl GroupRun {
     /// Starts the sandbox with its first prompt.
     pub(super) async fn launch(&mut self, prompt: Prompt, session: Option<SessionId>) -> Result<Sandbox, LaunchError> {
         let engine = Arc::clone(&self.engine);
-        let wanted = self.claimed.group.settings.image.as_deref().unwrap_or(&engine.settings.sandbox.image);
+        let wanted = self
+            .claimed
+            .group
+            .settings
+            .image
+            .as_deref()
+            .unwrap_or(&engine.settings.sandbox.image);
         let image = engine.runtime.image(wanted).await?;
         let layout = match image.contract {
             Contract::Own => Layout::Own,
             Contract::NanoClaw => Layout::NanoClaw,
         };
         let fence = &self.claimed.fence;
-        let run_dir = engine.run_dirs.create(&fence.group, fence.epoch, layout).map_err(failed("the run directory"))?;
+        let run_dir = engine
+            .run_dirs
+            .create(&fence.group, fence.epoch, layout)
+            .map_err(failed("the run directory"))?;
         match self.launch_in(&engine, &image, &run_dir, prompt, session).await {
-            Ok(Launched { id, link, exit, proxy }) => Ok(Sandbox { id, link, exit, exited: None, proxy, run_dir }),
+            Ok(Launched { id, link, exit, proxy }) => Ok(Sandbox {
+                id,
+                link,
+                exit,
+                exited: None,
+                proxy,
+                run_dir,
+            }),
             Err(error) => {
                 remove(run_dir).await;
                 Err(error)
@@ -79,7 +93,13 @@ impl GroupRun {
             write_view(engine).await;
         }
         let spec = self.spec(engine, image, run_dir, &token, &proxy)?;
-        let Started { id, stdin, stdout, stderr, exit } = engine.runtime.start(&spec).await?;
+        let Started {
+            id,
+            stdin,
+            stdout,
+            stderr,
+            exit,
+        } = engine.runtime.start(&spec).await?;
         let stdio = Stdio { stdin, stdout, stderr };
         let mut link: Box<dyn AgentLink> = match surroundings {
             None => Box::new(OwnLink::new(run_dir, &engine.watcher, stdio).map_err(failed("the link"))?),
@@ -90,7 +110,9 @@ impl GroupRun {
         if let Err(error) = link.start(self.start_message(prompt, session)).await {
             // What cannot be killed is cut off by its fence, and removed at the next start of this runner.
             let _ = engine.runtime.kill(&id).await;
-            return Err(LaunchError::Failed(format!("the first prompt could not be handed over: {error}")));
+            return Err(LaunchError::Failed(format!(
+                "the first prompt could not be handed over: {error}"
+            )));
         }
         Ok(Launched { id, link, exit, proxy })
     }
@@ -104,7 +126,9 @@ impl GroupRun {
         proxy: &ProxyHandle,
     ) -> Result<SandboxSpec, LaunchError> {
         let (group, fence) = (&self.claimed.group, &self.claimed.fence);
-        let prepared = engine.folders.prepare(group, &engine.settings.assistant_name, &engine.skills);
+        let prepared = engine
+            .folders
+            .prepare(group, &engine.settings.assistant_name, &engine.skills);
         let group_folders = prepared.map_err(failed("the group's directories"))?;
         let run = RunMounts::of(run_dir).map_err(failed("the run directory"))?;
         Ok(workspace::build_spec(SpecParts {
@@ -142,17 +166,27 @@ impl GroupRun {
 
     /// What NanoClaw's contract shows of the world (IPC-20, IPC-21); only main sees the chats.
     async fn surroundings(&mut self, engine: &Engine) -> store::Result<Surroundings> {
-        let chats = if self.claimed.group.is_main { engine.store.chats().await? } else { Vec::new() };
-        let available = chats.into_iter().filter(|chat| chat.is_group_chat).map(|chat| AvailableGroup {
-            name: chat.name.unwrap_or_else(|| chat.id.to_string()),
-            jid: chat.id,
-            last_activity: chat.last_seen_at,
-            is_registered: chat.group.is_some(),
-        });
+        let chats = if self.claimed.group.is_main {
+            engine.store.chats().await?
+        } else {
+            Vec::new()
+        };
+        let available = chats
+            .into_iter()
+            .filter(|chat| chat.is_group_chat)
+            .map(|chat| AvailableGroup {
+                name: chat.name.unwrap_or_else(|| chat.id.to_string()),
+                jid: chat.id,
+                last_activity: chat.last_seen_at,
+                is_registered: chat.group.is_some(),
+            });
         Ok(Surroundings {
             chat: self.reply_chat.clone(),
             tasks: Vec::new(),
-            groups: GroupsSnapshot { groups: available.collect(), last_sync: engine.clock.now() },
+            groups: GroupsSnapshot {
+                groups: available.collect(),
+                last_sync: engine.clock.now(),
+            },
         })
     }
 
@@ -163,7 +197,11 @@ impl GroupRun {
             tools.push("register_group".to_owned());
         }
         Start {
-            group: StartGroup { id: group.id.clone(), name: group.name.clone(), is_main: group.is_main },
+            group: StartGroup {
+                id: group.id.clone(),
+                name: group.name.clone(),
+                is_main: group.is_main,
+            },
             assistant_name: settings.assistant_name.clone(),
             timezone: self.zone().name().to_owned(),
             session_id,
@@ -181,11 +219,16 @@ fn open_proxy(engine: &Engine, run_dir: &RunDir, token: RunToken) -> Result<Prox
         Proxy::Socket => Listen::Socket(run_dir),
         Proxy::Tcp => Listen::Loopback,
     };
-    let (proxy, serving) = engine.proxies.open(listen, token).map_err(failed("the credential proxy"))?;
-    engine.lifecycle.spawn_support("credential proxy", Policy::BestEffort, async move {
-        serving.await;
-        Ok(())
-    });
+    let (proxy, serving) = engine
+        .proxies
+        .open(listen, token)
+        .map_err(failed("the credential proxy"))?;
+    engine
+        .lifecycle
+        .spawn_support("credential proxy", Policy::BestEffort, async move {
+            serving.await;
+            Ok(())
+        });
     Ok(proxy)
 }
 
@@ -195,7 +238,10 @@ async fn write_view(engine: &Engine) {
     if let (Ok(groups), Ok(chats)) = (groups, chats)
         && let Err(error) = workspace::write_view(&engine.folders, &engine.settings.assistant_name, &groups, &chats)
     {
-        tracing::warn!(error = &error as &dyn Error, "the view of the installation could not be written");
+        tracing::warn!(
+            error = &error as &dyn Error,
+            "the view of the installation could not be written"
+        );
     }
 }
 
@@ -214,7 +260,9 @@ impl From<RuntimeError> for LaunchError {
     fn from(error: RuntimeError) -> Self {
         match error {
             RuntimeError::Unreachable { .. } | RuntimeError::NoSuchImage { .. } => Self::RuntimeDown(error.to_string()),
-            RuntimeError::Refused(_) | RuntimeError::Gone(_) | RuntimeError::Failed { .. } => Self::Failed(error.to_string()),
+            RuntimeError::Refused(_) | RuntimeError::Gone(_) | RuntimeError::Failed { .. } => {
+                Self::Failed(error.to_string())
+            }
         }
     }
 }

@@ -34,7 +34,10 @@ pub(crate) fn spawn(engine: Arc<Engine>, claimed: Claimed, commands: mpsc::Recei
     lifecycle.spawn("run", Policy::BestEffort, async move {
         let group = claimed.fence.group.clone();
         // The slot is freed even when the run panics: a defect in one group must not cost the others a slot.
-        let _slot = SlotGuard { engine: Arc::clone(&engine), group: group.clone() };
+        let _slot = SlotGuard {
+            engine: Arc::clone(&engine),
+            group: group.clone(),
+        };
         GroupRun::new(engine, claimed, commands).drive().await;
         Ok(())
     });
@@ -84,7 +87,11 @@ impl GroupRun {
         let limits = RunLimits {
             start: Duration::from_millis(config.start_timeout_ms),
             silence: Duration::from_millis(config.silence_timeout_ms),
-            turn: claimed.group.settings.timeout().unwrap_or(Duration::from_millis(config.timeout_ms)),
+            turn: claimed
+                .group
+                .settings
+                .timeout()
+                .unwrap_or(Duration::from_millis(config.timeout_ms)),
             idle: Duration::from_millis(config.idle_timeout_ms),
             close: CLOSE_GRACE,
         };

@@ -4,9 +4,9 @@ use proto::ids::{OutboxId, TurnId};
 use proto::ipc::{AgentResult, CloseReason};
 use proto::outbound::{Reply, strip_internal};
 use proto::turn::answer::final_replies;
-use proto::turn::retry::decide_after_failure;
+use proto::turn::retry::{decide_after_failure, decide_before_attempt};
 use proto::turn::run::{Effect, Event, Exit, OpenTurn};
-use proto::turn::{Committed, TurnBatch, TurnCommit, TurnFailure};
+use proto::turn::{AfterFailure, Committed, TurnBatch, TurnCommit, TurnFailure};
 use service::crash_point;
 use store::Begun;
 
@@ -25,7 +25,11 @@ impl GroupRun {
                 let prompt = self.prompt_of(&batch);
                 self.hand_over(prompt).await
             }
-            Effect::FollowUp { turn, attempt, messages } => {
+            Effect::FollowUp {
+                turn,
+                attempt,
+                messages,
+            } => {
                 let prompt = self.prompt_of_follow_up(turn, attempt, &messages);
                 self.hand_over(prompt).await
             }
@@ -36,8 +40,21 @@ impl GroupRun {
                 Some(event)
             }
             Effect::Say { turn, text } => self.say(&turn, &text).await,
-            Effect::Fail { turn, reason } => {
-                self.fail(turn, reason).await;
+            Effect::Fail {
+                turn,
+                reason,
+                forget_session,
+            } => {
+                let random = (self.engine.random)();
+                let now = self.engine.clock.now();
+                let next = decide_after_failure(
+                    turn.attempt,
+                    &turn.messages,
+                    "it failed several times in a row",
+                    random,
+                    now,
+                );
+                self.end_attempt(turn.turn, reason, next, forget_session).await;
                 None
             }
             Effect::Close(reason) => self.close(reason).await,
@@ -63,7 +80,14 @@ impl GroupRun {
                     group.id = %fence.group, turn.id = %batch.turn, turn.attempt = batch.attempt,
                     turn.messages = batch.messages.len(), lease.epoch = %fence.epoch, "turn begins"
                 );
-                Event::Begun(batch)
+                match decide_before_attempt(&batch) {
+                    None => Event::Begun(batch),
+                    Some(next) => {
+                        let reason = format!("{} runners died over it", batch.runner_deaths);
+                        self.end_attempt(batch.turn, reason, next, false).await;
+                        Event::GivenUp
+                    }
+                }
             }
             Ok(Begun::Nothing) => Event::NothingPending,
             Err(error) => self.lost(&error),
@@ -76,7 +100,9 @@ impl GroupRun {
         let prompt = self.prompt_of(batch);
         match self.launch(prompt, batch.session.clone()).await {
             Ok(sandbox) => {
-                self.engine.metrics.observe_start(self.engine.clock.monotonic().since(started));
+                self.engine
+                    .metrics
+                    .observe_start(self.engine.clock.monotonic().since(started));
                 let ready_at_once = !sandbox.link.takes_follow_ups();
                 self.sandbox = Some(sandbox);
                 if ready_at_once {
@@ -97,11 +123,19 @@ impl GroupRun {
         let sandbox = self.sandbox.as_mut()?;
         match sandbox.link.hand_over(prompt).await {
             Ok(()) => None,
-            Err(error) => Some(Event::Exited(Exit { reason: format!("the prompt could not be handed over: {error}") })),
+            Err(error) => Some(Event::Exited(Exit {
+                reason: format!("the prompt could not be handed over: {error}"),
+            })),
         }
     }
 
-    async fn commit(&mut self, turn: &OpenTurn, through: proto::ids::InboxOrd, result: &AgentResult, replies: Vec<Reply>) -> Event {
+    async fn commit(
+        &mut self,
+        turn: &OpenTurn,
+        through: proto::ids::InboxOrd,
+        result: &AgentResult,
+        replies: Vec<Reply>,
+    ) -> Event {
         let (engine, fence) = (&self.engine, &self.claimed.fence);
         let ids: Vec<_> = replies.iter().map(|_| OutboxId::fresh(&*engine.ids)).collect();
         let commit = TurnCommit {
@@ -136,10 +170,20 @@ impl GroupRun {
         let text = strip_internal(text)?;
         let chat = self.reply_chat.clone();
         self.said += 1;
-        let reply = Reply { key: format!("extra:{}:{}", self.claimed.fence.epoch, self.said), chat, text, sender: None };
+        let reply = Reply {
+            key: format!("extra:{}:{}", self.claimed.fence.epoch, self.said),
+            chat,
+            text,
+            sender: None,
+        };
         let (engine, fence) = (&self.engine, &self.claimed.fence);
         let fresh = OutboxId::fresh(&*engine.ids);
-        let recorded = until_known(engine, || engine.store.record_effect(fence, turn.turn, &reply, fresh, engine.clock.now())).await;
+        let recorded = until_known(engine, || {
+            engine
+                .store
+                .record_effect(fence, turn.turn, &reply, fresh, engine.clock.now())
+        })
+        .await;
         match recorded {
             Ok(_) => {
                 engine.publish_outbox(&reply.chat).await;
@@ -149,20 +193,23 @@ impl GroupRun {
         }
     }
 
-    async fn fail(&mut self, turn: OpenTurn, reason: String) {
+    /// Records a failed attempt and what follows from it; the claim ends with it.
+    async fn end_attempt(&mut self, turn: TurnId, reason: String, next: AfterFailure, forget_session: bool) {
         let (engine, fence) = (&self.engine, &self.claimed.fence);
-        let now = engine.clock.now();
-        let next = decide_after_failure(turn.attempt, &turn.messages, "it failed several times in a row", (engine.random)(), now);
-        tracing::warn!(
-            group.id = %fence.group, turn.id = %turn.turn, turn.attempt = turn.attempt, reason, next = next.as_str(), "turn failed"
-        );
+        tracing::warn!(group.id = %fence.group, turn.id = %turn, reason, next = next.as_str(), "turn failed");
         engine.metrics.turns_failed.inc();
-        let failure = TurnFailure { turn: turn.turn, reason, next, now };
+        let failure = TurnFailure {
+            turn,
+            reason,
+            next,
+            forget_session,
+            now: engine.clock.now(),
+        };
         let notice_id = OutboxId::fresh(&*engine.ids);
         if let Err(error) = until_known(engine, || engine.store.fail_turn(fence, &failure, notice_id)).await {
             let _ = self.lost(&error);
         }
-        if let proto::turn::AfterFailure::DeadLetter { notice, .. } = &failure.next {
+        if let AfterFailure::DeadLetter { notice, .. } = &failure.next {
             engine.publish_outbox(&notice.chat).await;
         }
         engine.hints.publish(bus::Hint::Wake);
@@ -172,13 +219,18 @@ impl GroupRun {
         let sandbox = self.sandbox.as_mut()?;
         match sandbox.link.close(reason).await {
             Ok(()) => None,
-            Err(error) => Some(Event::Exited(Exit { reason: format!("it could not be asked to finish: {error}") })),
+            Err(error) => Some(Event::Exited(Exit {
+                reason: format!("it could not be asked to finish: {error}"),
+            })),
         }
     }
 
     async fn release(&mut self, interrupted: bool) {
         let (engine, fence) = (&self.engine, &self.claimed.fence);
-        let released = until_known(engine, || engine.store.release_group(fence, interrupted, engine.clock.now())).await;
+        let released = until_known(engine, || {
+            engine.store.release_group(fence, interrupted, engine.clock.now())
+        })
+        .await;
         match released {
             Ok(()) => engine.hints.publish(bus::Hint::Wake),
             Err(error) => {

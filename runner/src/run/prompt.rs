@@ -27,18 +27,35 @@ impl GroupRun {
     }
 
     fn prompt(&mut self, turn_id: TurnId, attempt: u32, messages: &[InboxMessage], text: String) -> Prompt {
-        if let Some(newest) = messages.iter().rev().find(|message| message.envelope.engages).or(messages.last()) {
+        if let Some(newest) = messages
+            .iter()
+            .rev()
+            .find(|message| message.envelope.engages)
+            .or(messages.last())
+        {
             self.reply_chat = newest.envelope.chat.clone();
         }
         let through = messages.last().map_or(InboxOrd::ZERO, |message| message.ord);
         let uuid = self.engine.ids.uuid();
         self.prompts.push(HandedPrompt { uuid, through });
-        Prompt { turn_id, attempt, uuid, through, text }
+        Prompt {
+            turn_id,
+            attempt,
+            uuid,
+            through,
+            text,
+        }
     }
 
     /// Zone of the times shown to the agent: the group's if it is a valid one, else the node's.
     pub(super) fn zone(&self) -> Tz {
-        let own = self.claimed.group.settings.timezone.as_deref().and_then(|name| name.parse().ok());
+        let own = self
+            .claimed
+            .group
+            .settings
+            .timezone
+            .as_deref()
+            .and_then(|name| name.parse().ok());
         own.unwrap_or(self.engine.settings.timezone)
     }
 }

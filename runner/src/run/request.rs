@@ -56,33 +56,62 @@ impl GroupRun {
 
     async fn send_message(&mut self, id: &str, call: SendMessage) -> Result<Value, Refused> {
         let chat = self.reply_chat.clone();
-        self.send(Reply { key: id.to_owned(), chat, text: call.text, sender: call.sender }).await
+        self.send(Reply {
+            key: id.to_owned(),
+            chat,
+            text: call.text,
+            sender: call.sender,
+        })
+        .await
     }
 
     /// IPC-03: main may write to any known chat, everybody else to the chats of their own group.
     async fn send_message_to(&mut self, id: &str, call: SendMessageTo) -> Result<Value, Refused> {
         let chat = ChatId::new(call.jid);
-        let known = self.engine.store.chat(&chat).await.map_err(|error| self.refuse(error))?;
-        let own = known.as_ref().is_some_and(|known| known.group.as_ref() == Some(&self.claimed.fence.group));
+        let known = self
+            .engine
+            .store
+            .chat(&chat)
+            .await
+            .map_err(|error| self.refuse(error))?;
+        let own = known
+            .as_ref()
+            .is_some_and(|known| known.group.as_ref() == Some(&self.claimed.fence.group));
         match known {
             None => Err(told("not_found", format!("chat {chat} is not known"))),
-            Some(_) if !own && !self.claimed.group.is_main => {
-                Err(told("not_authorised", format!("chat {chat} does not belong to this group")))
+            Some(_) if !own && !self.claimed.group.is_main => Err(told(
+                "not_authorised",
+                format!("chat {chat} does not belong to this group"),
+            )),
+            Some(_) => {
+                self.send(Reply {
+                    key: id.to_owned(),
+                    chat,
+                    text: call.text,
+                    sender: call.sender,
+                })
+                .await
             }
-            Some(_) => self.send(Reply { key: id.to_owned(), chat, text: call.text, sender: call.sender }).await,
         }
     }
 
     async fn send(&mut self, reply: Reply) -> Result<Value, Refused> {
         if reply.text.trim().is_empty() || reply.text.len() > SEND_BYTES_MAX {
-            return Err(told("bad_request", format!("text must have 1 to {SEND_BYTES_MAX} bytes")));
+            return Err(told(
+                "bad_request",
+                format!("text must have 1 to {SEND_BYTES_MAX} bytes"),
+            ));
         }
         let turn = self.open_turn()?.turn;
         let (engine, fence) = (&self.engine, &self.claimed.fence);
         let fresh = OutboxId::fresh(&*engine.ids);
-        let recorded = until_known(engine, || engine.store.record_effect(fence, turn, &reply, fresh, engine.clock.now()))
-            .await
-            .map_err(|error| self.refuse(error))?;
+        let recorded = until_known(engine, || {
+            engine
+                .store
+                .record_effect(fence, turn, &reply, fresh, engine.clock.now())
+        })
+        .await
+        .map_err(|error| self.refuse(error))?;
         crash_point!("effect.recorded");
         self.engine.publish_outbox(&reply.chat).await;
         Ok(json!({ "outbox_id": recorded.outbox_id() }))
@@ -99,28 +128,52 @@ impl GroupRun {
             name: call.name,
             // Never from inside a sandbox (IPC-11).
             is_main: false,
-            settings: GroupSettings { trigger, requires_trigger: call.requires_trigger, ..GroupSettings::default() },
+            settings: GroupSettings {
+                trigger,
+                requires_trigger: call.requires_trigger,
+                ..GroupSettings::default()
+            },
             chats: vec![ChatId::new(call.jid)],
             move_chats: false,
         };
         let engine = &self.engine;
-        registration::register(&*engine.store, &registration, engine.clock.now()).await.map_err(|error| self.refuse(error))?;
+        registration::register(&*engine.store, &registration, engine.clock.now())
+            .await
+            .map_err(|error| self.refuse(error))?;
         Ok(json!({ "group": group }))
     }
 
     async fn append_transcript(&mut self, call: TranscriptAppend) -> Result<Value, Refused> {
-        let shown = |entry: &Value| entry.get("uuid").and_then(Value::as_str).and_then(|uuid| uuid.parse().ok());
+        let shown = |entry: &Value| {
+            entry
+                .get("uuid")
+                .and_then(Value::as_str)
+                .and_then(|uuid| uuid.parse().ok())
+        };
         let shown: Vec<uuid::Uuid> = call.entries.iter().filter_map(shown).collect();
-        let part = TranscriptPart { session: call.session_id, subpath: call.subpath, entries: call.entries };
+        let part = TranscriptPart {
+            session: call.session_id,
+            subpath: call.subpath,
+            entries: call.entries,
+        };
         let (engine, fence) = (&self.engine, &self.claimed.fence);
-        until_known(engine, || engine.store.append_transcript(fence, &part)).await.map_err(|error| self.refuse(error))?;
+        until_known(engine, || engine.store.append_transcript(fence, &part))
+            .await
+            .map_err(|error| self.refuse(error))?;
         // A prompt found in the transcript will be there on resume: a later attempt must not repeat it. Marked after the
         // append, so that a crash between the two repeats the prompt rather than losing it.
-        let found = self.prompts.iter().filter(|prompt| shown.contains(&prompt.uuid)).map(|prompt| prompt.through).max();
+        let found = self
+            .prompts
+            .iter()
+            .filter(|prompt| shown.contains(&prompt.uuid))
+            .map(|prompt| prompt.through)
+            .max();
         if let (Some(through), Some(turn)) = (found, self.run.open_turn().map(|open| open.turn)) {
-            until_known(engine, || engine.store.mark_prompted(fence, turn, through, &part.session))
-                .await
-                .map_err(|error| self.refuse(error))?;
+            until_known(engine, || {
+                engine.store.mark_prompted(fence, turn, through, &part.session)
+            })
+            .await
+            .map_err(|error| self.refuse(error))?;
             crash_point!("turn.prompted");
         }
         Ok(json!({}))
@@ -128,14 +181,20 @@ impl GroupRun {
 
     async fn load_transcript(&mut self, call: TranscriptLoad) -> Result<Value, Refused> {
         let (engine, group) = (&self.engine, &self.claimed.fence.group);
-        let entries = until_known(engine, || engine.store.load_transcript(group, &call.session_id, call.subpath.as_deref()))
-            .await
-            .map_err(|error| self.refuse(error))?;
+        let entries = until_known(engine, || {
+            engine
+                .store
+                .load_transcript(group, &call.session_id, call.subpath.as_deref())
+        })
+        .await
+        .map_err(|error| self.refuse(error))?;
         Ok(json!({ "entries": entries }))
     }
 
     fn open_turn(&self) -> Result<&OpenTurn, Refused> {
-        self.run.open_turn().ok_or_else(|| told("unavailable", "no message is being answered right now"))
+        self.run
+            .open_turn()
+            .ok_or_else(|| told("unavailable", "no message is being answered right now"))
     }
 
     fn refuse(&self, error: store::Error) -> Refused {
@@ -150,5 +209,8 @@ impl GroupRun {
 }
 
 fn told(code: &str, message: impl Into<String>) -> Refused {
-    Refused::Told(RequestError { code: code.to_owned(), message: message.into() })
+    Refused::Told(RequestError {
+        code: code.to_owned(),
+        message: message.into(),
+    })
 }

@@ -17,7 +17,9 @@ pub struct LocalHints {
 impl LocalHints {
     /// Starts without listeners.
     pub fn new() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG) }
+        Self {
+            sender: broadcast::Sender::new(BACKLOG),
+        }
     }
 }
 
@@ -34,7 +36,9 @@ impl Hints for LocalHints {
     }
 
     fn listen(&self) -> Box<dyn Listener> {
-        Box::new(LocalListener { receiver: self.sender.subscribe() })
+        Box::new(LocalListener {
+            receiver: self.sender.subscribe(),
+        })
     }
 }
 

@@ -26,10 +26,14 @@ impl LocalIngress {
 #[async_trait]
 impl Ingress for LocalIngress {
     async fn accept(&self, envelope: Envelope) -> Result<Appended, IngressError> {
-        let appended = self.store.append_inbox(&envelope, self.clock.now()).await.map_err(|error| match error {
-            store::Error::NotFound { .. } => IngressError::NoSuchGroup(envelope.group.clone()),
-            other => IngressError::Unavailable(Box::new(other)),
-        })?;
+        let appended = self
+            .store
+            .append_inbox(&envelope, self.clock.now())
+            .await
+            .map_err(|error| match error {
+                store::Error::NotFound { .. } => IngressError::NoSuchGroup(envelope.group.clone()),
+                other => IngressError::Unavailable(Box::new(other)),
+            })?;
         if let Appended::Stored(_) = appended {
             self.hints.publish(Hint::Inbox(envelope.group));
             if envelope.engages {

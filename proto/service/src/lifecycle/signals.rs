@@ -14,10 +14,14 @@ impl Lifecycle {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let lifecycle = self.clone();
         self.spawn_support("signals", Policy::BestEffort, async move {
-            let Some(name) = lifecycle.next(&mut terminate, &mut interrupt).await else { return Ok(()) };
+            let Some(name) = lifecycle.next(&mut terminate, &mut interrupt).await else {
+                return Ok(());
+            };
             tracing::info!(signal = name, "stopping; a second signal stops at once");
             lifecycle.stop_because(Cause::Signal(name));
-            let Some(name) = lifecycle.next(&mut terminate, &mut interrupt).await else { return Ok(()) };
+            let Some(name) = lifecycle.next(&mut terminate, &mut interrupt).await else {
+                return Ok(());
+            };
             tracing::warn!(signal = name, "stopping at once");
             lifecycle.begin_hard_stop();
             Ok(())

@@ -19,6 +19,9 @@ pub struct Unexpected {
 /// Results that are final although the SDK calls them errors: the same attempt again would end the same way.
 const FINAL_ERRORS: [&str; 2] = ["error_max_turns", "error_max_budget_usd"];
 
+/// The session to resume is gone: what NanoClaw's contract reports; ours begins a new one by itself (AR-D2).
+const SESSION_NOT_FOUND: &str = "error_session_not_found";
+
 impl Run {
     /// Takes one step.
     ///
@@ -48,7 +51,7 @@ impl Run {
                 Ok(self.close_if_idle(CloseReason::Drain, now))
             }
             Event::Stop => Ok(self.finish(vec![Effect::Kill, Effect::Release { interrupted: true }])),
-            Event::FenceLost => Ok(self.finish(vec![Effect::Kill])),
+            Event::FenceLost | Event::GivenUp => Ok(self.finish(vec![Effect::Kill])),
             Event::Tick => Ok(self.on_tick(now)),
         }
     }
@@ -155,7 +158,15 @@ impl Run {
         };
         if result.is_error && !FINAL_ERRORS.contains(&result.subtype.as_str()) {
             let reason = describe_error(&result);
-            return self.finish(vec![Effect::Kill, Effect::Fail { turn, reason }]);
+            let forget_session = result.subtype == SESSION_NOT_FOUND;
+            return self.finish(vec![
+                Effect::Kill,
+                Effect::Fail {
+                    turn,
+                    reason,
+                    forget_session,
+                },
+            ]);
         }
         match result.consumed_through.map(|through| through.min(self.handed)) {
             Some(through) if through > self.cursor => {
@@ -221,6 +232,7 @@ impl Run {
                     Effect::Fail {
                         turn,
                         reason: exit.reason,
+                        forget_session: false,
                     },
                 ]
             }

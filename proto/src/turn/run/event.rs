@@ -23,6 +23,8 @@ pub enum Event {
     Sign,
     /// Messages after [`super::Run::handed`] are in the inbox.
     InboxGrew(Vec<InboxMessage>),
+    /// The turn was given up before it was attempted, and the claim with it.
+    GivenUp,
     /// The sandbox ended, or could not be started.
     Exited(Exit),
     /// The container runtime or the agent image is not there: no fault of the message.
@@ -88,6 +90,8 @@ pub enum Effect {
         turn: OpenTurn,
         /// Why.
         reason: String,
+        /// Whether its session is gone.
+        forget_session: bool,
     },
     /// Ask the sandbox to finish.
     Close(CloseReason),

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::*;
 use crate::ids::{GroupId, SessionId};
 use crate::inbound::Envelope;
-use crate::ipc::{AgentResult, CloseReason};
+use crate::ipc::AgentResult;
 use crate::time::Timestamp;
 use crate::turn::answer::final_replies;
 use crate::turn::{TurnBatch, Usage};

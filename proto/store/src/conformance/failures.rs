@@ -1,6 +1,7 @@
 //! Failed attempts, dead letters and dead runners.
 
-use proto::turn::TurnState;
+use proto::ids::SessionId;
+use proto::turn::{AfterFailure, TurnFailure, TurnState};
 
 use super::World;
 use super::world::{at, chat_of, group_id, texts};
@@ -27,6 +28,32 @@ pub async fn a_failed_attempt_waits_and_is_counted(world: World) {
         (again.turn, again.attempt, texts(&again)),
         (batch.turn, 2, vec!["hello", "hurry"])
     );
+}
+
+pub async fn a_lost_session_is_not_resumed_again(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    let (session, through) = (SessionId::new("gone"), batch.messages[0].ord);
+    world
+        .store
+        .mark_prompted(&fence, batch.turn, through, &session)
+        .await
+        .unwrap();
+    let failure = TurnFailure {
+        turn: batch.turn,
+        reason: "no such session".to_owned(),
+        next: AfterFailure::Retry { not_before: at(1) },
+        forget_session: true,
+        now: at(1),
+    };
+    world
+        .store
+        .fail_turn(&fence, &failure, world.outbox_id())
+        .await
+        .unwrap();
+    let fence = world.claim(&runner, at(2)).await;
+    let again = world.begin(&fence, at(2)).await;
+    assert_eq!((again.turn, again.session, again.interrupted), (batch.turn, None, None));
 }
 
 pub async fn a_message_given_up_becomes_a_dead_letter_with_a_notice(world: World) {

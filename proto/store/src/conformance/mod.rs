@@ -99,6 +99,7 @@ cases! { $
     }
     failures {
         a_failed_attempt_waits_and_is_counted,
+        a_lost_session_is_not_resumed_again,
         a_message_given_up_becomes_a_dead_letter_with_a_notice,
         messages_behind_a_dead_letter_are_served,
         runner_death_is_not_an_attempt,

@@ -22,6 +22,7 @@ async fn assert_fenced(world: &World, fence: &Fence, batch: &TurnBatch) {
     let next = AfterFailure::Retry { not_before: at(9) };
     let failure = TurnFailure {
         turn: batch.turn,
+        forget_session: false,
         reason: "late".to_owned(),
         next,
         now: at(9),
@@ -153,6 +154,7 @@ pub async fn the_cursor_stays_within_the_inbox(world: World) {
     };
     let failure = TurnFailure {
         turn: batch.turn,
+        forget_session: false,
         reason: "x".to_owned(),
         next,
         now: at(1),

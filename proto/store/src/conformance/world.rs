@@ -221,6 +221,7 @@ impl World {
         let next = AfterFailure::Retry { not_before };
         let failure = TurnFailure {
             turn,
+            forget_session: false,
             reason: "it broke".to_owned(),
             next,
             now,
@@ -236,6 +237,7 @@ impl World {
         };
         let failure = TurnFailure {
             turn,
+            forget_session: false,
             reason: "it broke for good".to_owned(),
             next,
             now,

@@ -23,6 +23,11 @@ impl State {
     pub(super) fn fail(&mut self, fence: &Fence, failure: &TurnFailure, notice_id: OutboxId) -> Result<()> {
         self.held(fence)?;
         self.open(fence, failure.turn)?;
+        if failure.forget_session {
+            self.held(fence)?.session = None;
+            let turn = self.open(fence, failure.turn)?;
+            (turn.session, turn.prompted_through) = (None, None);
+        }
         match &failure.next {
             AfterFailure::Retry { not_before } => {
                 self.open(fence, failure.turn)?.error = Some(failure.reason.clone());

@@ -17,6 +17,9 @@ use crate::{Error, Result};
 pub(super) fn fail(conn: &Connection, fence: &Fence, failure: &TurnFailure, notice_id: OutboxId) -> Result<()> {
     let held = fence::check(conn, fence)?;
     turns::require_open(conn, fence, failure.turn)?;
+    if failure.forget_session {
+        turns::forget_session(conn, fence, failure.turn)?;
+    }
     match &failure.next {
         AfterFailure::Retry { not_before } => {
             note_error(conn, failure)?;

@@ -51,6 +51,18 @@ pub(super) fn not_open(id: TurnId) -> Error {
     Error::Conflict(format!("turn {id} is not open in this claim"))
 }
 
+/// Makes the next attempt begin a session of its own.
+pub(super) fn forget_session(conn: &Connection, fence: &Fence, id: TurnId) -> Result<()> {
+    conn.prepare_cached(
+        "UPDATE turns SET session_id = NULL, prompted_through = NULL WHERE id = ?1 AND state = 'open'",
+    )?
+    .execute([id.to_string()])?;
+    let touched = conn
+        .prepare_cached("UPDATE groups SET session_id = NULL WHERE id = ?1 AND epoch = ?2")?
+        .execute(params![fence.group.as_str(), fence.epoch.0])?;
+    one_row(touched, || fence::fenced(fence))
+}
+
 pub(super) fn mark_prompted(
     conn: &Connection,
     fence: &Fence,
