@@ -5,4 +5,5 @@ mod layout;
 
 mod answering;
 mod crashes;
+mod nanoclaw;
 mod slots;

@@ -1,10 +1,15 @@
 //! The container engine, seen from outside the node: what really runs.
 
 use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use bollard::Docker;
+use bollard::exec::{CreateExecOptions, StartExecResults};
 use bollard::models::ContainerSummary;
-use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
+use bollard::query_parameters::{
+    BuildImageOptionsBuilder, EventsOptionsBuilder, ListContainersOptions, RemoveContainerOptions,
+};
+use bollard::{Docker, body_full};
+use futures::{StreamExt, TryStreamExt};
 
 /// A connection to the engine under test.
 pub struct Engine {
@@ -47,6 +52,62 @@ impl Engine {
                 .remove_container(&container.id.unwrap(), Some(options))
                 .await;
         }
+    }
+
+    /// Builds an image of these files (one is its `Dockerfile`) and returns its id. The tag keeps the builder's cache alive;
+    /// the id is what to run, since another checkout may move the tag.
+    pub async fn build(&self, tag: &str, files: &[(&str, &str)]) -> String {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (name, contents) in files {
+            // No times: the same files are the same context.
+            let mut header = tar::Header::new_gnu();
+            header.set_size(contents.len() as u64);
+            header.set_mode(0o644);
+            archive.append_data(&mut header, name, contents.as_bytes()).unwrap();
+        }
+        let context = body_full(archive.into_inner().unwrap().into());
+        let options = BuildImageOptionsBuilder::new().t(tag).networkmode("none").rm(true);
+        let answers = self.docker.build_image(options.build(), None, Some(context));
+        let answers: Vec<_> = answers.try_collect().await.unwrap();
+        let id = answers.iter().find_map(|answer| answer.aux.as_ref()?.id.clone());
+        id.unwrap_or_else(|| panic!("{tag} was not built: {answers:?}"))
+    }
+
+    /// Runs a command in a running container; returns what it wrote.
+    pub async fn exec(&self, container: &str, command: &[&str]) -> String {
+        let options = CreateExecOptions {
+            cmd: Some(command.to_vec()),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            ..Default::default()
+        };
+        let created = self.docker.create_exec(container, options).await.unwrap();
+        let StartExecResults::Attached { output, .. } = self.docker.start_exec(&created.id, None).await.unwrap() else {
+            panic!("asked for the output")
+        };
+        // A container may end under its command.
+        let written: Vec<_> = output.filter_map(async |part| part.ok()).collect().await;
+        written.iter().map(ToString::to_string).collect()
+    }
+
+    /// Exit codes of an installation's containers, in the order they ended.
+    pub async fn exit_codes(&self, install: &str) -> Vec<i64> {
+        let filters = HashMap::from([
+            ("label", vec![format!("dev.clawhold.install={install}")]),
+            ("event", vec!["die".to_owned()]),
+        ]);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let options = EventsOptionsBuilder::new()
+            .since("0")
+            .until(&now.to_string())
+            .filters(&filters)
+            .build();
+        let events: Vec<_> = self.docker.events(Some(options)).try_collect().await.unwrap();
+        let code = |event: &bollard::models::EventMessage| {
+            let attributes = event.actor.as_ref()?.attributes.as_ref()?;
+            attributes.get("exitCode")?.parse().ok()
+        };
+        events.iter().filter_map(code).collect()
     }
 
     /// The engine's own client, for what this type does not offer.
