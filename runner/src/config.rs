@@ -32,6 +32,9 @@ pub struct Runner {
     /// Time running turns get to finish when the process is asked to stop, in milliseconds.
     #[serde(deserialize_with = "range::within::<0, MILLIS_MAX, _, _>")]
     pub drain_timeout_ms: u64,
+    /// Wait before a failed turn is tried again, in milliseconds; doubles with each further failure.
+    #[serde(deserialize_with = "range::within::<1, MILLIS_MAX, _, _>")]
+    pub retry_backoff_ms: u64,
     /// Timings of the lease.
     pub lease: Lease,
     /// File that says which host paths may be mounted (MS-01); without the file none may.
@@ -152,6 +155,7 @@ impl Default for Runner {
             start_timeout_ms: 60_000,
             silence_timeout_ms: 60_000,
             drain_timeout_ms: 600_000,
+            retry_backoff_ms: 5_000,
             lease: Lease::default(),
             mount_allowlist: PathBuf::from("~/.config/clawhold/mount-allowlist.json"),
         }

@@ -11,19 +11,20 @@ use crate::time::Timestamp;
 pub const ATTEMPTS_MAX: u32 = 5;
 /// Runner deaths in one turn before its head message is given up: a message that kills nodes must not walk the fleet.
 pub const RUNNER_DEATHS_MAX: u32 = 10;
-/// Wait after the first failed attempt; doubles with each further one.
+/// Wait after the first failed attempt unless something else is configured; doubles with each further one.
 pub const BACKOFF: Duration = Duration::from_secs(5);
 /// Share of the wait that is drawn at random, so that groups hit by one outage do not return together.
 pub const JITTER: f64 = 0.2;
 
 /// Decides what happens after attempt number `attempt` at a turn over `batch` failed.
 ///
-/// `random` is drawn evenly from 0.0 to 1.0. The head that is given up is everything up to and including the first
+/// `base` is the wait after the first attempt; `random` is drawn evenly from 0.0 to 1.0. The head that is given up is everything up to and including the first
 /// message that engaged the agent: the chatter before it was only its context.
 pub fn decide_after_failure(
     attempt: u32,
     batch: &[InboxMessage],
     reason_for_people: &str,
+    base: Duration,
     random: f64,
     now: Timestamp,
 ) -> AfterFailure {
@@ -34,7 +35,7 @@ pub fn decide_after_failure(
             notice: notice(head, reason_for_people),
         },
         Some(_) | None => AfterFailure::Retry {
-            not_before: now + backoff(attempt, random),
+            not_before: now + backoff(base, attempt, random),
         },
     }
 }
@@ -57,9 +58,9 @@ pub fn decide_before_attempt(batch: &TurnBatch) -> Option<AfterFailure> {
     })
 }
 
-/// Wait before the attempt after `attempt`: 5·2ⁿ⁻¹ s, ±20 %.
-pub fn backoff(attempt: u32, random: f64) -> Duration {
-    let doubled = BACKOFF.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+/// Wait before the attempt after `attempt`: `base`·2ⁿ⁻¹, ±20 %.
+pub fn backoff(base: Duration, attempt: u32, random: f64) -> Duration {
+    let doubled = base.saturating_mul(1 << attempt.saturating_sub(1).min(16));
     doubled.mul_f64(1.0 + JITTER * (2.0 * random.clamp(0.0, 1.0) - 1.0))
 }
 
@@ -81,10 +82,15 @@ mod tests {
 
     #[test]
     fn q_09_the_wait_doubles_from_five_seconds() {
-        let waits: Vec<_> = (1..=4).map(|attempt| backoff(attempt, 0.5).as_secs()).collect();
+        let waits: Vec<_> = (1..=4)
+            .map(|attempt| backoff(BACKOFF, attempt, 0.5).as_secs())
+            .collect();
         assert_eq!(waits, [5, 10, 20, 40]);
         assert_eq!(
-            (backoff(1, 0.0).as_millis(), backoff(1, 1.0).as_millis()),
+            (
+                backoff(BACKOFF, 1, 0.0).as_millis(),
+                backoff(BACKOFF, 1, 1.0).as_millis()
+            ),
             (4_000, 6_000)
         );
     }

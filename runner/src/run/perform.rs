@@ -1,5 +1,7 @@
 //! Does what the core wants.
 
+use std::time::Duration;
+
 use proto::ids::{OutboxId, TurnId};
 use proto::ipc::{AgentResult, CloseReason};
 use proto::outbound::{Reply, strip_internal};
@@ -45,12 +47,14 @@ impl GroupRun {
                 reason,
                 forget_session,
             } => {
+                let base = Duration::from_millis(self.engine.settings.config.retry_backoff_ms);
                 let random = (self.engine.random)();
                 let now = self.engine.clock.now();
                 let next = decide_after_failure(
                     turn.attempt,
                     &turn.messages,
                     "it failed several times in a row",
+                    base,
                     random,
                     now,
                 );
