@@ -4,6 +4,9 @@
 mod layout;
 
 mod answering;
+mod command_line;
 mod crashes;
 mod nanoclaw;
+mod outages;
 mod slots;
+mod webhook;

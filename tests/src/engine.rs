@@ -1,12 +1,14 @@
 //! The container engine, seen from outside the node: what really runs.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bollard::exec::{CreateExecOptions, StartExecResults};
 use bollard::models::ContainerSummary;
 use bollard::query_parameters::{
-    BuildImageOptionsBuilder, EventsOptionsBuilder, ListContainersOptions, RemoveContainerOptions,
+    BuildImageOptionsBuilder, EventsOptionsBuilder, KillContainerOptions, ListContainersOptions,
+    RemoveContainerOptions, RemoveImageOptions, TagImageOptions,
 };
 use bollard::{Docker, body_full};
 use futures::{StreamExt, TryStreamExt};
@@ -39,6 +41,29 @@ impl Engine {
         self.docker.list_containers(Some(options)).await.unwrap()
     }
 
+    /// Where it listens.
+    pub fn socket() -> PathBuf {
+        let address = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
+        PathBuf::from(
+            address
+                .strip_prefix("unix://")
+                .expect("the engine listens on a Unix socket"),
+        )
+    }
+
+    /// Kills the sandboxes of an installation behind the node's back; returns how many there were.
+    pub async fn kill(&self, install: &str) -> usize {
+        let running = self.sandboxes(install).await;
+        for container in &running {
+            let id = container.id.as_deref().unwrap();
+            self.docker
+                .kill_container(id, None::<KillContainerOptions>)
+                .await
+                .unwrap();
+        }
+        running.len()
+    }
+
     /// Removes what is left of an installation.
     pub async fn clean(&self, install: &str) {
         for container in self.sandboxes(install).await {
@@ -69,7 +94,8 @@ impl Engine {
         let options = BuildImageOptionsBuilder::new().t(tag).networkmode("none").rm(true);
         let answers = self.docker.build_image(options.build(), None, Some(context));
         let answers: Vec<_> = answers.try_collect().await.unwrap();
-        let id = answers.iter().find_map(|answer| answer.aux.as_ref()?.id.clone());
+        // Each stage has an id; the last one's is the image's.
+        let id = answers.iter().rev().find_map(|answer| answer.aux.as_ref()?.id.clone());
         id.unwrap_or_else(|| panic!("{tag} was not built: {answers:?}"))
     }
 
@@ -108,6 +134,24 @@ impl Engine {
             attributes.get("exitCode")?.parse().ok()
         };
         events.iter().filter_map(code).collect()
+    }
+
+    /// Gives an image a second name.
+    pub async fn tag(&self, image: &str, name: &str) {
+        let options = TagImageOptions {
+            repo: Some(name.to_owned()),
+            tag: Some("latest".to_owned()),
+        };
+        self.docker.tag_image(image, Some(options)).await.unwrap();
+    }
+
+    /// Takes a second name away again.
+    pub async fn untag(&self, name: &str) {
+        // The image itself stays under its first name.
+        self.docker
+            .remove_image(&format!("{name}:latest"), None::<RemoveImageOptions>, None)
+            .await
+            .unwrap();
     }
 
     /// The engine's own client, for what this type does not offer.

@@ -4,14 +4,18 @@
 //! client: they post with an id until it is taken, read replies as they come, know each by its id and acknowledge it.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::panic)]
 
+mod command;
 mod engine;
 mod node;
 mod people;
+mod receiver;
 mod world;
 
 pub mod invariant;
 
+pub use command::{Said, command};
 pub use engine::Engine;
 pub use node::{Node, binary};
 pub use people::{People, Reply};
+pub use receiver::{Received, Receiver, sign};
 pub use world::{World, WorldBuilder, free_port, within};

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// The binary under test: `CLAWHOLD_BIN`, else the one built beside the tests.
 pub fn binary() -> PathBuf {
     let built = || {
@@ -50,8 +52,21 @@ impl Node {
 
     /// Asks it to stop.
     pub fn terminate(&self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    /// Takes it off the processor, as a suspended or starved machine would.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Its exit, if it has ended.
@@ -74,7 +89,7 @@ impl Drop for Node {
 }
 
 /// What a process needs of our environment to find the container engine and a home.
-fn inherited() -> impl Iterator<Item = (String, String)> {
+pub(crate) fn inherited() -> impl Iterator<Item = (String, String)> {
     ["PATH", "HOME", "DOCKER_HOST"]
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))

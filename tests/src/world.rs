@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::people::{client, install_tls};
-use crate::{Engine, Node, People};
+use crate::{Engine, Node, People, Said, command};
 
 /// How long anything may take before a test gives up: generous, because two cores run several tests at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -21,6 +21,8 @@ pub struct WorldBuilder {
     script: Script,
     environment: Vec<(String, String)>,
     groups: Vec<Value>,
+    config: Option<String>,
+    waits: bool,
 }
 
 impl WorldBuilder {
@@ -35,6 +37,20 @@ impl WorldBuilder {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl ToString) -> Self {
         self.environment.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// The content of `clawhold.toml`.
+    #[must_use]
+    pub fn config(mut self, toml: impl Into<String>) -> Self {
+        self.config = Some(toml.into());
+        self
+    }
+
+    /// Does not wait for the node to be ready: something it needs is missing. Its socket answers all the same.
+    #[must_use]
+    pub fn degraded(mut self) -> Self {
+        self.waits = false;
         self
     }
 
@@ -79,8 +95,15 @@ impl WorldBuilder {
             people: BTreeMap::new(),
             engine: Engine::connect().await,
         };
+        if let Some(config) = self.config {
+            std::fs::write(world.directory().join("clawhold.toml"), config).unwrap();
+        }
         world.run(None);
-        world.ready().await;
+        if self.waits {
+            world.ready().await;
+        } else {
+            world.serving().await;
+        }
         for group in self.groups {
             world.api("POST", "/v1/groups", Some(group)).await;
         }
@@ -108,6 +131,8 @@ impl World {
             script: echo_script(),
             environment: Vec::new(),
             groups: Vec::new(),
+            config: None,
+            waits: true,
         }
     }
 
@@ -169,6 +194,20 @@ impl World {
             self.readiness().await.is_some_and(|report| report["ready"] == true)
         })
         .await;
+    }
+
+    /// Waits until the node answers at all, ready or not.
+    pub async fn serving(&self) {
+        let socket = self.socket();
+        self.until("the node to serve", async || {
+            self.readiness().await.is_some() && socket.exists()
+        })
+        .await;
+    }
+
+    /// Runs a command of the binary beside the node, with the node's environment and `input` as a pipe.
+    pub async fn command(&self, arguments: &[&str], input: &str) -> Said {
+        command(self.directory(), &self.environment, arguments, input).await
     }
 
     /// What `/readyz` says, if it answers.
