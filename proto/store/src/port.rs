@@ -226,6 +226,11 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`Error::RunnerReplaced`] when this life is over.
     async fn claim_groups(&self, request: &ClaimRequest) -> Result<Vec<Claimed>>;
+    /// Fences of all groups that this life of a runner owns now, by group; a life that is over owns nothing.
+    ///
+    /// What the runner should be serving, whatever it believes: a claim whose answer was lost is in here, and so is a
+    /// group nobody works on any more. A claim still under way may show up only in a later look.
+    async fn owned_groups(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<Vec<Fence>>;
     /// Group that has waited longest without an owner, if any is ready at `now`.
     async fn oldest_waiting(&self, now: Timestamp) -> Result<Option<Waiting>>;
     /// Chats of the messages that wait for a runner: for each ready group without an owner the chat of its first pending

@@ -196,6 +196,7 @@ async fn take_a_step(
                 now,
             };
             let claimed = both!(stores, s => s.claim_groups(&request)).unwrap_or_default();
+            both!(stores, s => s.owned_groups(&request.runner, request.incarnation)).unwrap();
             memory.fences.extend(claimed.into_iter().map(|claimed| claimed.fence));
         }
         10..=11 | 22 => {

@@ -171,3 +171,36 @@ pub async fn every_claim_has_a_larger_epoch(world: World) {
         world.store.release_group(&fence, true, at(n)).await.unwrap();
     }
 }
+
+pub async fn a_claim_whose_answer_was_lost_is_found_and_can_be_given_back(world: World) {
+    let (runner, other) = (world.runner("r", 5).await, world.runner("other", 5).await);
+    for name in ["b", "a", "c"] {
+        world.group(name).await;
+    }
+    for name in ["b", "a"] {
+        world.call(name, "hi", at(0)).await;
+    }
+    let mut claimed: Vec<_> = world.try_claim(&runner, 5, at(1)).await.unwrap();
+    claimed.sort_by_key(|claimed| claimed.fence.group.clone());
+    let claimed: Vec<_> = claimed.into_iter().map(|claimed| claimed.fence).collect();
+    world.call("c", "hi", at(2)).await;
+    world.claim(&other, at(2)).await;
+    let owned = world.store.owned_groups(&runner.id, runner.incarnation).await.unwrap();
+    assert_eq!(owned, claimed);
+    for fence in &owned {
+        world.store.release_group(fence, true, at(3)).await.unwrap();
+    }
+    let owned = world.store.owned_groups(&runner.id, runner.incarnation).await.unwrap();
+    assert!(owned.is_empty());
+    assert_eq!(world.claim_names(&runner, 5, at(4)).await, ["a", "b"]);
+}
+
+pub async fn a_life_that_is_over_owns_nothing(world: World) {
+    let old = world.runner("r", 5).await;
+    world.begun("g", &old).await;
+    let new = world.runner("r", 5).await;
+    for life in [&old, &new] {
+        let owned = world.store.owned_groups(&life.id, life.incarnation).await.unwrap();
+        assert!(owned.is_empty(), "its sandbox is not this life's to give back");
+    }
+}

@@ -70,6 +70,8 @@ cases! { $
         a_replaced_runner_claims_nothing,
         claimed_but_empty_is_released_with_the_cursor_untouched,
         every_claim_has_a_larger_epoch,
+        a_claim_whose_answer_was_lost_is_found_and_can_be_given_back,
+        a_life_that_is_over_owns_nothing,
     }
     turns {
         stale_epoch_cannot_do_anything,

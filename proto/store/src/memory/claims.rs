@@ -1,7 +1,7 @@
 //! The claim.
 
 use proto::claim::{ClaimRequest, Claimed, Fence, STICKY_DELAY, Waiting, claim_order};
-use proto::ids::{ChatId, GroupId};
+use proto::ids::{ChatId, GroupId, Incarnation, RunnerId};
 use proto::time::Timestamp;
 
 use super::state::{GroupRow, State};
@@ -56,6 +56,16 @@ impl State {
             group: row.group.clone(),
             slot,
         })
+    }
+
+    pub(super) fn owned(&self, runner: &RunnerId, incarnation: Incarnation) -> Vec<Fence> {
+        let fences = self.groups.iter().map(|(id, row)| Fence {
+            group: id.clone(),
+            epoch: row.epoch,
+            runner: runner.clone(),
+            incarnation,
+        });
+        fences.filter(|fence| self.holds(fence)).collect()
     }
 
     pub(super) fn oldest_waiting(&self, now: Timestamp) -> Option<Waiting> {

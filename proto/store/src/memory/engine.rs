@@ -102,6 +102,10 @@ impl Store for MemoryStore {
         self.lock().claim(request)
     }
 
+    async fn owned_groups(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<Vec<Fence>> {
+        Ok(self.lock().owned(runner, incarnation))
+    }
+
     async fn oldest_waiting(&self, now: Timestamp) -> Result<Option<Waiting>> {
         Ok(self.lock().oldest_waiting(now))
     }

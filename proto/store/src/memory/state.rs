@@ -97,21 +97,26 @@ impl GroupRow {
 }
 
 impl State {
-    /// The group that a fence holds.
-    pub(super) fn held(&mut self, fence: &Fence) -> Result<&mut GroupRow> {
+    /// Whether a fence is the newest of its group, and of a life that is not over.
+    pub(super) fn holds(&self, fence: &Fence) -> bool {
         let alive = self
             .runners
             .get(&fence.runner)
             .is_some_and(|(row, _)| row.incarnation == fence.incarnation && !row.dead);
+        let owned = self.groups.get(&fence.group).is_some_and(|group| {
+            let owner = group.owner.as_ref();
+            group.epoch == fence.epoch
+                && owner.is_some_and(|(runner, life)| *runner == fence.runner && *life == fence.incarnation)
+        });
+        alive && owned
+    }
+
+    /// The group that a fence holds.
+    pub(super) fn held(&mut self, fence: &Fence) -> Result<&mut GroupRow> {
+        let holds = self.holds(fence);
         self.groups
             .get_mut(&fence.group)
-            .filter(|group| {
-                let owned = group
-                    .owner
-                    .as_ref()
-                    .is_some_and(|(runner, incarnation)| *runner == fence.runner && *incarnation == fence.incarnation);
-                alive && owned && group.epoch == fence.epoch
-            })
+            .filter(|_| holds)
             .ok_or_else(|| Error::Fenced(Box::new(fence.clone())))
     }
 

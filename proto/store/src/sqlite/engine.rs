@@ -134,6 +134,11 @@ impl Store for SqliteStore {
         self.writer.run(move |tx| claim::claim(tx, &request)).await
     }
 
+    async fn owned_groups(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<Vec<Fence>> {
+        let runner = runner.clone();
+        self.readers.run(move |tx| fence::owned(tx, &runner, incarnation)).await
+    }
+
     async fn oldest_waiting(&self, now: Timestamp) -> Result<Option<Waiting>> {
         self.readers.run(move |tx| claim::oldest_waiting(tx, now)).await
     }

@@ -1,9 +1,10 @@
 //! The fence: what a call for a group must show, and what it learns of the group by it.
 
 use proto::claim::Fence;
-use proto::ids::{InboxOrd, SessionId};
-use rusqlite::{Connection, OptionalExtension, named_params};
+use proto::ids::{Epoch, InboxOrd, Incarnation, RunnerId, SessionId};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 
+use super::columns::parsed;
 use crate::{Error, Result};
 
 /// What the holder of a fence may know of its group.
@@ -49,6 +50,30 @@ pub(super) fn check(conn: &Connection, fence: &Fence) -> Result<Held> {
         )
         .optional()?;
     held.ok_or_else(|| fenced(fence))
+}
+
+/// The fences that hold for this life of a runner.
+pub(super) fn owned(conn: &Connection, runner: &RunnerId, incarnation: Incarnation) -> Result<Vec<Fence>> {
+    let fences = conn
+        .prepare_cached(
+            "
+            SELECT g.id, g.epoch
+            FROM groups g
+            JOIN runners r ON r.id = g.owner AND r.incarnation = g.owner_incarnation AND r.dead = 0
+            WHERE g.owner = ?1 AND g.owner_incarnation = ?2
+            ORDER BY g.id
+            ",
+        )?
+        .query_map(params![runner.as_str(), incarnation.0], |row| {
+            Ok(Fence {
+                group: parsed(row, "id")?,
+                epoch: Epoch(row.get("epoch")?),
+                runner: runner.clone(),
+                incarnation,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(fences)
 }
 
 /// The error of a fence that does not hold.
