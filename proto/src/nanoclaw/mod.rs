@@ -36,6 +36,9 @@ pub const TASKS_SNAPSHOT: &str = "current_tasks.json";
 pub const GROUPS_SNAPSHOT: &str = "available_groups.json";
 /// Largest file taken from an agent, in bytes. A message is a chat message, a task holds a prompt: 1 MiB is generous.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Subtype of the error result when the session to resume no longer exists (AR-D2): the host forgets the session instead of
+/// failing with it for ever.
+pub const SESSION_NOT_FOUND: &str = "error_session_not_found";
 
 #[cfg(test)]
 mod tests;

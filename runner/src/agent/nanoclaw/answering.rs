@@ -16,7 +16,7 @@
 
 use proto::ids::{InboxOrd, SessionId};
 use proto::ipc::{AgentMessage, AgentResult};
-use proto::nanoclaw::{Output, Status};
+use proto::nanoclaw::{Output, SESSION_NOT_FOUND, Status};
 use proto::turn::Usage;
 
 /// The prompt that waits for its answer.
@@ -92,9 +92,6 @@ impl Answering {
         })
     }
 }
-
-/// Subtype of the error result when the session to resume no longer exists.
-pub(super) const SESSION_NOT_FOUND: &str = "error_session_not_found";
 
 #[cfg(test)]
 mod tests {
