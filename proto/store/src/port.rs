@@ -246,7 +246,8 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`Error::Fenced`].
     async fn begin_turn(&self, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun>;
-    /// Messages after `after`, oldest first, at most [`proto::prompt::MESSAGES_MAX`]. The cursor does not move.
+    /// What [`proto::prompt::choose_batch`] takes of the messages after `after`, oldest first; nothing while none of them
+    /// engages the agent, which costs next to nothing to find out. The cursor does not move.
     ///
     /// # Errors
     /// [`Error::Fenced`].

@@ -2,7 +2,7 @@
 
 use proto::claim::Fence;
 use proto::ids::{Epoch, InboxOrd, SessionId, TurnId};
-use proto::prompt::MESSAGES_MAX;
+use proto::prompt::{MESSAGES_MAX, PENDING_MAX, last_ord};
 use proto::turn::{AfterFailure, Committed, Interrupted, TurnBatch, TurnFailure, TurnState};
 
 use super::World;
@@ -231,6 +231,55 @@ pub async fn follow_ups_do_not_move_the_cursor(world: World) {
     world.store.release_group(&fence, true, at(2)).await.unwrap();
     let fence = world.claim(&runner, at(3)).await;
     assert_eq!(texts(&world.begin(&fence, at(3)).await), ["hello", "and this"]);
+}
+
+pub async fn chatter_alone_is_no_follow_up(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    let seen = batch.messages[0].ord;
+    for n in 0..=PENDING_MAX {
+        world.chatter("g", &format!("{n}"), at(1)).await;
+    }
+    let follow_ups = world.store.read_follow_ups(&fence, seen).await.unwrap();
+    assert!(follow_ups.is_empty(), "however much of it there is");
+}
+
+pub async fn chatter_does_not_hide_a_follow_up(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    for n in 0..MESSAGES_MAX + 50 {
+        world.chatter("g", &format!("{n}"), at(1)).await;
+    }
+    let call = world.call("g", "and this", at(2)).await;
+    world.chatter("g", "well", at(3)).await;
+    let seen = batch.messages[0].ord;
+    let follow_ups = world.store.read_follow_ups(&fence, seen).await.unwrap();
+    assert_eq!(
+        (follow_ups.len(), last_ord(&follow_ups)),
+        (MESSAGES_MAX + 51, Some(call)),
+        "the chatter before it goes along, the chatter after it has time"
+    );
+}
+
+pub async fn follow_ups_are_what_a_new_turn_would_take(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    for n in 0..PENDING_MAX + 50 {
+        world.chatter("g", &format!("{n}"), at(1)).await;
+    }
+    world.call("g", "and this", at(2)).await;
+    let mut seen = batch.messages[0].ord;
+    let mut sizes = Vec::new();
+    let first = world.store.read_follow_ups(&fence, seen).await.unwrap();
+    let mut follow_ups = first.clone();
+    while let Some(last) = last_ord(&follow_ups) {
+        sizes.push(follow_ups.len());
+        seen = last;
+        follow_ups = world.store.read_follow_ups(&fence, seen).await.unwrap();
+    }
+    assert_eq!(sizes, [PENDING_MAX, 51]);
+    world.commit(&fence, &batch, vec![], at(3)).await;
+    assert_eq!(world.begin(&fence, at(4)).await.messages, first);
 }
 
 pub async fn an_interrupted_turn_is_taken_up_under_its_old_id(world: World) {

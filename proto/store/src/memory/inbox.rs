@@ -3,7 +3,7 @@
 use proto::claim::{Fence, ReadyKind};
 use proto::ids::InboxOrd;
 use proto::inbound::{Envelope, InboxMessage};
-use proto::prompt::MESSAGES_MAX;
+use proto::prompt::{PENDING_MAX, choose_batch};
 use proto::time::Timestamp;
 
 use super::state::{MessageRow, State};
@@ -43,6 +43,10 @@ impl State {
 
     pub(super) fn follow_ups(&mut self, fence: &Fence, after: InboxOrd) -> Result<Vec<InboxMessage>> {
         self.held(fence)?;
-        Ok(self.after(&fence.group, after).take(MESSAGES_MAX).cloned().collect())
+        if !self.engaging_after(&fence.group, after) {
+            return Ok(Vec::new());
+        }
+        let pending: Vec<_> = self.after(&fence.group, after).take(PENDING_MAX).cloned().collect();
+        Ok(choose_batch(&pending).map(<[_]>::to_vec).unwrap_or_default())
     }
 }

@@ -9,7 +9,6 @@ use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::{Envelope, InboxMessage};
 use proto::outbound::{AfterSend, Delivery, Reply};
-use proto::prompt::MESSAGES_MAX;
 use proto::time::Timestamp;
 use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
 use serde_json::Value;
@@ -154,12 +153,7 @@ impl Store for SqliteStore {
 
     async fn read_follow_ups(&self, fence: &Fence, after: InboxOrd) -> Result<Vec<InboxMessage>> {
         let fence = fence.clone();
-        self.readers
-            .run(move |tx| {
-                fence::check(tx, &fence)?;
-                inbox::after(tx, &fence.group, after, MESSAGES_MAX)
-            })
-            .await
+        self.readers.run(move |tx| inbox::follow_ups(tx, &fence, after)).await
     }
 
     async fn mark_prompted(&self, fence: &Fence, turn: TurnId, through: InboxOrd, session: &SessionId) -> Result<()> {

@@ -1,12 +1,14 @@
 //! The inbox: appending to it, and reading it in order.
 
+use proto::claim::Fence;
 use proto::ids::{ChatId, GroupId, InboxOrd};
 use proto::inbound::{Envelope, InboxMessage};
+use proto::prompt::{PENDING_MAX, choose_batch};
 use proto::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::columns::{parsed, stored, time};
-use super::{chats, groups};
+use super::{chats, fence, groups, readiness};
 use crate::{Appended, Result};
 
 pub(super) fn append(conn: &Connection, envelope: &Envelope, now: Timestamp) -> Result<Appended> {
@@ -79,6 +81,19 @@ pub(super) fn after(conn: &Connection, group: &GroupId, after: InboxOrd, limit: 
         )?
         .query_map(params![group.as_str(), after.0, stored(limit as u64)], read)?
         .collect::<rusqlite::Result<_>>()?;
+    Ok(messages)
+}
+
+/// What the agent may be handed beside what it works on.
+pub(super) fn follow_ups(conn: &Connection, fence: &Fence, seen: InboxOrd) -> Result<Vec<InboxMessage>> {
+    fence::check(conn, fence)?;
+    // Asked first, from an index: every message makes a warm sandbox look, and most of them are chatter.
+    if !readiness::engaging_after(conn, &fence.group, seen)? {
+        return Ok(Vec::new());
+    }
+    let mut messages = after(conn, &fence.group, seen, PENDING_MAX)?;
+    let length = choose_batch(&messages).map_or(0, <[_]>::len);
+    messages.truncate(length);
     Ok(messages)
 }
 
