@@ -262,11 +262,12 @@ pub trait Store: Send + Sync + 'static {
     /// that an earlier attempt already sent there (as the same sender) counts as that same effect, once for each time it
     /// was sent, oldest first. Attempts are told apart by their epoch. Keys of early effects and of replies are apart.
     ///
-    /// `fresh` is the id of the row if it is a new one.
+    /// The turn may also be one that this claim has committed: what an agent says between two turns belongs to the one
+    /// before. `fresh` is the id of the row if it is a new one.
     ///
     /// # Errors
-    /// [`Error::Fenced`]; [`Error::NotFound`] for an unknown chat or turn; [`Error::Conflict`] when the turn is not open
-    /// in this claim.
+    /// [`Error::Fenced`]; [`Error::NotFound`] for an unknown chat or turn; [`Error::Conflict`] when the turn is neither
+    /// open in this claim nor committed by it.
     async fn record_effect(
         &self,
         fence: &Fence,

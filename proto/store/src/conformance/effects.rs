@@ -1,6 +1,7 @@
 //! Early effects.
 
-use proto::ids::OutboxId;
+use proto::claim::Fence;
+use proto::ids::{OutboxId, TurnId};
 use proto::outbound::Reply;
 use proto::turn::Recorded;
 
@@ -168,28 +169,72 @@ pub async fn an_early_key_cannot_stand_in_the_way_of_the_answer(world: World) {
     assert_eq!(said.len(), 2);
 }
 
-pub async fn an_effect_needs_a_known_chat_and_an_open_turn(world: World) {
+pub async fn a_late_effect_of_a_turn_committed_by_this_claim_is_recorded(world: World) {
     let runner = world.runner("r", 5).await;
     let (fence, batch) = world.begun("g", &runner).await;
-    let record = |effect: Reply| {
+    world
+        .commit(&fence, &batch, vec![reply("final", "g", "answer")], at(1))
+        .await;
+    let (effect, id) = (reply("late", "g", "one more thing"), world.outbox_id());
+    let record = |fresh: OutboxId| world.store.record_effect(&fence, batch.turn, &effect, fresh, at(2));
+    assert_eq!(record(id).await.unwrap(), Recorded::New(id));
+    assert_eq!(record(world.outbox_id()).await.unwrap(), Recorded::Already(id));
+    world.call("g", "next", at(3)).await;
+    let next = world.begin(&fence, at(3)).await;
+    assert_ne!(next.turn, batch.turn);
+    assert_eq!(
+        record(world.outbox_id()).await.unwrap(),
+        Recorded::Already(id),
+        "also when the next turn has begun"
+    );
+    let said = world.store.deliveries_after(&chat_of("g"), 0, 10).await.unwrap();
+    let said: Vec<_> = said.iter().map(|row| (row.turn, row.text.as_str())).collect();
+    assert_eq!(
+        said,
+        [(Some(batch.turn), "answer"), (Some(batch.turn), "one more thing")]
+    );
+}
+
+pub async fn a_late_effect_of_another_claim_is_refused(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (old, batch) = world.begun("g", &runner).await;
+    world.commit(&old, &batch, vec![], at(1)).await;
+    world.store.release_group(&old, false, at(2)).await.unwrap();
+    world.call("g", "next", at(3)).await;
+    let new = world.claim(&runner, at(3)).await;
+    let record = |fence: Fence, turn: TurnId| {
+        let (store, id) = (world.store.clone(), world.outbox_id());
+        async move {
+            let effect = reply("late", "g", "too late");
+            store.record_effect(&fence, turn, &effect, id, at(4)).await
+        }
+    };
+    assert!(matches!(record(old, batch.turn).await, Err(Error::Fenced(_))));
+    assert!(matches!(record(new.clone(), batch.turn).await, Err(Error::Conflict(_))));
+    // Nor of an open turn that this claim has not taken up.
+    let open = world.begin(&new, at(5)).await;
+    world.fail(&new, open.turn, at(5), at(5)).await;
+    let newest = world.claim(&runner, at(6)).await;
+    assert!(matches!(record(newest, open.turn).await, Err(Error::Conflict(_))));
+    let said = world.store.deliveries_after(&chat_of("g"), 0, 10).await.unwrap();
+    assert!(said.is_empty());
+}
+
+pub async fn an_effect_needs_a_known_chat_and_a_known_turn(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    let record = |turn: TurnId, effect: Reply| {
         let (store, fence, id) = (world.store.clone(), fence.clone(), world.outbox_id());
-        async move { store.record_effect(&fence, batch.turn, &effect, id, at(1)).await }
+        async move { store.record_effect(&fence, turn, &effect, id, at(1)).await }
     };
     assert!(matches!(
-        record(reply("a", "unseen", "hi")).await,
+        record(batch.turn, reply("a", "unseen", "hi")).await,
         Err(Error::NotFound { what: "chat", .. })
     ));
-    world.commit(&fence, &batch, vec![], at(2)).await;
     assert!(matches!(
-        record(reply("b", "g", "too late")).await,
-        Err(Error::Conflict(_))
+        record(world.turn_id(), reply("b", "g", "hi")).await,
+        Err(Error::NotFound { what: "turn", .. })
     ));
-    assert!(
-        world
-            .store
-            .deliveries_after(&chat_of("g"), 0, 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let said = world.store.deliveries_after(&chat_of("g"), 0, 10).await.unwrap();
+    assert!(said.is_empty());
 }

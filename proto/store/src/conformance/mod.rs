@@ -100,7 +100,9 @@ cases! { $
         a_repeated_text_within_one_attempt_is_said_again,
         attempts_are_told_apart_after_a_runner_death,
         an_early_key_cannot_stand_in_the_way_of_the_answer,
-        an_effect_needs_a_known_chat_and_an_open_turn,
+        a_late_effect_of_a_turn_committed_by_this_claim_is_recorded,
+        a_late_effect_of_another_claim_is_refused,
+        an_effect_needs_a_known_chat_and_a_known_turn,
     }
     failures {
         a_failed_attempt_waits_and_is_counted,

@@ -20,7 +20,7 @@ impl State {
         now: Timestamp,
     ) -> Result<Recorded> {
         self.held(fence)?;
-        self.open(fence, turn)?;
+        self.require_of_claim(fence, turn)?;
         let known = self
             .find_by_key(turn, &effect.key)
             .or_else(|| self.find_replayed(fence, turn, effect));

@@ -84,6 +84,16 @@ impl State {
         }
     }
 
+    /// Fails unless the turn is open in this claim, or was committed by it.
+    pub(super) fn require_of_claim(&self, fence: &Fence, id: TurnId) -> Result<()> {
+        let turn = self.turns.get(&id).filter(|turn| turn.group == fence.group);
+        let turn = turn.ok_or_else(|| not_found(id))?;
+        match turn.state {
+            TurnState::Open | TurnState::Committed if turn.epoch == fence.epoch => Ok(()),
+            _ => Err(Error::Conflict(format!("turn {id} is not one of this claim"))),
+        }
+    }
+
     pub(super) fn mark_prompted(
         &mut self,
         fence: &Fence,

@@ -22,7 +22,7 @@ pub(super) fn record(
     now: Timestamp,
 ) -> Result<Recorded> {
     fence::check(conn, fence)?;
-    turns::require_open(conn, fence, turn)?;
+    turns::require_of_claim(conn, fence, turn)?;
     let known = match find_by_key(conn, turn, &effect.key)? {
         Some(known) => Some(known),
         None => find_replayed(conn, fence, turn, effect)?,

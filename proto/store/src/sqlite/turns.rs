@@ -47,6 +47,14 @@ pub(super) fn require_open(conn: &Connection, fence: &Fence, id: TurnId) -> Resu
     }
 }
 
+/// Fails unless the turn is open in this claim, or was committed by it.
+pub(super) fn require_of_claim(conn: &Connection, fence: &Fence, id: TurnId) -> Result<()> {
+    match standing(conn, &fence.group, id)? {
+        (TurnState::Open | TurnState::Committed, epoch) if epoch == fence.epoch => Ok(()),
+        _ => Err(Error::Conflict(format!("turn {id} is not one of this claim"))),
+    }
+}
+
 pub(super) fn not_open(id: TurnId) -> Error {
     Error::Conflict(format!("turn {id} is not open in this claim"))
 }
