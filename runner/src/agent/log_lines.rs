@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::time::{Instant, timeout_at};
 
 /// Longest line logged, in bytes; longer ones are cut into several.
 const LINE_BYTES_MAX: usize = 2_048;
@@ -22,6 +23,8 @@ pub(super) struct LogLines {
     line: Vec<u8>,
     tail: VecDeque<u8>,
     buffer: Box<[u8]>,
+    /// Until when an ended sandbox's stream is read, once that has begun: a caller who comes back must not begin anew.
+    drain_until: Option<Instant>,
 }
 
 impl LogLines {
@@ -32,6 +35,7 @@ impl LogLines {
             line: Vec::new(),
             tail: VecDeque::new(),
             buffer: vec![0; READ_BYTES].into(),
+            drain_until: None,
         }
     }
 
@@ -49,16 +53,23 @@ impl LogLines {
         }
     }
 
-    /// Reads to the end of the stream of a sandbox that has ended.
+    /// Reads to the end of the stream of a sandbox that has ended. Cancel-safe, and a caller who comes back has only the time
+    /// that was left.
     pub(super) async fn drain(&mut self) {
+        let until = *self.drain_until.get_or_insert_with(|| Instant::now() + DRAIN_TIME);
         let to_the_end = async {
             while self.stream.is_some() {
                 self.log_some().await;
             }
         };
-        if tokio::time::timeout(DRAIN_TIME, to_the_end).await.is_err() {
+        if timeout_at(until, to_the_end).await.is_err() {
             self.stream = None;
         }
+    }
+
+    /// Whether nothing more can come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.stream.is_none()
     }
 
     /// The end of what was read.

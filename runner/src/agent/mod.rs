@@ -38,13 +38,13 @@ pub trait AgentLink: Send {
     async fn next(&mut self) -> LinkEvent;
 
     /// Returns what an agent that has exited said before, one by one, then `None`. Call it after the sandbox's end: notice
-    /// of the end may overtake the last message. Bounded in time.
+    /// of the end may overtake the last message. Cancel-safe; bounded in time, over all calls together.
     async fn left_behind(&mut self) -> Option<LinkEvent>;
 
     /// Whether prompts may be handed over while one is unanswered.
     fn takes_follow_ups(&self) -> bool;
 
-    /// Whether the agent gave a sign of life since the last call.
+    /// Whether the agent gave a sign of life since the last call: a heartbeat, or where the contract has none, anything heard.
     fn last_sign_of_life(&mut self) -> bool;
 
     /// The end of what the agent wrote to its error stream, for the reason of a failure. Not for people in a chat.

@@ -343,6 +343,69 @@ async fn nanoclaw_output_written_before_the_exit_is_left_behind() {
 }
 
 #[tokio::test]
+async fn nanoclaw_output_left_behind_survives_a_caller_who_stops_waiting() {
+    let (mut container, mut link) = nanoclaw();
+    link.start(start(3)).await.unwrap();
+    container.print(&json!({"status": "success", "result": "done"})).await;
+    // Both streams stay open, so the link waits for more.
+    for _ in 0..3 {
+        let given_up = tokio::time::timeout(Duration::from_millis(20), link.left_behind()).await;
+        assert!(given_up.is_err(), "it still waits for the streams to end");
+    }
+    let event = link.left_behind().await.expect("what was read is kept");
+    assert_eq!(result_of(event), (Some("done".to_owned()), Some(3)));
+    assert_eq!(link.left_behind().await, None);
+}
+
+#[tokio::test]
+async fn streams_that_never_end_hold_up_no_caller_who_comes_back_every_moment() {
+    let (_own_container, own) = own();
+    let (_nanoclaw_container, nanoclaw) = nanoclaw();
+    for mut link in [Box::new(own) as Box<dyn AgentLink>, Box::new(nanoclaw)] {
+        let come_back = async {
+            while tokio::time::timeout(Duration::from_millis(50), link.left_behind())
+                .await
+                .is_err()
+            {}
+        };
+        tokio::time::timeout(Duration::from_secs(10), come_back)
+            .await
+            .expect("the time to drain is counted once");
+    }
+}
+
+#[tokio::test]
+async fn nanoclaw_sign_of_life_is_something_heard_since_the_last_one() {
+    let (mut container, mut link) = nanoclaw();
+    link.start(start(3)).await.unwrap();
+    assert!(!link.last_sign_of_life(), "an open stream says nothing");
+
+    container.print(&json!({"status": "success", "result": "done"})).await;
+    next(&mut link).await;
+    assert!(link.last_sign_of_life(), "an output");
+    assert!(!link.last_sign_of_life(), "not a second time");
+
+    container.drop_file("ipc/tasks/1-a.json", br#"{"type":"pause_task","taskId":"t"}"#);
+    next(&mut link).await;
+    assert!(link.last_sign_of_life(), "a file");
+
+    container.stderr.write_all(b"thinking\n").await.unwrap();
+    hear_nothing(&mut link).await;
+    assert!(link.last_sign_of_life(), "a line on the error stream");
+
+    drop(container.stdout.take());
+    drop(std::mem::replace(&mut container.stderr, duplex(1).0));
+    hear_nothing(&mut link).await;
+    assert!(!link.last_sign_of_life(), "the end of a stream is none");
+}
+
+/// Listens for a moment in which the agent says nothing that would be handed on.
+async fn hear_nothing(link: &mut dyn AgentLink) {
+    let event = tokio::time::timeout(Duration::from_millis(100), link.next()).await;
+    assert!(event.is_err(), "{event:?}");
+}
+
+#[tokio::test]
 async fn nanoclaw_link_without_input_says_so() {
     let (container, mut stdio, watcher) = make(Layout::NanoClaw);
     stdio.stdin = None;

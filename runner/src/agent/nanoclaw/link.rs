@@ -50,8 +50,9 @@ pub struct NanoClawLink {
     surroundings: Surroundings,
     answering: Answering,
     follow_ups: u64,
+    /// What was said on stdout and not handed on yet: kept here, not in a future that may be dropped.
     heard: VecDeque<LinkEvent>,
-    drained: bool,
+    alive: bool,
 }
 
 impl NanoClawLink {
@@ -75,7 +76,7 @@ impl NanoClawLink {
             answering: Answering::default(),
             follow_ups: 0,
             heard: VecDeque::new(),
-            drained: false,
+            alive: false,
         })
     }
 
@@ -111,6 +112,7 @@ impl NanoClawLink {
         let message =
             message.map(|taken| request(MESSAGES, taken, |id, contents| parse_message_file(id, chat, contents)));
         let event = message.or_else(|| self.tasks.take().map(|taken| request(TASKS, taken, parse_task_file)));
+        self.alive |= event.is_some();
         event.or_else(|| self.heard.pop_front())
     }
 
@@ -211,23 +213,24 @@ impl AgentLink for NanoClawLink {
             if let Some(event) = self.look() {
                 return event;
             }
-            let outputs = tokio::select! {
-                outputs = self.outputs.read() => outputs,
-                () = self.watch.changed() => Vec::new(),
-                () = self.stderr.log_some() => Vec::new(),
-                _ = self.sweep.tick() => Vec::new(),
-            };
-            self.hear(outputs);
+            // Nothing is awaited between reading and keeping.
+            tokio::select! {
+                outputs = self.outputs.read() => {
+                    self.alive |= !self.outputs.has_ended();
+                    self.hear(outputs);
+                }
+                () = self.stderr.log_some() => self.alive |= !self.stderr.has_ended(),
+                () = self.watch.changed() => {}
+                _ = self.sweep.tick() => {}
+            }
         }
     }
 
     async fn left_behind(&mut self) -> Option<LinkEvent> {
-        if !self.drained {
-            self.drained = true;
-            let outputs = self.outputs.drain().await;
+        while let Some(outputs) = self.outputs.drain_some().await {
             self.hear(outputs);
-            self.stderr.drain().await;
         }
+        self.stderr.drain().await;
         self.look()
     }
 
@@ -235,9 +238,9 @@ impl AgentLink for NanoClawLink {
         false
     }
 
-    /// The contract has no heartbeat: an open output stream must do, and the limit of the whole run.
+    /// The contract has no heartbeat: only what was heard counts, and an agent that thinks for long gives no sign.
     fn last_sign_of_life(&mut self) -> bool {
-        !self.outputs.has_ended()
+        std::mem::take(&mut self.alive)
     }
 
     fn last_words(&self) -> String {

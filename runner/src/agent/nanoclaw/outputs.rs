@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proto::nanoclaw::{FrameParser, Parsed};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::time::{Instant, timeout_at};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 8_192;
@@ -18,6 +19,10 @@ pub(super) struct Outputs {
     stream: Option<Pin<Box<dyn AsyncRead + Send>>>,
     parser: FrameParser,
     buffer: Box<[u8]>,
+    /// Until when an ended sandbox's stream is read, once that has begun: a caller who comes back must not begin anew.
+    drain_until: Option<Instant>,
+    /// Outputs that an ended sandbox may still have left.
+    drain_room: usize,
 }
 
 impl Outputs {
@@ -26,6 +31,8 @@ impl Outputs {
             stream: Some(stream),
             parser: FrameParser::default(),
             buffer: vec![0; READ_BYTES].into(),
+            drain_until: None,
+            drain_room: DRAIN_OUTPUTS_MAX,
         }
     }
 
@@ -43,17 +50,24 @@ impl Outputs {
         }
     }
 
-    /// Reads to the end of the stream of a sandbox that has ended.
-    pub(super) async fn drain(&mut self) -> Vec<Parsed> {
-        let mut outputs = Vec::new();
-        let to_the_end = async {
-            while self.stream.is_some() && outputs.len() < DRAIN_OUTPUTS_MAX {
-                outputs.extend(self.read().await);
-            }
+    /// Reads some of what an ended sandbox left; none at the end, or when it took too long or was too much. Cancel-safe, and
+    /// a caller who comes back has only the time that was left.
+    pub(super) async fn drain_some(&mut self) -> Option<Vec<Parsed>> {
+        let until = *self.drain_until.get_or_insert_with(|| Instant::now() + DRAIN_TIME);
+        if self.has_ended() {
+            return None;
+        }
+        // A stream that never pauses leaves the timer no chance.
+        let in_time = self.drain_room > 0 && Instant::now() < until;
+        let outputs = if in_time {
+            timeout_at(until, self.read()).await.ok()
+        } else {
+            None
         };
-        // Whatever came in time counts.
-        let _ = tokio::time::timeout(DRAIN_TIME, to_the_end).await;
-        self.stream = None;
+        match &outputs {
+            Some(outputs) => self.drain_room = self.drain_room.saturating_sub(outputs.len()),
+            None => self.stream = None,
+        }
         outputs
     }
 
