@@ -233,9 +233,17 @@ pub trait Store: Send + Sync + 'static {
     async fn owned_groups(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<Vec<Fence>>;
     /// Group that has waited longest without an owner, if any is ready at `now`.
     async fn oldest_waiting(&self, now: Timestamp) -> Result<Option<Waiting>>;
-    /// Chats of the messages that wait for a runner: for each ready group without an owner the chat of its first pending
-    /// message that engages the agent. Lets the runner say once why nothing happens.
-    async fn waiting_chats(&self, now: Timestamp, limit: u32) -> Result<Vec<(GroupId, ChatId)>>;
+    /// Chats of the messages that nobody works on: for each group the chat of its first pending message that engages the
+    /// agent. A group waits when it is ready and has no owner, or when an earlier life of a runner owns it, whose
+    /// sandbox is gone or about to be. Lets the runner say once why nothing happens.
+    ///
+    /// In the order of the groups' ids, those after `after`, at most `limit`.
+    async fn waiting_chats(
+        &self,
+        now: Timestamp,
+        after: Option<&GroupId>,
+        limit: u32,
+    ) -> Result<Vec<(GroupId, ChatId)>>;
     /// Reads what is pending after the cursor (in a transaction after the claim, never in the same statement) and
     /// opens the turn, or takes up the one an earlier attempt left open, under its old id.
     ///
@@ -247,7 +255,8 @@ pub trait Store: Send + Sync + 'static {
     /// [`Error::Fenced`].
     async fn begin_turn(&self, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun>;
     /// What [`proto::prompt::choose_batch`] takes of the messages after `after`, oldest first; nothing while none of them
-    /// engages the agent, which costs next to nothing to find out. The cursor does not move.
+    /// engages the agent, which costs next to nothing to find out. Where they are all chatter, the one that engages lies
+    /// behind them. The cursor does not move.
     ///
     /// # Errors
     /// [`Error::Fenced`].

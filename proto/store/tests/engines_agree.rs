@@ -188,7 +188,8 @@ async fn take_a_step(
             let (runner, incarnation) = (row.runner.clone(), row.incarnation);
             let free_slots = u32::try_from(dice.roll(3)).unwrap();
             both!(stores, s => s.oldest_waiting(now)).unwrap();
-            both!(stores, s => s.waiting_chats(now, 2)).unwrap();
+            let after = (dice.roll(2) == 0).then_some(&group);
+            both!(stores, s => s.waiting_chats(now, after, 2)).unwrap();
             let request = ClaimRequest {
                 runner,
                 incarnation,
@@ -288,6 +289,7 @@ async fn take_a_step(
             match dice.roll(12) {
                 0 => {
                     let life = both!(stores, s => s.register_runner(&runner, 2, now)).unwrap();
+                    both!(stores, s => s.waiting_chats(now, None, 9)).unwrap();
                     both!(stores, s => s.free_stale_groups(&runner, life, now)).unwrap();
                 }
                 1 => drop(both!(stores, s => s.declare_dead(&rows[0], now)).unwrap()),

@@ -1,6 +1,6 @@
 //! Appending to the inbox.
 
-use proto::ids::ChatId;
+use proto::ids::{ChatId, GroupId};
 use proto::inbound::Envelope;
 
 use super::World;
@@ -114,12 +114,49 @@ pub async fn chats_of_waiting_groups_are_named(world: World) {
     };
     world.append(&side, at(1)).await;
     world.call("a", "hi again", at(2)).await;
-    let waiting = world.store.waiting_chats(at(3), 10).await.unwrap();
+    let waiting = world.store.waiting_chats(at(3), None, 10).await.unwrap();
     assert_eq!(
         waiting,
-        [(group_id("b"), chat_of("b")), (group_id("a"), ChatId::new("test:side"))]
+        [(group_id("a"), ChatId::new("test:side")), (group_id("b"), chat_of("b"))]
     );
-    assert_eq!(world.store.waiting_chats(at(3), 1).await.unwrap().len(), 1);
     world.try_claim(&runner, 5, at(3)).await.unwrap();
-    assert!(world.store.waiting_chats(at(3), 10).await.unwrap().is_empty());
+    assert!(world.store.waiting_chats(at(3), None, 10).await.unwrap().is_empty());
+}
+
+pub async fn all_waiting_chats_are_named_page_by_page(world: World) {
+    for name in ["c", "a", "d", "b", "e"] {
+        world.group(name).await;
+        world.call(name, "hi", at(0)).await;
+    }
+    let mut pages: Vec<Vec<(GroupId, ChatId)>> = Vec::new();
+    loop {
+        let after = pages.last().and_then(|page| page.last()).map(|(group, _)| group);
+        let page = world.store.waiting_chats(at(1), after, 2).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        pages.push(page);
+    }
+    let names: Vec<Vec<_>> = pages
+        .iter()
+        .map(|page| page.iter().map(|(group, _)| group.as_str()).collect())
+        .collect();
+    assert_eq!(names, [vec!["a", "b"], vec!["c", "d"], vec!["e"]]);
+}
+
+pub async fn chats_left_behind_by_an_earlier_life_wait_too(world: World) {
+    let runner = world.runner("r", 5).await;
+    world.begun("interrupted", &runner).await;
+    let (fence, batch) = world.begun("idle", &runner).await;
+    world.commit(&fence, &batch, vec![], at(1)).await;
+    let other = world.runner("other", 5).await;
+    world.begun("served", &other).await;
+    assert!(world.store.waiting_chats(at(2), None, 10).await.unwrap().is_empty());
+    let interrupted = [(group_id("interrupted"), chat_of("interrupted"))];
+    world.runner("r", 5).await;
+    let waiting = world.store.waiting_chats(at(3), None, 10).await.unwrap();
+    assert_eq!(waiting, interrupted, "before its group is freed");
+    world.restart(&runner, at(4)).await;
+    let waiting = world.store.waiting_chats(at(4), None, 10).await.unwrap();
+    assert_eq!(waiting, interrupted, "and after");
 }

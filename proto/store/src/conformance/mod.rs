@@ -59,6 +59,8 @@ cases! { $
         chatter_makes_nothing_ready_and_goes_along_as_context,
         a_message_without_a_registered_group_or_a_known_chat_is_refused,
         chats_of_waiting_groups_are_named,
+        all_waiting_chats_are_named_page_by_page,
+        chats_left_behind_by_an_earlier_life_wait_too,
     }
     claims {
         one_active_slot_per_group,

@@ -1,5 +1,7 @@
 //! The claim.
 
+use std::ops::Bound;
+
 use proto::claim::{ClaimRequest, Claimed, Fence, STICKY_DELAY, Waiting, claim_order};
 use proto::ids::{ChatId, GroupId, Incarnation, RunnerId};
 use proto::time::Timestamp;
@@ -73,17 +75,25 @@ impl State {
         Some(Waiting { group, ready_at })
     }
 
-    pub(super) fn waiting_chats(&self, now: Timestamp, limit: u32) -> Vec<(GroupId, ChatId)> {
-        let first_chat = |group: GroupId| {
-            let cursor = self.groups.get(&group)?.cursor;
-            let first = self.after(&group, cursor).find(|message| message.envelope.engages)?;
-            Some((group, first.envelope.chat.clone()))
-        };
-        self.waiting(now)
-            .into_iter()
-            .filter_map(|(_, group)| first_chat(group))
+    pub(super) fn waiting_chats(&self, after: Option<&GroupId>, limit: u32, now: Timestamp) -> Vec<(GroupId, ChatId)> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.groups
+            .range((start, Bound::Unbounded))
+            .filter(|(_, row)| row.waits(now).is_some() || self.is_left_behind(row))
+            .filter_map(|(id, row)| {
+                let first = self.after(id, row.cursor).find(|message| message.envelope.engages)?;
+                Some((id.clone(), first.envelope.chat.clone()))
+            })
             .take(limit as usize)
             .collect()
+    }
+
+    /// Whether an earlier life of a runner owns the group.
+    fn is_left_behind(&self, row: &GroupRow) -> bool {
+        row.owner.as_ref().is_some_and(|(runner, life)| {
+            let newest = self.runners.get(runner).map(|(row, _)| row.incarnation);
+            newest.is_some_and(|newest| newest > *life)
+        })
     }
 
     fn waiting(&self, now: Timestamp) -> Vec<(Timestamp, GroupId)> {

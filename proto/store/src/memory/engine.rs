@@ -110,8 +110,13 @@ impl Store for MemoryStore {
         Ok(self.lock().oldest_waiting(now))
     }
 
-    async fn waiting_chats(&self, now: Timestamp, limit: u32) -> Result<Vec<(GroupId, ChatId)>> {
-        Ok(self.lock().waiting_chats(now, limit))
+    async fn waiting_chats(
+        &self,
+        now: Timestamp,
+        after: Option<&GroupId>,
+        limit: u32,
+    ) -> Result<Vec<(GroupId, ChatId)>> {
+        Ok(self.lock().waiting_chats(now, after, limit))
     }
 
     async fn begin_turn(&self, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun> {

@@ -1,11 +1,10 @@
 //! The claim: which groups a runner gets, and the fence that comes with each.
 
-use proto::claim::{ClaimRequest, Claimed, Fence, STICKY_DELAY, TASK_AGEING, Waiting};
-use proto::ids::{ChatId, Epoch, GroupId};
-use proto::time::Timestamp;
+use proto::claim::{ClaimRequest, Claimed, Fence, STICKY_DELAY, TASK_AGEING};
+use proto::ids::{Epoch, GroupId};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use super::columns::{parsed, stored, time};
+use super::columns::{parsed, stored};
 use super::error::unavailable;
 use super::{groups, runners};
 use crate::Result;
@@ -102,45 +101,4 @@ fn take(conn: &Connection, request: &ClaimRequest, id: GroupId, slot: u32) -> Re
         incarnation: request.incarnation,
     };
     Ok(Claimed { fence, group, slot })
-}
-
-pub(super) fn oldest_waiting(conn: &Connection, now: Timestamp) -> Result<Option<Waiting>> {
-    let waiting = conn
-        .prepare_cached(
-            "
-            SELECT id, ready_at FROM groups
-            WHERE owner IS NULL AND ready_at IS NOT NULL AND not_before <= ?1
-            ORDER BY ready_at, id
-            LIMIT 1
-            ",
-        )?
-        .query_row(params![now.as_millis()], |row| {
-            Ok(Waiting {
-                group: parsed(row, "id")?,
-                ready_at: time(row, "ready_at")?,
-            })
-        })
-        .optional()?;
-    Ok(waiting)
-}
-
-pub(super) fn waiting_chats(conn: &Connection, now: Timestamp, limit: u32) -> Result<Vec<(GroupId, ChatId)>> {
-    let waiting = conn
-        .prepare_cached(
-            "
-            SELECT g.id, m.chat_id
-            FROM groups g
-            JOIN messages m ON m.group_id = g.id AND m.ord = (
-                SELECT MIN(ord) FROM messages WHERE group_id = g.id AND ord > g.cursor_ord AND engages = 1
-            )
-            WHERE g.owner IS NULL AND g.ready_at IS NOT NULL AND g.not_before <= ?1
-            ORDER BY g.ready_at, g.id
-            LIMIT ?2
-            ",
-        )?
-        .query_map(params![now.as_millis(), limit], |row| {
-            Ok((parsed(row, "id")?, ChatId::new(row.get::<_, String>("chat_id")?)))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(waiting)
 }

@@ -20,7 +20,7 @@ use super::readers::Readers;
 use super::writer::Writer;
 use super::{
     OpenError, activity, begin, chats, claim, commit, deliveries, effects, fail, fence, groups, inbox, outbox, release,
-    retention, runners, transcripts, turns, upkeep,
+    retention, runners, transcripts, turns, upkeep, waiting,
 };
 use crate::{
     Appended, Begun, ChatActivity, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord,
@@ -139,11 +139,19 @@ impl Store for SqliteStore {
     }
 
     async fn oldest_waiting(&self, now: Timestamp) -> Result<Option<Waiting>> {
-        self.readers.run(move |tx| claim::oldest_waiting(tx, now)).await
+        self.readers.run(move |tx| waiting::oldest(tx, now)).await
     }
 
-    async fn waiting_chats(&self, now: Timestamp, limit: u32) -> Result<Vec<(GroupId, ChatId)>> {
-        self.readers.run(move |tx| claim::waiting_chats(tx, now, limit)).await
+    async fn waiting_chats(
+        &self,
+        now: Timestamp,
+        after: Option<&GroupId>,
+        limit: u32,
+    ) -> Result<Vec<(GroupId, ChatId)>> {
+        let after = after.cloned();
+        self.readers
+            .run(move |tx| waiting::chats(tx, now, after.as_ref(), limit))
+            .await
     }
 
     async fn begin_turn(&self, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun> {

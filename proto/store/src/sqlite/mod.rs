@@ -33,6 +33,7 @@ mod fail;
 mod release;
 mod transcripts;
 mod turns;
+mod waiting;
 
 mod deliveries;
 mod outbox;
