@@ -37,6 +37,8 @@ export interface HostOptions {
   readonly answer?: (request: Json) => { ok: true; result: unknown } | { ok: false; error: Json };
   readonly env?: Record<string, string>;
   readonly refuseTranscript?: boolean;
+  /** Code with which every `transcript_load` is refused. */
+  readonly refuseLoad?: string;
 }
 
 export class Host {
@@ -199,6 +201,8 @@ export class Host {
     } else if (request['method'] === 'transcript_append') {
       this.transcripts.set(key, [...(this.transcripts.get(key) ?? []), ...entries]);
       answer({ ok: true, result: {} });
+    } else if (request['method'] === 'transcript_load' && this.options.refuseLoad !== undefined) {
+      answer({ ok: false, error: { code: this.options.refuseLoad, message: 'no' } });
     } else if (request['method'] === 'transcript_load') {
       answer({ ok: true, result: { entries: this.transcripts.get(key) ?? null } });
     } else {

@@ -73,6 +73,24 @@ test('a session the host does not have is dropped once and reported', async (con
   assert.notEqual(session['session_id'], stale);
 });
 
+test('a session too large to be handed over is dropped once and reported', async (context) => {
+  const host = await running(context, { refuseLoad: 'too_large' });
+  const stale = randomUUID();
+  host.start({ session_id: stale });
+  assert.equal((await host.next('result'))['text'], 'Hello');
+  const session = await host.next('session');
+  assert.equal(session['stale_session_id'], stale);
+  assert.notEqual(session['session_id'], stale);
+});
+
+test('a session the host refuses for another reason is not dropped', async (context) => {
+  const host = await running(context, { refuseLoad: 'unavailable' });
+  host.start({ session_id: randomUUID() });
+  assert.equal((await host.next('fatal'))['code'], 'host');
+  assert.equal(await host.exited(), 1);
+  assert.equal(host.of('session').length, 0);
+});
+
 test('a session the SDK cannot resume is dropped once and reported', async (context) => {
   const stale = randomUUID();
   const useless = [{ type: 'last-prompt', lastPrompt: 'x', sessionId: stale }];

@@ -8,7 +8,8 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Fatal, reasonOf } from '../fatal.js';
-import type { Requests } from '../ipc/requests.js';
+import { Refused, type Requests } from '../ipc/requests.js';
+import { log } from '../log.js';
 import { ToolUses } from './tool_uses.js';
 import { batches } from './transcript_batches.js';
 import { bounded } from './transcript_entry.js';
@@ -29,11 +30,21 @@ export class Transcript implements SessionStore {
     private readonly configDir: string,
   ) {}
 
-  /** Fetches a session from the host before the SDK asks for it. False: the host does not have it. */
+  /** Fetches a session from the host before the SDK asks for it. False: the host does not have it, or cannot hand it over. */
   async fetch(sessionId: string): Promise<boolean> {
-    const answer = Loaded.safeParse(
-      await this.requests.ask(randomUUID(), 'transcript_load', { session_id: sessionId, subpath: null }),
-    );
+    let loaded: unknown;
+    try {
+      loaded = await this.requests.ask(randomUUID(), 'transcript_load', {
+        session_id: sessionId,
+        subpath: null,
+      });
+    } catch (error) {
+      // It will not get smaller: insisting on it would end every later run of the group as well.
+      if (!(error instanceof Refused && error.code === 'too_large')) throw error;
+      log('the session is too large to be handed over');
+      return false;
+    }
+    const answer = Loaded.safeParse(loaded);
     if (!answer.success) throw new Fatal('bad_input', 'transcript_load was answered in another shape');
     const { entries } = answer.data;
     if (entries === null || entries.length === 0) return false;
