@@ -75,7 +75,7 @@ impl State {
         Some(Waiting { group, ready_at })
     }
 
-    pub(super) fn waiting_chats(&self, after: Option<&GroupId>, limit: u32, now: Timestamp) -> Vec<(GroupId, ChatId)> {
+    pub(super) fn waiting_chats(&self, now: Timestamp, after: Option<&GroupId>, limit: u32) -> Vec<(GroupId, ChatId)> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.groups
             .range((start, Bound::Unbounded))
