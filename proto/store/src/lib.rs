@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod port;
+mod replies;
 
 pub mod conformance;
 pub mod memory;

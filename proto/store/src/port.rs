@@ -306,7 +306,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Error::Fenced`]; [`Error::NotFound`] for an unknown turn or chat; [`Error::Conflict`] when the cursor would not
-    /// grow or would leave the inbox, or the turn is not open in this claim.
+    /// grow or would leave the inbox, the turn is not open in this claim, or two replies have the same key.
     async fn commit_turn(&self, fence: &Fence, commit: &TurnCommit, outbox_ids: &[OutboxId]) -> Result<Committed>;
     /// Records a failed attempt, does what follows from it, and ends the claim. `notice_id` is the outbox id of the notice.
     ///

@@ -238,10 +238,14 @@ async fn take_a_step(
             let Some((fence, turn, through)) = dice.pick(&memory.turns).cloned() else {
                 return;
             };
+            // Now and then all have one key.
+            let twins = u64::from(dice.roll(6) > 0);
             let commit = TurnCommit {
                 turn,
                 through,
-                replies: (0..dice.roll(3)).map(|n| reply(format!("extra:{n}"), n)).collect(),
+                replies: (0..dice.roll(3))
+                    .map(|n| reply(format!("extra:{}", n * twins), n))
+                    .collect(),
                 session: (dice.roll(3) > 0).then(|| SessionId::new(format!("s{}", dice.roll(3)))),
                 usage: Usage::default(),
                 cost_micros: None,

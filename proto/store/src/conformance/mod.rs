@@ -83,6 +83,7 @@ cases! { $
         cursor_never_decreases,
         the_cursor_stays_within_the_inbox,
         a_failed_commit_changes_nothing,
+        two_replies_with_one_key_are_refused,
         messages_during_a_turn_wait_for_the_next,
         follow_ups_do_not_move_the_cursor,
         chatter_alone_is_no_follow_up,

@@ -191,6 +191,22 @@ pub async fn a_failed_commit_changes_nothing(world: World) {
         .await;
 }
 
+pub async fn two_replies_with_one_key_are_refused(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    let replies = vec![reply("final", "g", "one"), reply("final", "g", "another")];
+    let commit = world.commit_of(batch.turn, batch.messages[0].ord, replies, at(1));
+    assert!(matches!(
+        world.try_commit(&fence, &commit).await,
+        Err(Error::Conflict(_))
+    ));
+    let record = world.store.turn(batch.turn).await.unwrap().unwrap();
+    assert_eq!(record.state, TurnState::Open);
+    world
+        .commit(&fence, &batch, vec![reply("final", "g", "one")], at(2))
+        .await;
+}
+
 pub async fn messages_during_a_turn_wait_for_the_next(world: World) {
     let runner = world.runner("r", 5).await;
     let (fence, batch) = world.begun("g", &runner).await;

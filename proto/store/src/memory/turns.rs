@@ -9,7 +9,7 @@ use proto::turn::{Committed, Interrupted, TurnBatch, TurnCommit, TurnState};
 
 use super::outbox::Origin;
 use super::state::{State, TurnRow};
-use crate::{Begun, Error, Result, TurnRecord};
+use crate::{Begun, Error, Result, TurnRecord, replies};
 
 impl State {
     pub(super) fn begin(&mut self, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun> {
@@ -123,9 +123,7 @@ impl State {
                 commit.turn, fence.group, commit.through
             )));
         }
-        if commit.replies.len() != ids.len() {
-            return Err(Error::Conflict("one outbox id is needed for each reply".to_owned()));
-        }
+        replies::check(&commit.replies, ids)?;
         commit
             .replies
             .iter()

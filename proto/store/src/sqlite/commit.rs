@@ -10,7 +10,7 @@ use super::error::one_row;
 use super::fence::{self, fenced};
 use super::outbox::{self, Origin};
 use super::{readiness, turns};
-use crate::{Error, Result};
+use crate::{Error, Result, replies};
 
 pub(super) fn commit(
     conn: &Connection,
@@ -32,9 +32,7 @@ pub(super) fn commit(
             commit.turn, fence.group, held.cursor, commit.through, held.head
         )));
     }
-    if commit.replies.len() != outbox_ids.len() {
-        return Err(Error::Conflict("one outbox id is needed for each reply".to_owned()));
-    }
+    replies::check(&commit.replies, outbox_ids)?;
     close_turn(conn, fence, commit)?;
     move_cursor(conn, fence, commit)?;
     note_usage(conn, fence, commit)?;
