@@ -1,15 +1,20 @@
 //! Our own contract: two mailboxes and a heartbeat.
 
+use std::io::ErrorKind;
+
 use async_trait::async_trait;
 use proto::ids::InboxOrd;
 use proto::ipc::{
     AgentMessage, Answer, CloseReason, HEARTBEAT, HostMessage, Prompt, Start, encode_host_message, parse_agent_message,
 };
-use tokio::time::{Instant, Interval, interval_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::log_lines::LogLines;
 use super::{AgentLink, LinkError, LinkEvent, Stdio};
 use crate::mailbox::{HeldDir, MailReader, MailWriter, RunDir, SWEEP, Watch, Watcher};
+
+/// Code that an agent is given when the result is larger than a file may be.
+const TOO_LARGE: &str = "too_large";
 
 /// Speaks our own contract.
 pub struct OwnLink {
@@ -17,7 +22,7 @@ pub struct OwnLink {
     reader: MailReader,
     out: HeldDir,
     watch: Watch,
-    sweep: Interval,
+    next_sweep: Instant,
     stdout: LogLines,
     stderr: LogLines,
     /// How far the prompts handed over reach into the inbox: no result can have consumed more.
@@ -38,7 +43,7 @@ impl OwnLink {
             heartbeat: out.modified_at(HEARTBEAT),
             out,
             watch: watcher.watch(run.agent_paths()),
-            sweep: interval_at(Instant::now() + SWEEP, SWEEP),
+            next_sweep: Instant::now() + SWEEP,
             stdout: LogLines::new("stdout", stdio.stdout),
             stderr: LogLines::new("stderr", stdio.stderr),
             handed_through: None,
@@ -78,7 +83,13 @@ impl OwnLink {
         }
     }
 
-    fn sweep(&mut self) -> Option<LinkEvent> {
+    /// Once per [`SWEEP`], however much there is to read: an agent that never pauses must not fill the disk meanwhile.
+    fn sweep_if_due(&mut self) -> Option<LinkEvent> {
+        let now = Instant::now();
+        if now < self.next_sweep {
+            return None;
+        }
+        self.next_sweep = now + SWEEP;
         match self.reader.sweep() {
             Ok(refused) => Some(LinkEvent::Refused {
                 reason: refused?.to_string(),
@@ -103,7 +114,16 @@ impl AgentLink for OwnLink {
     }
 
     async fn answer(&mut self, answer: Answer) -> Result<(), LinkError> {
-        self.send("an answer", &HostMessage::Answer(answer))
+        let id = answer.id.clone();
+        match self.send("an answer", &HostMessage::Answer(answer)) {
+            // An agent without an answer waits and dies, and the next attempt would go the same way.
+            Err(LinkError::Write { source, .. }) if source.kind() == ErrorKind::FileTooLarge => {
+                tracing::warn!(request.id = id, error = %source, "an answer is too large to be given");
+                let refused = Answer::refused(id, TOO_LARGE, source.to_string());
+                self.send("an answer", &HostMessage::Answer(refused))
+            }
+            sent => sent,
+        }
     }
 
     async fn close(&mut self, reason: CloseReason) -> Result<(), LinkError> {
@@ -112,16 +132,14 @@ impl AgentLink for OwnLink {
 
     async fn next(&mut self) -> LinkEvent {
         loop {
-            if let Some(event) = self.look() {
+            if let Some(event) = self.sweep_if_due().or_else(|| self.look()) {
                 return event;
             }
             tokio::select! {
                 () = self.watch.changed() => {}
                 () = self.stdout.log_some() => {}
                 () = self.stderr.log_some() => {}
-                _ = self.sweep.tick() => if let Some(event) = self.sweep() {
-                    return event;
-                }
+                () = sleep_until(self.next_sweep) => {}
             }
         }
     }

@@ -157,6 +157,18 @@ async fn own_host_messages_arrive_in_sequence() {
 }
 
 #[tokio::test]
+async fn own_answer_larger_than_a_file_may_be_is_refused_instead_of_left_out() {
+    let (container, mut link) = own();
+    let entries = json!({ "entries": ["x".repeat(64 * 1024 * 1024)] });
+    link.answer(Answer::done("r1", entries)).await.unwrap();
+    let answer = container.received(1);
+    assert_eq!(
+        (&answer["id"], &answer["ok"], &answer["error"]["code"]),
+        (&json!("r1"), &json!(false), &json!("too_large"))
+    );
+}
+
+#[tokio::test]
 async fn own_agent_messages_are_checked_and_a_bad_file_ends_nothing() {
     let (container, mut link) = own();
     link.start(start(3)).await.unwrap();
@@ -194,6 +206,17 @@ async fn own_waiting_link_hears_a_message_and_survives_being_cancelled() {
     assert_eq!(result_of(event).1, Some(3));
     container.mail(2, &result(3));
     assert!(link.left_behind().await.is_some(), "said before the exit");
+}
+
+#[tokio::test(start_paused = true)]
+async fn own_mailbox_is_swept_even_while_there_is_always_something_to_read() {
+    let (container, mut link) = own();
+    link.start(start(3)).await.unwrap();
+    container.mail(1, &result(3));
+    container.drop_file("out/mail/junk", b"x");
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert!(matches!(next(&mut link).await, LinkEvent::Refused { .. }), "the junk");
+    assert_eq!(result_of(next(&mut link).await).1, Some(3));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A directory into which an agent drops `*.json` files under names of its own choice: NanoClaw's `messages/` and `tasks/`.
 //!
-//! A pass looks at a bounded number of names and holds the lowest few; a flood is worked off over several passes. Each file
-//! is deleted as it is taken.
+//! A pass looks at a bounded number of names and holds the lowest few; the others wait for later passes. When there are more
+//! names than it looks at, the others are deleted instead. Each file is deleted as it is taken.
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
@@ -78,15 +78,15 @@ impl DropBox {
 
     fn look(&mut self) -> io::Result<Option<Refused>> {
         let (waiting, stuck) = (&mut self.waiting, &self.stuck);
-        let (mut junk, mut unfinished) = (Vec::new(), Vec::new());
+        let (mut junk, mut surplus) = (Vec::new(), Vec::new());
         let all = self.dir.for_each_name(ENTRIES_MAX, |name| {
             if stuck.contains(name) {
             } else if name.to_bytes().ends_with(b".tmp") {
-                unfinished.push(name.to_owned());
+                surplus.push(name.to_owned());
             } else if name.to_bytes().ends_with(b".json") {
                 waiting.insert(name.to_owned());
                 if waiting.len() > NAMES_MAX {
-                    waiting.pop_last();
+                    surplus.extend(waiting.pop_last());
                 }
             } else {
                 junk.push(name.to_owned());
@@ -98,8 +98,9 @@ impl DropBox {
             Refusal::Flood(ENTRIES_MAX)
         };
         if !all {
-            // Files half written in such a number are no agent at work: they would hide what is finished.
-            junk.append(&mut unfinished);
+            // Files in such a number are no agent at work: half written ones would hide what is finished, and finished ones
+            // fill the host's disk faster than they are read.
+            junk.append(&mut surplus);
         }
         for name in &junk {
             self.clear_away(name);

@@ -11,8 +11,12 @@ use proto::ipc::{AGENT_FILE_BYTES_MAX, file_name, parse_file_name};
 use super::held_dir::{HeldDir, Taken};
 use super::refusal::{Refusal, Refused};
 
-/// Entries looked at by one sweep.
-const SWEEP_ENTRIES_MAX: usize = 4_096;
+/// Entries looked at by one sweep, about 5 ms: more than what [`AHEAD_MAX`] lets stay, messages and unfinished ones
+/// together, so that these never hide the rest.
+const SWEEP_ENTRIES_MAX: usize = 16_384;
+/// How far ahead of the next message one may be. No agent at work has so many unread: it waits for its answers and is held to
+/// some twenty other messages per second. With it the host's disk holds only so many files, whoever writes them.
+const AHEAD_MAX: u64 = 4_096;
 
 /// Reads the agent's mailbox.
 #[derive(Debug)]
@@ -51,8 +55,8 @@ impl MailReader {
         Some(taken)
     }
 
-    /// Looks for what `take` does not see: names that are no messages, and messages behind a gap. Bounded; a directory with
-    /// more entries is worked off over several sweeps.
+    /// Looks for what `take` does not see: names that are no messages, messages behind a gap, and more files than may wait.
+    /// Bounded; a directory with more entries is worked off over several sweeps. However much is deleted, it is told once.
     ///
     /// # Errors
     /// When the directory cannot be listed.
@@ -63,17 +67,18 @@ impl MailReader {
             .for_each_name(SWEEP_ENTRIES_MAX, |name| match classify(name, next) {
                 Entry::Message(sequence) => lowest = Some(lowest.map_or(sequence, |known: u64| known.min(sequence))),
                 Entry::BeingWritten => {}
-                Entry::Junk => junk.push(name.to_owned()),
+                Entry::TooFarAhead => junk.push((name.to_owned(), Refusal::Ahead(AHEAD_MAX))),
+                Entry::Junk => junk.push((name.to_owned(), Refusal::Name)),
             })?;
-        let first = junk.first().map(|name| {
+        let first = junk.first().map(|(name, reason)| {
             let reason = if all {
-                Refusal::Name
+                reason.clone()
             } else {
                 Refusal::Flood(SWEEP_ENTRIES_MAX)
             };
             Refused::new(name.to_bytes(), reason)
         });
-        for name in &junk {
+        for (name, _) in &junk {
             self.clear_away(name);
         }
         Ok(first.or_else(|| self.close_gap(lowest)))
@@ -102,19 +107,17 @@ impl MailReader {
 enum Entry {
     Message(u64),
     BeingWritten,
+    TooFarAhead,
     Junk,
 }
 
 fn classify(name: &CStr, next: u64) -> Entry {
     let Ok(name) = name.to_str() else { return Entry::Junk };
-    match parse_file_name(name) {
-        Some(sequence) if sequence >= next => return Entry::Message(sequence),
-        Some(_) => return Entry::Junk,
-        None => {}
-    }
     let unfinished = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
-    match unfinished.and_then(parse_file_name) {
-        Some(sequence) if sequence >= next => Entry::BeingWritten,
-        _ => Entry::Junk,
+    match parse_file_name(unfinished.unwrap_or(name)) {
+        Some(sequence) if sequence >= next.saturating_add(AHEAD_MAX) => Entry::TooFarAhead,
+        Some(sequence) if sequence >= next && unfinished.is_some() => Entry::BeingWritten,
+        Some(sequence) if sequence >= next => Entry::Message(sequence),
+        Some(_) | None => Entry::Junk,
     }
 }

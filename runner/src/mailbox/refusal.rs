@@ -37,6 +37,9 @@ pub enum Refusal {
     /// More entries than are looked at.
     #[error("the directory holds more than {0} entries; the surplus is deleted")]
     Flood(usize),
+    /// A message so far ahead that those before it cannot all be waiting.
+    #[error("it is {0} messages ahead or more; such files are deleted")]
+    Ahead(u64),
     /// A message that never came, although later ones did.
     #[error("the messages before it are missing")]
     Gap,

@@ -106,13 +106,30 @@ fn a_flood_of_files_neither_hides_a_message_nor_stays() {
     let place = Place::new();
     let (run, out) = (place.run(Layout::Own), place.path("out/mail"));
     let mut reader = run.mail_reader().unwrap();
-    (0..10_000).for_each(|n| fs::write(out.join(format!("junk-{n}")), b"").unwrap());
+    (0..20_000).for_each(|n| fs::write(out.join(format!("junk-{n}")), b"").unwrap());
     put(&out, &file_name(1), b"one");
     assert_eq!(reader.take(), Some(Ok(b"one".to_vec())));
     assert!(matches!(reader.sweep().unwrap().unwrap().reason, Refusal::Flood(_)));
     let more = std::iter::from_fn(|| reader.sweep().unwrap()).count();
     assert!(more < 5, "a few sweeps work it off");
     assert_eq!(fs::read_dir(out).unwrap().count(), 0);
+}
+
+#[test]
+fn messages_written_faster_than_they_are_read_do_not_fill_the_disk() {
+    let place = Place::new();
+    let (run, out) = (place.run(Layout::Own), place.path("out/mail"));
+    let mut reader = run.mail_reader().unwrap();
+    for sequence in 1..=6_000 {
+        fs::write(out.join(file_name(sequence)), b"x").unwrap();
+        fs::write(out.join(format!(".{}.tmp", file_name(sequence))), b"x").unwrap();
+    }
+    let told = std::iter::from_fn(|| reader.sweep().unwrap()).collect::<Vec<_>>();
+    assert_eq!(told.len(), 1, "told once: {told:?}");
+    assert_eq!(told[0].reason, Refusal::Ahead(4_096));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 2 * 4_096);
+    let taken = std::iter::from_fn(|| reader.take()).filter(Result::is_ok).count();
+    assert_eq!(taken, 4_096, "the ones that came first are read");
 }
 
 #[test]
@@ -177,6 +194,18 @@ fn a_flood_of_dropped_files_is_worked_off() {
     let taken = std::iter::from_fn(|| tasks.take()).filter(Result::is_ok).count();
     assert_eq!(taken, 10_000);
     assert_eq!(fs::read_dir(out).unwrap().count(), 0);
+}
+
+#[test]
+fn files_dropped_faster_than_they_are_read_do_not_fill_the_disk() {
+    let place = Place::new();
+    let (run, out) = (place.run(Layout::NanoClaw), place.path("ipc/tasks"));
+    let mut tasks = run.drop_box("tasks").unwrap();
+    (0..20_000).for_each(|n| fs::write(out.join(format!("{n:06}.json")), b"{}").unwrap());
+    let first = tasks.take().unwrap().unwrap_err();
+    assert!(matches!(first.reason, Refusal::Flood(_)));
+    assert!(fs::read_dir(&out).unwrap().count() <= 20_000 - 16_384 + 256);
+    assert!(tasks.take().unwrap().is_ok(), "a few are still read");
 }
 
 #[test]
