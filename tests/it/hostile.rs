@@ -28,7 +28,11 @@ fn run_dir(world: &World, group: &str) -> PathBuf {
 /// A file of the host that agents have no business with.
 fn secret(world: &World) -> PathBuf {
     let path = world.directory().join("secret.json");
-    std::fs::write(&path, format!(r#"{{"type":"message","chatJid":"cli:main","text":"{SECRET}"}}"#)).unwrap();
+    std::fs::write(
+        &path,
+        format!(r#"{{"type":"message","chatJid":"cli:main","text":"{SECRET}"}}"#),
+    )
+    .unwrap();
     path
 }
 
@@ -51,17 +55,29 @@ async fn refused(world: &World, needle: &str) {
 
 /// Everything the model was told: what an agent saw of its tools' outputs is in there.
 fn seen(world: &World) -> String {
-    world.model.requests().iter().map(|request| request.body.to_string()).collect()
+    world
+        .model
+        .requests()
+        .iter()
+        .map(|request| request.body.to_string())
+        .collect()
 }
 
-/// Has the agent of a group run a command, and says what it saw.
+/// Has the agent of a group run a command, once in its life, and says what it saw.
 async fn sees(world: &mut World, group: &str, command: &str) -> String {
-    let before = world.people(group).texts();
-    world.say(group, &format!("[[bash {command}]] [[say looked]]")).await;
-    let mut expected: Vec<&str> = before.iter().map(String::as_str).collect();
-    expected.push("looked");
-    world.expect(group, &expected).await;
-    seen(world)
+    let kept = "/workspace/group/seen.txt";
+    world
+        .say(group, &format!("[[bash ( {command} ) > {kept} 2>&1]] [[say looked]]"))
+        .await;
+    world.expect(group, &["looked"]).await;
+    std::fs::read_to_string(world.data().join(format!("groups/{group}/seen.txt"))).unwrap()
+}
+
+/// Puts a file there as honest programs do, so that nobody reads half of it.
+fn put(path: &Path, contents: impl AsRef<[u8]>) {
+    let unfinished = path.parent().unwrap().join("unfinished.tmp");
+    std::fs::write(&unfinished, contents).unwrap();
+    std::fs::rename(unfinished, path).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,17 +90,23 @@ async fn hostile_files_in_nanoclaws_directories_are_refused_one_by_one() {
     let messages = run_dir(&world, "main").join("ipc/messages");
     let tasks = run_dir(&world, "main").join("ipc/tasks");
 
-    std::fs::write(messages.join("a-large.json"), vec![b' '; 2 * 1024 * 1024]).unwrap();
-    std::fs::write(messages.join(OsStr::from_bytes(b"b-\xff\xfe.json")), "{}").unwrap();
-    std::fs::write(messages.join("c-bytes.json"), b"{\"type\":\"message\",\"text\":\"\xff\xfe\"}").unwrap();
+    put(&messages.join("a-large.json"), vec![b' '; 2 * 1024 * 1024]);
+    put(&messages.join(OsStr::from_bytes(b"b-\xff\xfe.json")), "{}");
+    put(
+        &messages.join("c-bytes.json"),
+        b"{\"type\":\"message\",\"text\":\"\xff\xfe\"}",
+    );
     symlink(&secret, messages.join("d-link.json")).unwrap();
     fifo(&messages.join("e-fifo.json"));
     std::fs::create_dir_all(messages.join("f-directory.json/with/more")).unwrap();
     std::fs::hard_link(&secret, messages.join("g-hard-link.json")).unwrap();
-    std::fs::write(messages.join("h-shape.json"), r#"{"type":"message","chatJid":7,"text":["a"]}"#).unwrap();
-    std::fs::write(messages.join("i-deep.json"), "[".repeat(200_000)).unwrap();
-    std::fs::write(messages.join("notes.txt"), "no such name").unwrap();
-    std::fs::write(tasks.join("j-unknown.json"), r#"{"type":"launch_missiles"}"#).unwrap();
+    put(
+        &messages.join("h-shape.json"),
+        r#"{"type":"message","chatJid":7,"text":["a"]}"#,
+    );
+    put(&messages.join("i-deep.json"), "[".repeat(200_000));
+    put(&messages.join("notes.txt"), "no such name");
+    put(&tasks.join("j-unknown.json"), r#"{"type":"launch_missiles"}"#);
 
     for reason in [
         "a-large.json",
@@ -103,13 +125,18 @@ async fn hostile_files_in_nanoclaws_directories_are_refused_one_by_one() {
     }
     world
         .until("everything to be cleared away", async || {
-            [&messages, &tasks].iter().all(|dir| std::fs::read_dir(dir).unwrap().count() == 0)
+            [&messages, &tasks]
+                .iter()
+                .all(|dir| std::fs::read_dir(dir).unwrap().count() == 0)
         })
         .await;
     world.model.release("gate");
     world.expect("main", &["done"]).await;
     assert!(!seen(&world).contains(SECRET));
-    assert!(std::fs::read_to_string(&secret).unwrap().contains(SECRET), "the host's file is untouched");
+    assert!(
+        std::fs::read_to_string(&secret).unwrap().contains(SECRET),
+        "the host's file is untouched"
+    );
     invariant::check(&mut world, &["main"]).await;
 }
 
@@ -119,25 +146,35 @@ async fn junk_a_flood_and_a_deep_tree_in_the_mailbox_do_not_keep_a_turn_from_its
     let command = "cd /clawhold/out/mail; for i in $(seq 5000); do echo x > flood-$i; done; \
         mkfifo pipe; ln -s /etc/passwd link.json; head -c 20000000 /dev/zero > big; \
         mkdir deep; cd deep; for i in $(seq 300); do mkdir d; cd d; done; cd /; ls /clawhold/out/mail | wc -l";
-    world.say("main", &format!("[[bash {command}]] [[send early]] [[say done]]")).await;
+    world
+        .say("main", &format!("[[bash {command}]] [[send early]] [[say done]]"))
+        .await;
     world.expect("main", &["early", "done"]).await;
     refused(&world, "entries").await;
     let mail = run_dir(&world, "main").join("out/mail");
     world
-        .until("the mailbox to be cleared", async || std::fs::read_dir(&mail).unwrap().count() == 0)
+        .until("the mailbox to be cleared", async || {
+            std::fs::read_dir(&mail).unwrap().count() == 0
+        })
         .await;
     world.say("main", "still there?").await;
     world.expect("main", &["early", "done", "echo: still there?"]).await;
-    assert!(world.stop().await.success(), "the deep tree does not stop the node from stopping");
+    assert!(
+        world.stop().await.success(),
+        "the deep tree does not stop the node from stopping"
+    );
     assert!(!mail.exists(), "nothing of the run is left");
 }
 
 /// Whatever has the name of a message takes the place of a message of the agent: it loses its turn, nobody else does.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_forges_its_mailbox_harms_only_its_own_attempt() {
-    let mut world = World::builder().env("CONTAINER_TIMEOUT", 6000).open_group("team").start().await;
+    let mut world = World::builder()
+        .env("CONTAINER_TIMEOUT", 6000)
+        .open_group("team")
+        .start()
+        .await;
     let secret = secret(&world);
-    let mark = world.data().join("groups/main/forged");
     world.say("main", "[[stall gate]] [[say done]]").await;
     world.model.wait_stalled("gate", PATIENCE).await.unwrap();
     let mail = run_dir(&world, "main").join("out/mail");
@@ -145,15 +182,14 @@ async fn an_agent_that_forges_its_mailbox_harms_only_its_own_attempt() {
     // The agent has said a few things already: numbers that are past are junk.
     for number in (1..60).rev() {
         match number % 6 {
-            0 => std::fs::write(name(number), vec![b' '; 9 * 1024 * 1024]).unwrap(),
-            1 => std::fs::write(name(number), b"\xff\xfe").unwrap(),
+            0 => put(&name(number), vec![b' '; 9 * 1024 * 1024]),
+            1 => put(&name(number), b"\xff\xfe"),
             2 => symlink(&secret, name(number)).unwrap(),
             3 => fifo(&name(number)),
             4 => std::fs::create_dir_all(name(number).join("full")).unwrap(),
-            _ => std::fs::write(name(number), r#"{"v":1,"type":"result","text":7}"#).unwrap(),
+            _ => put(&name(number), r#"{"v":1,"type":"result","text":7}"#),
         }
     }
-    std::fs::write(mark, "").unwrap();
     for reason in ["more than the limit", "symbolic link", "not a regular file"] {
         refused(&world, reason).await;
     }
@@ -162,7 +198,10 @@ async fn an_agent_that_forges_its_mailbox_harms_only_its_own_attempt() {
     world.model.release("gate");
     world.expect("main", &["done"]).await;
     assert!(!seen(&world).contains(SECRET));
-    assert!(std::fs::read_to_string(&secret).unwrap().contains(SECRET), "the host's file is untouched");
+    assert!(
+        std::fs::read_to_string(&secret).unwrap().contains(SECRET),
+        "the host's file is untouched"
+    );
     invariant::check(&mut world, &["main", "team"]).await;
 }
 
@@ -182,36 +221,55 @@ async fn the_sandbox_reaches_nothing_but_its_own_directories_and_the_model() {
          $proxy -w 'wrong=%{{http_code}} ' -H 'x-api-key: guessed' http://m/v1/models; \
          $proxy -w 'files=%{{http_code}} ' -H x-api-key:$ANTHROPIC_API_KEY http://m/v1/files; \
          $proxy -w 'right=%{{http_code}} ' -H x-api-key:$ANTHROPIC_API_KEY -H anthropic-version:2023-06-01 http://m/v1/models/claude-x; \
-         id -u; echo finished"
+         id -u; env; echo finished"
     );
-    let seen = sees(&mut world, "main", &look).await;
-    let result = seen.rsplit("tool_result").next().unwrap();
+    let result = sees(&mut world, "main", &look).await;
     for forbidden in ["WROTE-IN", "REMOVED-SOCKET", "REACHED-", "HAS-DOCKER"] {
         assert!(!result.contains(forbidden), "{forbidden}: {result}");
     }
     for code in ["none=401", "wrong=401", "files=403", "1000", "finished"] {
         assert!(result.contains(code), "{code}: {result}");
     }
-    assert!(!result.contains("right=401") && !result.contains("right=403"), "the run's token passes: {result}");
+    assert!(
+        !result.contains("right=401") && !result.contains("right=403"),
+        "the run's token passes: {result}"
+    );
     assert!(listener.accept().is_err(), "nobody came to the host's port");
-    assert!(!seen.contains(doubles::DEMO_API_KEY), "the real key stays outside");
+    assert!(
+        !seen(&world).contains(doubles::DEMO_API_KEY),
+        "the real key stays outside"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_sees_neither_the_database_nor_another_groups_files() {
     let mut world = World::builder().open_group("team").start().await;
-    sees(&mut world, "team", &format!("echo {SECRET:?} | tr a-z A-Z > note.txt")).await;
+    sees(
+        &mut world,
+        "team",
+        &format!("echo \"{SECRET}\" | tr a-z A-Z > note.txt"),
+    )
+    .await;
     let hidden = SECRET.to_uppercase();
     let search = "find /workspace /clawhold /home /app -xdev -maxdepth 4 -not -path '*/node_modules/*'; \
-        cat /workspace/project/groups.json; grep -rIl SECRET /workspace /home /clawhold; cat /proc/self/mounts";
-    let found = sees(&mut world, "main", search).await;
-    let result = found.rsplit("tool_result").next().unwrap();
-    assert!(result.contains("/workspace/project/groups.json"), "main sees the view: {result}");
+        cat /workspace/project/groups.json; grep -rIh SECRET /workspace/project /workspace/global /home /clawhold";
+    let result = sees(&mut world, "main", search).await;
+    assert!(
+        result.contains("/workspace/project/groups.json"),
+        "main sees the view: {result}"
+    );
     assert!(!result.contains(&hidden) && !result.contains("note.txt"), "{result}");
     for private in [".db", ".sqlite", ".env", "clawhold.toml", "sessions", "secret"] {
-        let named = result.split("\\n").any(|line| line.starts_with("/workspace/project") && line.contains(private));
+        let named = result
+            .lines()
+            .any(|line| line.starts_with("/workspace/project") && line.contains(private));
         assert!(!named, "{private}: {result}");
     }
+    assert!(
+        std::fs::read_to_string(world.data().join("groups/team/note.txt"))
+            .unwrap()
+            .contains(&hidden)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,7 +300,14 @@ async fn links_planted_in_the_workspace_are_not_written_through_at_the_next_star
     world.run(None);
     world.say("main", "two").await;
     world.expect("main", &["echo: one", "echo: two"]).await;
-    assert!(!missing.exists(), "nothing was written through a link to a missing file");
+    assert!(
+        !missing.exists(),
+        "nothing was written through a link to a missing file"
+    );
     assert_eq!(std::fs::read(&target).unwrap(), before);
-    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0, "no skill went through the link");
+    assert_eq!(
+        std::fs::read_dir(&outside).unwrap().count(),
+        0,
+        "no skill went through the link"
+    );
 }
