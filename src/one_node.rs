@@ -3,6 +3,7 @@
 //! This is composition only: which adapter stands behind which port. The services do not know that they share a process.
 
 use std::fs::Permissions;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,6 +71,7 @@ impl Node {
             ids,
             random: service::random::fraction,
             readiness: readiness.clone(),
+            metrics: runner::Metrics::register(&mut registry),
         };
         let runner_config = runner::Config {
             install,
@@ -94,9 +96,6 @@ impl Node {
             lease: runner_config.runner.lease.timings(),
         };
         let metrics = gateway::Metrics::register(&mut registry);
-        runner::start(runner_config, runner_deps, &mut registry, &lifecycle).await?;
-        scheduler::start(scheduler_config, scheduler_deps, &lifecycle);
-
         let gateway_config = gateway::Config {
             assistant_name: config.assistant_name,
             data_dir,
@@ -115,7 +114,10 @@ impl Node {
             health: service::http::router(readiness.clone(), Arc::new(registry)),
             version: env!("CARGO_PKG_VERSION"),
         };
+        // The ports first: a node that cannot have them must not have begun to work.
         let gateway = gateway::start(gateway_config, gateway_deps, &lifecycle).await?;
+        runner::start(runner_config, runner_deps, &lifecycle).await?;
+        scheduler::start(scheduler_config, scheduler_deps, &lifecycle);
         Ok(Self {
             lifecycle,
             gateway,
@@ -172,17 +174,28 @@ fn installation(data_dir: &Path, config_files: Vec<PathBuf>, engine: Option<&str
         .collect()
 }
 
+/// The name is made once and kept: under another one, sandboxes left by an earlier life would be strangers.
 fn install_id(data_dir: &Path, ids: &dyn IdSource) -> anyhow::Result<String> {
     let path = data_dir.join(INSTALL_ID);
-    match std::fs::read_to_string(&path) {
-        Ok(id) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
-        Ok(_) | Err(_) => {
-            // The end of a UUIDv7 is its random part.
-            let id = ids.uuid().simple().to_string().split_off(32 - INSTALL_ID_LENGTH);
-            std::fs::write(&path, &id).with_context(|| format!("{} cannot be written", path.display()))?;
-            Ok(id)
-        }
+    let context = || format!("{} cannot be used", path.display());
+    if path.exists() {
+        let id = std::fs::read_to_string(&path).with_context(context)?.trim().to_owned();
+        anyhow::ensure!(
+            !id.is_empty(),
+            "{} is empty: put a name of up to {INSTALL_ID_LENGTH} letters and digits into it",
+            path.display()
+        );
+        return Ok(id);
     }
+    // The end of a UUIDv7 is its random part.
+    let id = ids.uuid().simple().to_string().split_off(32 - INSTALL_ID_LENGTH);
+    let fresh = path.with_extension("new");
+    let mut file = std::fs::File::create(&fresh).with_context(context)?;
+    file.write_all(id.as_bytes())
+        .and_then(|()| file.sync_all())
+        .with_context(context)?;
+    std::fs::rename(&fresh, &path).with_context(context)?;
+    Ok(id)
 }
 
 /// The first start registers `main`, so that there is somebody to talk to.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::group::Group;
 use crate::ids::{Epoch, GroupId, Incarnation, RunnerId};
-use crate::time::Timestamp;
+use crate::time::{Monotonic, Timestamp};
 
 /// Others wait this long before they may claim a group that another runner held last: its workspace and warm cache
 /// are over there.
@@ -90,7 +90,7 @@ pub fn claim_order(ready_at: Timestamp, kind: ReadyKind) -> Timestamp {
 }
 
 /// Chooses which idle sandbox closes so that a waiting group gets a slot: the one idle longest.
-pub fn choose_eviction(idle: impl IntoIterator<Item = (GroupId, Timestamp)>) -> Option<GroupId> {
+pub fn choose_eviction(idle: impl IntoIterator<Item = (GroupId, Monotonic)>) -> Option<GroupId> {
     idle.into_iter().min_by_key(|(_, since)| *since).map(|(group, _)| group)
 }
 
@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn the_longest_idle_sandbox_is_evicted() {
         let group = |name: &str| GroupId::parse(name).unwrap();
-        let idle = [(group("b"), at(5)), (group("a"), at(3)), (group("c"), at(9))];
+        let since = |seconds| Monotonic(Duration::from_secs(seconds));
+        let idle = [(group("b"), since(5)), (group("a"), since(3)), (group("c"), since(9))];
         assert_eq!(choose_eviction(idle), Some(group("a")));
         assert_eq!(choose_eviction([]), None);
     }

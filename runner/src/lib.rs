@@ -19,4 +19,5 @@ pub mod proxy;
 pub mod sandbox;
 pub mod workspace;
 
+pub use metrics::Metrics;
 pub use service::{Config, Deps, start};

@@ -7,9 +7,12 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use proto::turn::Usage;
 
+use crate::proxy;
+
 /// What the runner counts.
 #[derive(Clone, Debug)]
-pub(crate) struct Metrics {
+pub struct Metrics {
+    pub(crate) proxy: proxy::Metrics,
     pub(crate) claims: Counter,
     pub(crate) evictions: Counter,
     pub(crate) turns_committed: Counter,
@@ -25,13 +28,15 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Registers the metrics.
-    pub(crate) fn register(registry: &mut Registry) -> Self {
+    pub fn register(registry: &mut Registry) -> Self {
+        let proxy = proxy::Metrics::register(registry);
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
             counter
         };
         let metrics = Self {
+            proxy,
             claims: counter("clawhold_claims", "Groups claimed by this runner"),
             evictions: counter(
                 "clawhold_evictions",

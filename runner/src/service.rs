@@ -9,7 +9,6 @@ use ::service::readiness::Readiness;
 use anyhow::Context;
 use bus::Hints;
 use chrono_tz::Tz;
-use prometheus_client::registry::Registry;
 use proto::ids::{IdSource, RunnerId};
 use proto::lease::Trust;
 use proto::time::Clock;
@@ -41,6 +40,8 @@ pub struct Deps {
     pub random: Random,
     /// Where to say whether sandboxes can be started.
     pub readiness: Readiness,
+    /// What [`Metrics::register`] gave.
+    pub metrics: Metrics,
 }
 
 /// Settings of the runner, from several sections of the configuration.
@@ -67,9 +68,13 @@ pub struct Config {
 ///
 /// # Errors
 /// When the store cannot be written or the credentials cannot be used.
-pub async fn start(config: Config, deps: Deps, registry: &mut Registry, lifecycle: &Lifecycle) -> anyhow::Result<()> {
-    let metrics = Metrics::register(registry);
-    let proxies = Proxies::new(&config.model, &config.data_dir, Arc::clone(&deps.clock), registry)?;
+pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow::Result<()> {
+    let proxies = Proxies::new(
+        &config.model,
+        &config.data_dir,
+        Arc::clone(&deps.clock),
+        deps.metrics.proxy.clone(),
+    )?;
     let owner = Owner::new(effective_uid(config.sandbox.uid));
     let folders = Folders::open(&config.data_dir, owner).context("the groups' directories cannot be made")?;
     let mut skills = Skill::bundled();
@@ -81,7 +86,8 @@ pub async fn start(config: Config, deps: Deps, registry: &mut Registry, lifecycl
         .register_runner(&runner, config.runner.slots, deps.clock.now())
         .await?;
     let timings = config.runner.lease.timings();
-    let condition = deps.readiness.condition("sandboxes");
+    let sandboxes = deps.readiness.condition("sandboxes");
+    let leased = deps.readiness.condition("lease");
     let engine = Arc::new(Engine {
         store: deps.store,
         hints: deps.hints,
@@ -90,9 +96,9 @@ pub async fn start(config: Config, deps: Deps, registry: &mut Registry, lifecycl
         ids: deps.ids,
         random: deps.random,
         lifecycle: lifecycle.clone(),
-        metrics,
+        metrics: deps.metrics,
         proxies,
-        run_dirs,
+        run_dirs: Arc::new(run_dirs),
         watcher: Watcher::new(),
         skills,
         mounts: mounts::Policy {
@@ -119,12 +125,12 @@ pub async fn start(config: Config, deps: Deps, registry: &mut Registry, lifecycl
     lifecycle.spawn_support(
         "runner lease",
         Policy::Critical,
-        lease::run(Arc::clone(&engine), timings),
+        lease::run(Arc::clone(&engine), timings, leased),
     );
     lifecycle.spawn_support(
         "runner runtime watch",
         Policy::Critical,
-        runtime_watch::run(Arc::clone(&engine), condition),
+        runtime_watch::run(Arc::clone(&engine), sandboxes),
     );
     lifecycle.spawn("runner dispatch", Policy::Critical, dispatch::run(engine));
     Ok(())

@@ -12,11 +12,13 @@ pub const FINAL_KEY: &str = "final";
 ///
 /// A result that is final although it is an error (a limit was reached) says so to the chat: no path ends in silence.
 pub fn final_replies(turn: &OpenTurn, through: InboxOrd, result: &AgentResult) -> Vec<Reply> {
-    let said = result.text.as_deref().and_then(strip_internal);
-    let text = match (said, result.is_error) {
-        (Some(text), _) => text,
-        (None, false) => return Vec::new(),
-        (None, true) => format!("I stopped before I was done: {}.", describe_limit(&result.subtype)),
+    let text = if result.is_error {
+        format!("I stopped before I was done: {}.", describe_limit(&result.subtype))
+    } else {
+        match result.text.as_deref().and_then(strip_internal) {
+            Some(said) => said,
+            None => return Vec::new(),
+        }
     };
     let Some(chat) = turn.reply_chat(through) else {
         return Vec::new();

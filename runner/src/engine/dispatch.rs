@@ -1,74 +1,73 @@
-//! The claim loop: fills free slots with the groups that waited longest, and makes room when there is none.
+//! The claim loop: fills free slots with the groups that waited longest, makes room when there is none, and gives back
+//! what nobody serves.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::Hint;
+use bus::{Hint, Listener};
 use proto::claim::{ClaimRequest, choose_eviction};
 use proto::time::Timestamp;
 use service::crash_point;
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::slots::Command;
-use super::{Engine, RuntimeState, runtime_watch};
+use super::{Engine, RuntimeState, reconcile};
 use crate::run;
 
 /// Longest time a missed hint stays unnoticed.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// Why the loop takes another pass.
+enum Wake {
+    /// Something may be claimable or evictable.
+    Look,
+    /// The sweep: nothing that was missed stays missed.
+    Sweep,
+    /// The runner drains.
+    Stop,
+}
+
 /// Runs passes until the runner drains.
 pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
-    let stop = engine.lifecycle.soft_stop();
     let mut hints = engine.hints.listen();
     let mut runtime = engine.runtime_state.subscribe();
+    let mut sweep = tokio::time::interval(SWEEP.mul_f64(0.8 + 0.4 * (engine.random)()));
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         if let Err(error) = tick(&engine).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "claiming failed; trying again"
             );
+            // The next hint may come at once; a store in trouble is not asked again before the sweep.
+            sweep.tick().await;
         }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            hint = hints.next() => hear(&engine, hint),
-            () = engine.slots.freed() => {}
-            _ = runtime.changed() => {}
-            () = tokio::time::sleep(jittered(&engine)) => engine.slots.tell_all(Command::Look),
+        match wake(&engine, &mut *hints, &mut runtime, &mut sweep).await {
+            Wake::Look => {}
+            Wake::Sweep => {
+                engine.slots.tell_all(Command::Look);
+                reconcile::tick(&engine).await;
+            }
+            Wake::Stop => return Ok(()),
         }
     }
 }
 
 /// One pass: claims what fits; if groups are left waiting, evicts the sandbox that has been idle longest.
 pub(crate) async fn tick(engine: &Arc<Engine>) -> store::Result<()> {
-    if !engine.trusted() || engine.lifecycle.soft_stop().is_cancelled() {
+    let up = matches!(*engine.runtime_state.borrow(), RuntimeState::Up { .. });
+    if !up || !engine.trusted() || engine.lifecycle.soft_stop().is_cancelled() {
         return Ok(());
     }
     let now = engine.clock.now();
-    let runtime = engine.runtime_state.borrow().clone();
-    match runtime {
-        RuntimeState::Up => {}
-        RuntimeState::Settling => return Ok(()),
-        RuntimeState::Down { outage, reason } => {
-            return runtime_watch::tell_waiting_chats(engine, outage, &reason, now).await;
-        }
-    }
     claim(engine, now).await?;
     let full = engine.slots.used() >= slots_of(engine);
-    let waiting = if full {
-        engine.store.oldest_waiting(now).await?
-    } else {
-        None
-    };
-    engine.slots.tell_all(Command::OthersWait(waiting.is_some()));
-    if waiting.is_some() {
-        let idle = engine
-            .slots
-            .idle()
-            .into_iter()
-            .map(|(group, since)| (group, Timestamp::from_millis(millis(since.0))));
-        if let Some(group) = choose_eviction(idle) {
-            engine.metrics.evictions.inc();
-            engine.slots.tell(&group, Command::Evict);
-        }
+    let waiting = full && engine.store.oldest_waiting(now).await?.is_some();
+    engine.slots.tell_all(Command::OthersWait(waiting));
+    if waiting && let Some(group) = choose_eviction(engine.slots.evictable()) {
+        engine.metrics.evictions.inc();
+        engine.slots.tell(&group, Command::Evict);
     }
     Ok(())
 }
@@ -87,29 +86,38 @@ async fn claim(engine: &Arc<Engine>, now: Timestamp) -> store::Result<()> {
     for claimed in engine.store.claim_groups(&request).await? {
         crash_point!("claim.after");
         engine.metrics.claims.inc();
-        let commands = engine.slots.take(&claimed.fence.group);
-        run::spawn(Arc::clone(engine), claimed, commands);
+        let orders = engine.slots.take(&claimed.fence);
+        run::spawn(Arc::clone(engine), claimed, orders);
     }
     Ok(())
 }
 
-fn hear(engine: &Engine, hint: Option<Hint>) {
-    match hint {
-        Some(Hint::Inbox(group)) => engine.slots.tell(&group, Command::Look),
-        // Some were missed: everybody looks.
-        None => engine.slots.tell_all(Command::Look),
-        Some(Hint::Wake | Hint::Outbox { .. } | Hint::Working { .. } | Hint::Progress { .. }) => {}
+/// Waits for a reason to look; what concerns runs only is passed on to them.
+async fn wake(
+    engine: &Engine,
+    hints: &mut dyn Listener,
+    runtime: &mut watch::Receiver<RuntimeState>,
+    sweep: &mut Interval,
+) -> Wake {
+    let stop = engine.lifecycle.soft_stop();
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return Wake::Stop,
+            _ = sweep.tick() => return Wake::Sweep,
+            _ = runtime.changed() => return Wake::Look,
+            () = engine.slots.freed() => return Wake::Look,
+            hint = hints.next() => match hint {
+                Some(Hint::Wake) => return Wake::Look,
+                Some(Hint::Inbox(group)) => engine.slots.tell(&group, Command::Look),
+                Some(Hint::Outbox { .. } | Hint::Working { .. } | Hint::Progress { .. }) => {}
+                // Some were missed: everybody looks.
+                None => return Wake::Sweep,
+            },
+        }
     }
 }
 
 fn slots_of(engine: &Engine) -> usize {
     engine.settings.config.slots as usize
-}
-
-fn millis(span: Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn jittered(engine: &Engine) -> Duration {
-    SWEEP.mul_f64(0.8 + 0.4 * (engine.random)())
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use proto::lease::{LeaseTimings, Trust, decide_trust};
 use proto::time::Monotonic;
+use service::readiness::Condition;
 
 use super::Engine;
 
 /// Sends heartbeats for ever; ends with an error when this life of the runner is over.
-pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings) -> anyhow::Result<()> {
+pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings, condition: Condition) -> anyhow::Result<()> {
     let hard_stop = engine.lifecycle.hard_stop();
     let mut last_good_sent = engine.clock.monotonic();
     loop {
@@ -16,40 +17,52 @@ pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings) -> anyhow::R
         let answer = engine
             .store
             .heartbeat(&engine.settings.runner, engine.settings.incarnation);
-        // A beat that takes longer than the interval is as good as none: the next one says more.
+        // A beat that takes longer than the interval is as good as none: the next one says more. Dropping it is sound,
+        // a heartbeat that is counted later only says less than it could.
         match tokio::time::timeout(timings.heartbeat, answer).await {
             Ok(Ok(())) => last_good_sent = sent,
             Ok(Err(error @ store::Error::RunnerReplaced { .. })) => {
                 engine.trust.send_replace(Trust::Lost);
+                condition.degraded("another life of this runner has taken over");
                 return Err(error.into());
             }
             Ok(Err(error)) => tracing::warn!(error = &error as &dyn std::error::Error, "heartbeat failed"),
             Err(_) => tracing::warn!("heartbeat timed out"),
         }
         let next_beat = sent + timings.heartbeat;
-        while engine.clock.monotonic() < next_beat {
-            note_trust(&engine, &timings, last_good_sent);
+        loop {
+            note_trust(&engine, &timings, last_good_sent, &condition);
+            if engine.clock.monotonic() >= next_beat {
+                break;
+            }
             tokio::select! {
                 () = hard_stop.cancelled() => return Ok(()),
                 () = tokio::time::sleep(timings.heartbeat / 6) => {}
             }
         }
-        note_trust(&engine, &timings, last_good_sent);
     }
 }
 
-fn note_trust(engine: &Engine, timings: &LeaseTimings, last_good_sent: Monotonic) {
+/// Trust may return after it was lost: by then the runs have ended, and what they owned is given back by
+/// [`super::reconcile`] if nobody else took it.
+fn note_trust(engine: &Engine, timings: &LeaseTimings, last_good_sent: Monotonic, condition: &Condition) {
     let trust = decide_trust(timings, last_good_sent, engine.clock.monotonic());
-    engine.trust.send_if_modified(|before| {
+    let changed = engine.trust.send_if_modified(|before| {
         let changed = *before != trust;
-        if changed {
-            match trust {
-                Trust::Full => tracing::info!("heartbeats get through again"),
-                Trust::Fenced => tracing::error!("no heartbeat got through: fenced, sandboxes paused"),
-                Trust::Lost => tracing::error!("no heartbeat got through for too long: killing all sandboxes"),
-            }
-        }
         *before = trust;
         changed
     });
+    match trust {
+        Trust::Full => condition.ok(),
+        Trust::Fenced | Trust::Lost => condition.degraded("no heartbeat gets through to the store"),
+    }
+    if changed {
+        match trust {
+            Trust::Full => tracing::info!("heartbeats get through again"),
+            Trust::Fenced => tracing::error!("no heartbeat got through: fenced, sandboxes paused"),
+            Trust::Lost => {
+                tracing::error!("no heartbeat got through for too long: killing the sandboxes of this runner")
+            }
+        }
+    }
 }

@@ -4,18 +4,21 @@
 
 pub(crate) mod dispatch;
 pub(crate) mod lease;
+pub(crate) mod outage;
 pub(crate) mod persist;
+pub(crate) mod reconcile;
 pub(crate) mod recovery;
 pub(crate) mod runtime_watch;
 pub(crate) mod slots;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus::{Hint, Hints};
 use chrono_tz::Tz;
 use proto::ids::{ChatId, IdSource, Incarnation, RunnerId};
 use proto::lease::Trust;
-use proto::time::Clock;
+use proto::time::{Clock, Monotonic};
 use service::lifecycle::Lifecycle;
 use service::random::Random;
 use store::Store;
@@ -41,7 +44,7 @@ pub(crate) struct Engine {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) metrics: Metrics,
     pub(crate) proxies: Proxies,
-    pub(crate) run_dirs: RunDirs,
+    pub(crate) run_dirs: Arc<RunDirs>,
     pub(crate) watcher: Watcher,
     pub(crate) folders: Folders,
     pub(crate) skills: Vec<Skill>,
@@ -70,15 +73,21 @@ pub(crate) enum RuntimeState {
     /// Not known yet: this runner has not settled its own past, so nothing may be claimed.
     Settling,
     /// As far as is known.
-    Up,
-    /// No, since the outage with this number.
+    Up {
+        /// The last outage and when it ended.
+        last_outage: Option<(u64, Monotonic)>,
+    },
+    /// No.
     Down {
-        /// Counts outages, so that each is told once.
+        /// Tells outages apart, so that each is told once.
         outage: u64,
         /// What is wrong and what to do.
         reason: String,
     },
 }
+
+/// A runtime that goes away again within this time has not been back: chats are not told a second time.
+const SAME_OUTAGE: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Whether the runner may act at all.
@@ -97,18 +106,38 @@ impl Engine {
         }
     }
 
+    /// Notes that sandboxes can be started.
+    pub(crate) fn runtime_is_up(&self) {
+        self.runtime_state.send_if_modified(|state| {
+            let last_outage = match state {
+                RuntimeState::Up { .. } => return false,
+                RuntimeState::Settling => None,
+                RuntimeState::Down { outage, .. } => Some((*outage, self.clock.monotonic())),
+            };
+            if last_outage.is_some() {
+                tracing::info!("sandboxes can be started again");
+            }
+            *state = RuntimeState::Up { last_outage };
+            true
+        });
+    }
+
     /// Notes that the container runtime or the image is missing; claims stop until the watch finds it again.
     pub(crate) fn runtime_is_down(&self, reason: String) {
         self.runtime_state.send_if_modified(|state| {
-            let changed = !matches!(state, RuntimeState::Down { .. });
-            if changed {
-                tracing::error!(reason, "sandboxes cannot be started; retrying until they can");
-                *state = RuntimeState::Down {
-                    outage: self.clock.now().as_millis().unsigned_abs(),
-                    reason: reason.clone(),
-                };
-            }
-            changed
+            let outage = match state {
+                RuntimeState::Down { .. } => return false,
+                RuntimeState::Up {
+                    last_outage: Some((outage, ended)),
+                } if self.clock.monotonic().since(*ended) < SAME_OUTAGE => *outage,
+                RuntimeState::Up { .. } | RuntimeState::Settling => self.clock.now().as_millis().unsigned_abs(),
+            };
+            tracing::error!(reason, "sandboxes cannot be started; retrying until they can");
+            *state = RuntimeState::Down {
+                outage,
+                reason: reason.clone(),
+            };
+            true
         });
     }
 }

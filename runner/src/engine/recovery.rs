@@ -3,43 +3,51 @@
 //! Order matters: the new incarnation fences every write of the old life at once; then its sandboxes are killed; only
 //! then are its groups freed, so that no two sandboxes of one group ever act.
 
-use proto::ids::{Incarnation, RunnerId};
-use proto::time::Timestamp;
-use store::Store;
+use std::sync::Arc;
 
-use crate::mailbox::RunDirs;
-use crate::sandbox::{RuntimeError, SandboxRuntime};
+use super::Engine;
+use crate::sandbox::RuntimeError;
 
-/// Kills the sandboxes of earlier lives and frees their groups. Returns how many of each.
+/// Kills the sandboxes of earlier lives and frees their groups.
 ///
 /// # Errors
 /// When the container runtime or the store cannot be reached; nothing is freed before everything old is killed.
-pub(crate) async fn take_over_own_past(
-    store: &dyn Store,
-    runtime: &dyn SandboxRuntime,
-    runner: &RunnerId,
-    incarnation: Incarnation,
-    run_dirs: &RunDirs,
-    now: Timestamp,
-) -> Result<(usize, usize), Failed> {
+pub(crate) async fn take_over_own_past(engine: &Engine) -> Result<(), Failed> {
+    let settings = &engine.settings;
     let mut killed = 0;
-    for found in runtime.list().await.map_err(Failed::Runtime)? {
-        if found.labels.runner == *runner && found.labels.incarnation < incarnation {
-            runtime.kill(&found.id).await.map_err(Failed::Runtime)?;
+    for found in engine.runtime.list().await.map_err(Failed::Runtime)? {
+        // Nothing of this life runs yet, and a restored database may make an old incarnation look new.
+        if found.labels.runner == settings.runner {
+            engine.runtime.kill(&found.id).await.map_err(Failed::Runtime)?;
             killed += 1;
         }
     }
-    if let Err(error) = run_dirs.sweep() {
-        tracing::warn!(
+    let run_dirs = Arc::clone(&engine.run_dirs);
+    match tokio::task::spawn_blocking(move || run_dirs.sweep()).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(
             error = &error as &dyn std::error::Error,
             "leftover run directories cannot be listed"
-        );
+        ),
+        Err(error) => tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "leftover run directories were not removed"
+        ),
     }
-    let freed = store
-        .free_stale_groups(runner, incarnation, now)
+    let now = engine.clock.now();
+    let freed = engine
+        .store
+        .free_stale_groups(&settings.runner, settings.incarnation, now)
         .await
         .map_err(Failed::Store)?;
-    Ok((killed, freed.len()))
+    if killed + freed.len() > 0 {
+        tracing::info!(
+            sandboxes.killed = killed,
+            groups.freed = freed.len(),
+            "took over from an earlier life"
+        );
+    }
+    Ok(())
 }
 
 /// What stood in the way.

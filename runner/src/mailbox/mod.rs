@@ -27,7 +27,7 @@ pub use layout::Layout;
 pub use reader::MailReader;
 pub use refusal::{Refusal, Refused};
 pub use remove::remove_tree;
-pub use run_dir::RunDir;
+pub use run_dir::{Heart, RunDir};
 pub use run_dirs::RunDirs;
 pub use watch::{SWEEP, Watch, Watcher};
 pub use writer::MailWriter;

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use proto::{ipc, nanoclaw};
 use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
@@ -24,7 +25,7 @@ pub struct RunDir {
     parent: HeldDir,
     root: HeldDir,
     /// Touched as the host's heartbeat; NanoClaw's contract has none.
-    heartbeat: Option<OwnedFd>,
+    heartbeat: Option<Arc<OwnedFd>>,
 }
 
 impl RunDir {
@@ -35,11 +36,11 @@ impl RunDir {
             Layout::NanoClaw => None,
             Layout::Own => {
                 let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                Some(rustix::fs::open(
+                Some(Arc::new(rustix::fs::open(
                     path.join(IN).join(ipc::HEARTBEAT),
                     flags,
                     Mode::empty(),
-                )?)
+                )?))
             }
         };
         Ok(Self {
@@ -69,25 +70,9 @@ impl RunDir {
         }
     }
 
-    /// Tells the agent that the host lives. Called every 3 s; an agent that misses it for 12 s ends itself.
-    ///
-    /// # Errors
-    /// When the file system refuses.
-    pub fn beat(&self) -> io::Result<()> {
-        let Some(heartbeat) = &self.heartbeat else {
-            return Ok(());
-        };
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_NOW,
-        };
-        Ok(rustix::fs::futimens(
-            heartbeat,
-            &Timestamps {
-                last_access: now,
-                last_modification: now,
-            },
-        )?)
+    /// What tells the agent that the host lives.
+    pub fn heart(&self) -> Heart {
+        Heart(self.heartbeat.clone())
     }
 
     /// Opens the proxy's socket inside the read-only directory, connectable by the sandbox's uid. On the host the
@@ -166,6 +151,31 @@ impl RunDir {
             held = held.open_dir(&CString::new(*name)?)?;
         }
         Ok(held)
+    }
+}
+
+/// Tells an agent that its host lives: touched every few seconds; an agent that misses it for 12 s ends itself.
+#[derive(Clone, Debug)]
+pub struct Heart(Option<Arc<OwnedFd>>);
+
+impl Heart {
+    /// Beats once. NanoClaw's contract has no heartbeat, so there it does nothing.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn beat(&self) -> io::Result<()> {
+        let Some(file) = &self.0 else { return Ok(()) };
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_NOW,
+        };
+        Ok(rustix::fs::futimens(
+            file,
+            &Timestamps {
+                last_access: now,
+                last_modification: now,
+            },
+        )?)
     }
 }
 

@@ -287,7 +287,7 @@ fn heartbeats_are_seen_as_changes_of_the_modification_time() {
     assert!(before.is_some() && agent_before.is_some());
     // The clock of a file system ticks every few milliseconds.
     let changed = (0..1_000_000).any(|_| {
-        run.beat().unwrap();
+        run.heart().beat().unwrap();
         host.modified_at("heartbeat") != before
     });
     assert!(changed);

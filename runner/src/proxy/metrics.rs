@@ -8,7 +8,7 @@ use proto::turn::Usage;
 
 /// What the proxy counts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Metrics {
+pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     tokens: Family<TokenLabels, Counter>,
     renewals: Family<RenewalLabels, Counter>,
@@ -63,7 +63,8 @@ enum Renewed {
 }
 
 impl Metrics {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    /// Registers the metrics.
+    pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         registry.register(
             "clawhold_proxy_requests",

@@ -31,6 +31,7 @@ mod usage;
 
 pub use credentials::Credentials;
 pub use handle::{ProxyAddress, ProxyHandle, Totals};
+pub use metrics::Metrics;
 pub use proxies::{Listen, OpenError, Proxies};
 pub use token::RunToken;
 

@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-use prometheus_client::registry::Registry;
 use proto::time::Clock;
 use tokio::net::{TcpListener, UnixListener};
 
@@ -51,8 +50,7 @@ impl Proxies {
     ///
     /// # Errors
     /// When the address of the API or a credential is malformed.
-    pub fn new(model: &Model, data_dir: &Path, clock: Arc<dyn Clock>, registry: &mut Registry) -> anyhow::Result<Self> {
-        let metrics = Metrics::register(registry);
+    pub fn new(model: &Model, data_dir: &Path, clock: Arc<dyn Clock>, metrics: Metrics) -> anyhow::Result<Self> {
         let upstream = Upstream::new(&model.base_url)?;
         let credentials = Credentials::from_config(model, data_dir, &upstream, clock, metrics.clone())?;
         Ok(Self {

@@ -15,13 +15,16 @@ use crate::sandbox;
 /// Time between looks at limits and heartbeats.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Exit code of an agent that missed our heartbeat: we were away, the message is not to blame.
+const EXIT_HOST_SILENT: i64 = 75;
+
 enum Happened {
     Agent(LinkEvent),
     Exited(sandbox::Exit),
     /// Nothing to tell yet: what is left behind is read first.
     Quiet,
-    Told(Option<Command>),
-    Trust,
+    Told(Command),
+    LeaseLost,
     Drain,
     Stop,
     Tick,
@@ -36,20 +39,26 @@ impl GroupRun {
                 Happened::Agent(LinkEvent::Refused { reason }) => {
                     self.engine.metrics.refused_files.inc();
                     tracing::warn!(group.id = %self.claimed.fence.group, reason, "a file of the sandbox was refused");
-                    Some(Event::Sign)
+                    None
                 }
+                Happened::Exited(exit) if exit.code == EXIT_HOST_SILENT => Some(Event::Interrupted),
                 Happened::Exited(exit) => Some(Event::Exited(Exit {
                     reason: self.describe_exit(&exit),
                 })),
                 Happened::Quiet => None,
-                Happened::Told(Some(Command::Look)) => self.look_for_follow_ups().await,
-                Happened::Told(Some(Command::OthersWait(wait))) => Some(Event::OthersWait(wait)),
-                Happened::Told(Some(Command::Evict)) => Some(Event::Evict),
-                // The engine forgot this run: it is over.
-                Happened::Told(None) | Happened::Stop => Some(Event::Stop),
-                Happened::Trust => self.on_trust().await,
+                Happened::Told(Command::Look) => self.look_for_follow_ups().await,
+                Happened::Told(Command::OthersWait(wait)) => Some(Event::OthersWait(wait)),
+                Happened::Told(Command::Evict) => Some(Event::Evict),
+                Happened::LeaseLost => Some(Event::FenceLost),
                 Happened::Drain => Some(Event::Drain),
-                Happened::Tick => Some(self.on_tick()),
+                Happened::Stop => Some(Event::Stop),
+                Happened::Tick => {
+                    let alive = self
+                        .sandbox
+                        .as_mut()
+                        .is_some_and(|sandbox| sandbox.link.last_sign_of_life());
+                    Some(Event::Tick { alive })
+                }
             };
             if let Some(event) = event {
                 return event;
@@ -57,18 +66,16 @@ impl GroupRun {
         }
     }
 
+    /// Cancel-safe in all its branches: what is not returned still stands.
     async fn wait(&mut self) -> Happened {
-        let mut trust = self.engine.trust.subscribe();
-        let trusted_before = self.trusted;
-        let (drain, stop) = (self.engine.lifecycle.soft_stop(), self.engine.lifecycle.hard_stop());
         let draining = self.draining;
         tokio::select! {
             biased;
-            () = stop.cancelled() => Happened::Stop,
-            _ = trust.wait_for(|trust| *trust != trusted_before) => Happened::Trust,
-            command = self.commands.recv() => Happened::Told(command),
+            () = self.stop.cancelled() => Happened::Stop,
+            _ = self.trust.wait_for(|trust| *trust == Trust::Lost) => Happened::LeaseLost,
+            command = self.orders.next() => Happened::Told(command),
             happened = hear_sandbox(&mut self.sandbox) => happened,
-            () = drain.cancelled(), if !draining => {
+            () = self.drain.cancelled(), if !draining => {
                 self.draining = true;
                 Happened::Drain
             }
@@ -93,15 +100,15 @@ impl GroupRun {
                     tracing::warn!(group.id = %self.claimed.fence.group, session.id = %stale, "a session was lost; a new one begins");
                 }
                 self.session = Some(session_id);
-                Some(Event::Sign)
+                None
             }
             AgentMessage::Progress(progress) => {
                 let group = self.claimed.fence.group.clone();
                 self.engine.hints.publish(bus::Hint::Progress { group, progress });
-                Some(Event::Sign)
+                None
             }
             AgentMessage::Result(result) => Some(Event::Result(Box::new(result))),
-            AgentMessage::Request(request) => Some(self.serve(request).await.unwrap_or(Event::Sign)),
+            AgentMessage::Request(request) => self.serve(request).await,
             AgentMessage::Fatal { code, message } => {
                 let message: String = message.chars().take(500).collect();
                 Some(Event::Exited(Exit {
@@ -125,39 +132,18 @@ impl GroupRun {
         }
     }
 
-    async fn on_trust(&mut self) -> Option<Event> {
-        self.trusted = *self.engine.trust.borrow();
-        let sandbox = self.sandbox.as_mut();
-        match (self.trusted, sandbox) {
-            (Trust::Lost, _) => return Some(Event::FenceLost),
-            (Trust::Fenced, Some(sandbox)) => sandbox.pause(&self.engine).await,
-            (Trust::Full, Some(sandbox)) => sandbox.resume(&self.engine).await,
-            (Trust::Fenced | Trust::Full, None) => {}
-        }
-        None
-    }
-
-    fn on_tick(&mut self) -> Event {
-        let alive = self.sandbox.as_mut().is_some_and(Sandbox::beat);
-        // A heartbeat counts as a sign of life and the tick itself is looked at with the next one.
-        if alive { Event::Sign } else { Event::Tick }
-    }
-
+    /// For the operator. The last words are for the debug log only: they may repeat what people said.
     fn describe_exit(&self, exit: &sandbox::Exit) -> String {
-        let tail = self
+        let last_words = self
             .sandbox
             .as_ref()
             .map(|sandbox| sandbox.link.last_words())
             .unwrap_or_default();
-        let cause = if exit.oom_killed {
+        tracing::debug!(group.id = %self.claimed.fence.group, exit.code, last_words, "the sandbox exited");
+        if exit.oom_killed {
             "the sandbox ran out of memory".to_owned()
         } else {
             format!("the sandbox exited with code {}", exit.code)
-        };
-        if tail.is_empty() {
-            cause
-        } else {
-            format!("{cause}: {tail}")
         }
     }
 }

@@ -9,8 +9,8 @@ use proto::ipc::{Prompt, Start, StartGroup};
 use proto::nanoclaw::{AvailableGroup, GroupsSnapshot};
 use service::lifecycle::Policy;
 
-use super::GroupRun;
 use super::sandbox::Sandbox;
+use super::{GroupRun, guard};
 use crate::agent::{AgentLink, NanoClawLink, OwnLink, Stdio, Surroundings};
 use crate::config::Proxy;
 use crate::engine::Engine;
@@ -42,14 +42,7 @@ impl GroupRun {
     /// Starts the sandbox with its first prompt.
     pub(super) async fn launch(&mut self, prompt: Prompt, session: Option<SessionId>) -> Result<Sandbox, LaunchError> {
         let engine = Arc::clone(&self.engine);
-        let wanted = self
-            .claimed
-            .group
-            .settings
-            .image
-            .as_deref()
-            .unwrap_or(&engine.settings.sandbox.image);
-        let image = engine.runtime.image(wanted).await?;
+        let image = self.image(&engine).await?;
         let layout = match image.contract {
             Contract::Own => Layout::Own,
             Contract::NanoClaw => Layout::NanoClaw,
@@ -58,20 +51,37 @@ impl GroupRun {
         let run_dir = engine
             .run_dirs
             .create(&fence.group, fence.epoch, layout)
-            .map_err(failed("the run directory"))?;
+            .map_err(no_room("the run directory"))?;
         match self.launch_in(&engine, &image, &run_dir, prompt, session).await {
-            Ok(Launched { id, link, exit, proxy }) => Ok(Sandbox {
-                id,
-                link,
-                exit,
-                exited: None,
-                proxy,
-                run_dir,
-            }),
+            Ok(Launched { id, link, exit, proxy }) => {
+                let proxy = Arc::new(proxy);
+                let guard = guard::watch(&engine, id.clone(), Arc::clone(&proxy), run_dir.heart());
+                Ok(Sandbox {
+                    id,
+                    link,
+                    exit,
+                    exited: None,
+                    proxy,
+                    run_dir,
+                    killed: None,
+                    _guard: guard,
+                })
+            }
             Err(error) => {
                 remove(run_dir).await;
                 Err(error)
             }
+        }
+    }
+
+    /// The group's own image, else the node's. A missing image of one group is that group's trouble, not the runtime's.
+    async fn image(&mut self, engine: &Engine) -> Result<ImageInfo, LaunchError> {
+        match self.claimed.group.settings.image.as_deref() {
+            None => Ok(engine.runtime.image(&engine.settings.sandbox.image).await?),
+            Some(own) => match engine.runtime.image(own).await {
+                Err(error @ RuntimeError::NoSuchImage { .. }) => Err(LaunchError::Failed(error.to_string())),
+                other => Ok(other?),
+            },
         }
     }
 
@@ -83,7 +93,7 @@ impl GroupRun {
         prompt: Prompt,
         session: Option<SessionId>,
     ) -> Result<Launched, LaunchError> {
-        let token = RunToken::mint().map_err(failed("the token of the run"))?;
+        let token = RunToken::mint().map_err(no_room("the token of the run"))?;
         let proxy = open_proxy(engine, run_dir, token.clone())?;
         let surroundings = match run_dir.layout() {
             Layout::Own => None,
@@ -99,7 +109,7 @@ impl GroupRun {
             stdout,
             stderr,
             exit,
-        } = engine.runtime.start(&spec).await?;
+        } = start(engine, &spec).await?;
         let stdio = Stdio { stdin, stdout, stderr };
         let mut link: Box<dyn AgentLink> = match surroundings {
             None => Box::new(OwnLink::new(run_dir, &engine.watcher, stdio).map_err(failed("the link"))?),
@@ -222,7 +232,7 @@ fn open_proxy(engine: &Engine, run_dir: &RunDir, token: RunToken) -> Result<Prox
     let (proxy, serving) = engine
         .proxies
         .open(listen, token)
-        .map_err(failed("the credential proxy"))?;
+        .map_err(no_room("the credential proxy"))?;
     engine
         .lifecycle
         .spawn_support("credential proxy", Policy::BestEffort, async move {
@@ -250,6 +260,21 @@ pub(super) async fn remove(run_dir: RunDir) {
     if let Ok(Err(error)) = tokio::task::spawn_blocking(move || run_dir.remove()).await {
         tracing::warn!(error = &error as &dyn Error, "a run directory could not be removed");
     }
+}
+
+/// Starts the container. An engine that answers and still does not start this one is not down: that is a failed attempt.
+async fn start(engine: &Engine, spec: &SandboxSpec) -> Result<Started, LaunchError> {
+    match engine.runtime.start(spec).await {
+        Err(error @ RuntimeError::Unreachable { .. }) if engine.runtime.probe().await.is_ok() => {
+            Err(LaunchError::Failed(error.to_string()))
+        }
+        other => Ok(other?),
+    }
+}
+
+/// What this host lacks is no fault of the message: it waits, and no attempt is charged.
+fn no_room<E: Error>(what: &'static str) -> impl FnOnce(E) -> LaunchError {
+    move |error| LaunchError::RuntimeDown(format!("{what} cannot be made on this host: {error}"))
 }
 
 fn failed<E: Error>(what: &'static str) -> impl FnOnce(E) -> LaunchError {

@@ -2,7 +2,9 @@
 //! does what the core wants, in order and each to its end.
 
 mod events;
+mod guard;
 mod launch;
+mod outcome;
 mod perform;
 mod prompt;
 mod request;
@@ -13,44 +15,47 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Hint;
-use proto::claim::Claimed;
-use proto::ids::{ChatId, GroupId, InboxOrd, SessionId};
+use proto::claim::{Claimed, Fence};
+use proto::ids::{ChatId, InboxOrd, SessionId};
 use proto::lease::Trust;
 use proto::turn::run::{Effect, Event, Run, RunLimits};
 use service::lifecycle::Policy;
-use tokio::sync::mpsc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::engine::Engine;
-use crate::engine::slots::Command;
+use crate::engine::slots::{Activity, Orders};
 use sandbox::Sandbox;
 
 /// Time a sandbox gets to finish after it was asked to.
 const CLOSE_GRACE: Duration = Duration::from_secs(3);
 
 /// Runs a claimed group in a task of its own.
-pub(crate) fn spawn(engine: Arc<Engine>, claimed: Claimed, commands: mpsc::Receiver<Command>) {
+pub(crate) fn spawn(engine: Arc<Engine>, claimed: Claimed, orders: Arc<Orders>) {
     let lifecycle = engine.lifecycle.clone();
     lifecycle.spawn("run", Policy::BestEffort, async move {
-        let group = claimed.fence.group.clone();
-        // The slot is freed even when the run panics: a defect in one group must not cost the others a slot.
+        // The slot is freed even when the run panics: a defect in one group must not cost the others a slot. What the
+        // panic left owned is given back by the reconciling sweep.
         let _slot = SlotGuard {
             engine: Arc::clone(&engine),
-            group: group.clone(),
+            fence: claimed.fence.clone(),
         };
-        GroupRun::new(engine, claimed, commands).drive().await;
+        GroupRun::new(engine, claimed, orders).drive().await;
         Ok(())
     });
 }
 
 struct SlotGuard {
     engine: Arc<Engine>,
-    group: GroupId,
+    fence: Fence,
 }
 
 impl Drop for SlotGuard {
     fn drop(&mut self) {
-        self.engine.slots.free(&self.group);
+        self.engine.slots.free(&self.fence);
+        // Only now: a group that is claimed again must find its old sandbox gone.
+        self.engine.hints.publish(Hint::Wake);
     }
 }
 
@@ -58,21 +63,22 @@ impl Drop for SlotGuard {
 struct GroupRun {
     engine: Arc<Engine>,
     claimed: Claimed,
-    commands: mpsc::Receiver<Command>,
+    orders: Arc<Orders>,
     run: Run,
     sandbox: Option<Sandbox>,
-    /// Prompts handed over and not yet found in the transcript.
+    /// Prompts handed over and not covered by a commit yet.
     prompts: Vec<HandedPrompt>,
     /// Chat the newest prompt came from.
     reply_chat: ChatId,
     /// Session the agent works in.
     session: Option<SessionId>,
-    /// Results said outside of a turn's answer, to give each a key.
+    /// Texts said outside of a turn's answer, to give each a key.
     said: u32,
-    /// How far the runner trusts itself, as last acted upon.
-    trusted: Trust,
     /// Whether the core knows that the runner drains.
     draining: bool,
+    trust: watch::Receiver<Trust>,
+    drain: CancellationToken,
+    stop: CancellationToken,
     next_tick: tokio::time::Instant,
 }
 
@@ -82,7 +88,7 @@ struct HandedPrompt {
 }
 
 impl GroupRun {
-    fn new(engine: Arc<Engine>, claimed: Claimed, commands: mpsc::Receiver<Command>) -> Self {
+    fn new(engine: Arc<Engine>, claimed: Claimed, orders: Arc<Orders>) -> Self {
         let config = &engine.settings.config;
         let limits = RunLimits {
             start: Duration::from_millis(config.start_timeout_ms),
@@ -97,23 +103,25 @@ impl GroupRun {
         };
         Self {
             run: Run::claimed(limits),
-            engine,
             claimed,
-            commands,
+            orders,
             sandbox: None,
             prompts: Vec::new(),
             reply_chat: ChatId::new(""),
             session: None,
             said: 0,
-            trusted: Trust::Full,
             draining: false,
+            trust: engine.trust.subscribe(),
+            drain: engine.lifecycle.soft_stop(),
+            stop: engine.lifecycle.hard_stop(),
             next_tick: tokio::time::Instant::now(),
+            engine,
         }
     }
 
     async fn drive(mut self) {
-        let group = self.claimed.fence.group.clone();
-        tracing::debug!(group.id = %group, lease.epoch = %self.claimed.fence.epoch, "group claimed");
+        let fence = self.claimed.fence.clone();
+        tracing::debug!(group.id = %fence.group, lease.epoch = %fence.epoch, "group claimed");
         let mut effects = VecDeque::from([Effect::BeginTurn]);
         loop {
             while let Some(effect) = effects.pop_front() {
@@ -124,12 +132,20 @@ impl GroupRun {
             if self.run.is_done() {
                 break;
             }
-            self.engine.slots.set_idle(&group, self.run.idle_since());
+            self.engine.slots.note(&fence, self.activity());
             let event = self.next_event().await;
             effects.extend(self.decide(event));
         }
         self.discard_sandbox().await;
-        self.engine.hints.publish(Hint::Working { group, on: false });
+        self.tell_working(false);
+    }
+
+    fn activity(&self) -> Activity {
+        match self.run.idle_since() {
+            Some(since) => Activity::Idle(since),
+            None if self.run.is_closing() => Activity::Closing,
+            None => Activity::Busy,
+        }
     }
 
     fn decide(&mut self, event: Event) -> Vec<Effect> {

@@ -1,11 +1,11 @@
 //! Serves the agent's requests: each is one fenced transaction, and the agent gets the true answer.
 
 use proto::group::GroupSettings;
-use proto::ids::{ChatId, GroupId, OutboxId};
+use proto::ids::{ChatId, GroupId, OutboxId, TurnId};
 use proto::ipc::requests::{Call, RegisterGroup, SendMessage, SendMessageTo, TranscriptAppend, TranscriptLoad};
 use proto::ipc::{Answer, Request, RequestError};
 use proto::outbound::Reply;
-use proto::turn::run::{Event, OpenTurn};
+use proto::turn::run::Event;
 use serde_json::{Value, json};
 use service::crash_point;
 use store::TranscriptPart;
@@ -68,12 +68,7 @@ impl GroupRun {
     /// IPC-03: main may write to any known chat, everybody else to the chats of their own group.
     async fn send_message_to(&mut self, id: &str, call: SendMessageTo) -> Result<Value, Refused> {
         let chat = ChatId::new(call.jid);
-        let known = self
-            .engine
-            .store
-            .chat(&chat)
-            .await
-            .map_err(|error| self.refuse(error))?;
+        let known = self.engine.store.chat(&chat).await.map_err(refuse_unfenced)?;
         let own = known
             .as_ref()
             .is_some_and(|known| known.group.as_ref() == Some(&self.claimed.fence.group));
@@ -102,7 +97,7 @@ impl GroupRun {
                 format!("text must have 1 to {SEND_BYTES_MAX} bytes"),
             ));
         }
-        let turn = self.open_turn()?.turn;
+        let turn = self.speaking_turn()?;
         let (engine, fence) = (&self.engine, &self.claimed.fence);
         let fresh = OutboxId::fresh(&*engine.ids);
         let recorded = until_known(engine, || {
@@ -139,7 +134,7 @@ impl GroupRun {
         let engine = &self.engine;
         registration::register(&*engine.store, &registration, engine.clock.now())
             .await
-            .map_err(|error| self.refuse(error))?;
+            .map_err(refuse_unfenced)?;
         Ok(json!({ "group": group }))
     }
 
@@ -191,10 +186,10 @@ impl GroupRun {
         Ok(json!({ "entries": entries }))
     }
 
-    fn open_turn(&self) -> Result<&OpenTurn, Refused> {
+    fn speaking_turn(&self) -> Result<TurnId, Refused> {
         self.run
-            .open_turn()
-            .ok_or_else(|| told("unavailable", "no message is being answered right now"))
+            .speaking_turn()
+            .ok_or_else(|| told("unavailable", "no message was handed over yet"))
     }
 
     fn refuse(&self, error: store::Error) -> Refused {
@@ -204,6 +199,21 @@ impl GroupRun {
             }
             store::Error::NotFound { .. } => told("not_found", error.to_string()),
             store::Error::Conflict(_) => told("conflict", error.to_string()),
+        }
+    }
+}
+
+/// For calls that carry no fence: their failure says nothing about whose the group is.
+fn refuse_unfenced(error: store::Error) -> Refused {
+    match error {
+        store::Error::NotFound { .. } => told("not_found", error.to_string()),
+        store::Error::Conflict(_) => told("conflict", error.to_string()),
+        store::Error::Unavailable(_) | store::Error::Fenced(_) | store::Error::RunnerReplaced { .. } => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a request of the agent could not be served"
+            );
+            told("unavailable", "the store is not available right now; try again")
         }
     }
 }

@@ -37,10 +37,9 @@ impl Run {
             Event::Committed => self.on_committed(now),
             Event::AgentReady => Ok(self.on_ready(now)),
             Event::Result(result) => Ok(self.on_result(*result, now)),
-            Event::Sign => Ok(self.on_sign(now)),
             Event::InboxGrew(messages) => Ok(self.on_inbox_grew(messages, now)),
             Event::Exited(exit) => Ok(self.on_exited(exit)),
-            Event::RuntimeDown => Ok(self.finish(vec![Effect::Kill, Effect::Release { interrupted: true }])),
+            Event::Interrupted => Ok(self.finish(vec![Effect::Kill, Effect::Release { interrupted: true }])),
             Event::OthersWait(wait) => {
                 self.others_wait = wait;
                 Ok(Vec::new())
@@ -52,7 +51,7 @@ impl Run {
             }
             Event::Stop => Ok(self.finish(vec![Effect::Kill, Effect::Release { interrupted: true }])),
             Event::FenceLost | Event::GivenUp => Ok(self.finish(vec![Effect::Kill])),
-            Event::Tick => Ok(self.on_tick(now)),
+            Event::Tick { alive } => Ok(self.on_tick(alive, now)),
         }
     }
 
@@ -95,7 +94,13 @@ impl Run {
             since: now,
             last_sign: now,
         };
-        Ok(self.on_inbox_grew(newer, now))
+        // Chatter alone waits for the message that calls.
+        let called = newer.iter().any(|message| message.envelope.engages);
+        Ok(if called {
+            self.on_inbox_grew(newer, now)
+        } else {
+            Vec::new()
+        })
     }
 
     fn on_nothing_pending(&mut self, now: Monotonic) -> Result<Vec<Effect>, Unexpected> {
@@ -115,12 +120,22 @@ impl Run {
     }
 
     fn on_committed(&mut self, now: Monotonic) -> Result<Vec<Effect>, Unexpected> {
-        let Phase::Committing { through } = self.phase else {
+        let Phase::Committing {
+            turn,
+            through,
+            then_close,
+        } = self.phase
+        else {
             return Err(self.unexpected("committed"));
         };
         self.cursor = through;
+        self.last_turn = Some(turn);
         self.phase = Phase::Idle { since: now };
         let unanswered = self.handed > self.cursor;
+        if then_close {
+            // A limit of the sandbox is used up: the next turn gets a fresh one.
+            return Ok(self.close_if_idle(CloseReason::Idle, now));
+        }
         if !unanswered && self.stopping {
             return Ok(self.close_if_idle(CloseReason::Drain, now));
         }
@@ -147,16 +162,17 @@ impl Run {
     }
 
     fn on_result(&mut self, result: AgentResult, now: Monotonic) -> Vec<Effect> {
-        let turn = match std::mem::replace(&mut self.phase, Phase::Done) {
+        let (turn, since) = match std::mem::replace(&mut self.phase, Phase::Done) {
             // A result without a `ready` before it is as good a sign of life.
-            Phase::Starting { turn, .. } | Phase::Working { turn, .. } => turn,
+            Phase::Starting { turn, since } | Phase::Working { turn, since, .. } => (turn, since),
             other => {
-                // Closing or idle: nothing was asked, so nothing can be committed. Its messages, if any, are pending.
+                // Nothing was asked, so nothing can be committed; but what the agent says is heard.
                 self.phase = other;
-                return Vec::new();
+                return self.say_late(result);
             }
         };
-        if result.is_error && !FINAL_ERRORS.contains(&result.subtype.as_str()) {
+        let is_final = FINAL_ERRORS.contains(&result.subtype.as_str());
+        if result.is_error && !is_final {
             let reason = describe_error(&result);
             let forget_session = result.subtype == SESSION_NOT_FOUND;
             return self.finish(vec![
@@ -168,9 +184,19 @@ impl Run {
                 },
             ]);
         }
-        match result.consumed_through.map(|through| through.min(self.handed)) {
+        // The same attempt again would end the same way: what was handed over is dealt with, whatever was consumed.
+        let consumed = if result.is_error {
+            Some(self.handed)
+        } else {
+            result.consumed_through
+        };
+        match consumed.map(|through| through.min(self.handed)) {
             Some(through) if through > self.cursor => {
-                self.phase = Phase::Committing { through };
+                self.phase = Phase::Committing {
+                    turn: turn.turn,
+                    through,
+                    then_close: result.is_error,
+                };
                 vec![Effect::Commit {
                     turn,
                     through,
@@ -178,26 +204,26 @@ impl Run {
                 }]
             }
             Some(_) | None => {
-                let said = result.text.filter(|_| !result.is_error);
+                let say = result.text.map(|text| Effect::Say { turn: turn.turn, text });
                 self.phase = Phase::Working {
-                    turn: turn.clone(),
-                    since: now,
+                    turn,
+                    since,
                     last_sign: now,
                 };
-                said.map(|text| Effect::Say { turn, text }).into_iter().collect()
+                say.into_iter().collect()
             }
         }
     }
 
-    fn on_sign(&mut self, now: Monotonic) -> Vec<Effect> {
-        if let Phase::Working { last_sign, .. } = &mut self.phase {
-            *last_sign = now;
+    fn say_late(&self, result: AgentResult) -> Vec<Effect> {
+        match (self.last_turn, result.text) {
+            (Some(turn), Some(text)) if !result.is_error => vec![Effect::Say { turn, text }],
+            _ => Vec::new(),
         }
-        Vec::new()
     }
 
     fn on_inbox_grew(&mut self, messages: Vec<InboxMessage>, now: Monotonic) -> Vec<Effect> {
-        let called = messages.iter().any(|message| message.envelope.engages);
+        let called = !messages.is_empty();
         match &mut self.phase {
             Phase::Working { turn, .. } if called && self.takes_follow_ups && !self.others_wait && !self.stopping => {
                 self.handed = last_ord(&messages, self.handed);
@@ -246,8 +272,11 @@ impl Run {
         }
     }
 
-    fn on_tick(&mut self, now: Monotonic) -> Vec<Effect> {
+    fn on_tick(&mut self, alive: bool, now: Monotonic) -> Vec<Effect> {
         let limits = self.limits;
+        if let (true, Phase::Working { last_sign, .. }) = (alive, &mut self.phase) {
+            *last_sign = now;
+        }
         let overdue = match &self.phase {
             Phase::Starting { since, .. } => late(now, *since, limits.start, "the sandbox did not become ready"),
             Phase::Working { since, last_sign, .. } => {
@@ -319,14 +348,12 @@ fn late(now: Monotonic, since: Monotonic, limit: std::time::Duration, what: &str
     (now.since(since) >= limit).then(|| format!("{what} within {} s", limit.as_secs_f64()))
 }
 
+/// Names the error without repeating what the model or the people said: an API error is worth telling, other text is not.
 fn describe_error(result: &AgentResult) -> String {
     /// Enough to recognise an API error; more would be noise in a log line.
-    const LENGTH_MAX: usize = 300;
-    let detail = result
-        .error
-        .as_deref()
-        .or(result.text.as_deref())
-        .unwrap_or("no reason given");
+    const LENGTH_MAX: usize = 200;
+    let api_error = result.text.as_deref().filter(|text| text.starts_with("API Error"));
+    let detail = result.error.as_deref().or(api_error).unwrap_or("no reason given");
     let detail: String = detail.chars().take(LENGTH_MAX).collect();
     format!("{}: {detail}", result.subtype)
 }

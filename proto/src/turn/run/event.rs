@@ -19,16 +19,15 @@ pub enum Event {
     AgentReady,
     /// The agent gave a result.
     Result(Box<AgentResult>),
-    /// Any other sign of life.
-    Sign,
-    /// Messages after [`super::Run::handed`] are in the inbox.
+    /// Messages after [`super::Run::handed`] are in the inbox, and one of them or behind them calls the agent.
     InboxGrew(Vec<InboxMessage>),
     /// The turn was given up before it was attempted, and the claim with it.
     GivenUp,
     /// The sandbox ended, or could not be started.
     Exited(Exit),
-    /// The container runtime or the agent image is not there: no fault of the message.
-    RuntimeDown,
+    /// The sandbox could not start or go on through no fault of the message: the container runtime is down, the agent
+    /// missed our heartbeat.
+    Interrupted,
     /// Whether groups that waited longer than this one need a slot.
     OthersWait(bool),
     /// The slot is needed: close if idle.
@@ -39,8 +38,11 @@ pub enum Event {
     Stop,
     /// The group is no longer ours.
     FenceLost,
-    /// Time passed.
-    Tick,
+    /// Time passed; `alive` says whether the agent gave a sign of life since the last tick.
+    Tick {
+        /// Whether it did.
+        alive: bool,
+    },
 }
 
 /// How a sandbox ended.
@@ -77,10 +79,10 @@ pub enum Effect {
         /// What the agent said about it.
         result: Box<AgentResult>,
     },
-    /// Say something that belongs to no open prompt.
+    /// Say something that answers no prompt.
     Say {
-        /// The turn it follows, if one is open.
-        turn: OpenTurn,
+        /// The turn that is open, or else was committed last.
+        turn: TurnId,
         /// Text of the agent.
         text: String,
     },

@@ -40,6 +40,8 @@ pub struct Run {
     phase: Phase,
     /// Covered by committed turns.
     cursor: InboxOrd,
+    /// The turn that was committed last in this run.
+    last_turn: Option<TurnId>,
     /// Handed to the agent; never smaller than the cursor.
     handed: InboxOrd,
     /// Whether the contract lets us hand over while a prompt is unanswered.
@@ -63,8 +65,12 @@ enum Phase {
         since: Monotonic,
         last_sign: Monotonic,
     },
-    /// A result is being committed.
-    Committing { through: InboxOrd },
+    /// A result is being committed; `then_close`: this sandbox can do no more.
+    Committing {
+        turn: TurnId,
+        through: InboxOrd,
+        then_close: bool,
+    },
     /// The sandbox is warm and has nothing to do.
     Idle { since: Monotonic },
     /// The sandbox was asked to finish.
@@ -102,6 +108,7 @@ impl Run {
             limits,
             phase: Phase::Opening { warm: false },
             cursor: InboxOrd::ZERO,
+            last_turn: None,
             handed: InboxOrd::ZERO,
             takes_follow_ups: true,
             others_wait: false,
@@ -137,6 +144,16 @@ impl Run {
     /// Position after which new messages are of interest.
     pub fn handed(&self) -> InboxOrd {
         self.handed
+    }
+
+    /// Whether the sandbox was asked to finish.
+    pub fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing { .. })
+    }
+
+    /// The turn what the agent says now belongs to: the open one, or else the one committed last.
+    pub fn speaking_turn(&self) -> Option<TurnId> {
+        self.open_turn().map(|open| open.turn).or(self.last_turn)
     }
 
     /// The turn being worked on, if any.

@@ -116,11 +116,6 @@ fn idle() -> Run {
 fn a_message_is_answered_and_the_sandbox_stays_warm_for_the_next() {
     let mut run = idle();
     assert_eq!(
-        steps(&mut run, 2, [Event::InboxGrew(vec![message(2, false)])]),
-        [""; 0],
-        "chatter waits"
-    );
-    assert_eq!(
         steps(
             &mut run,
             2,
@@ -215,16 +210,16 @@ fn what_was_handed_over_is_answered_even_when_others_wait() {
 fn only_an_idle_sandbox_is_evicted_or_closed_by_time() {
     assert!(steps(&mut working(1), 5, [Event::Evict]).is_empty());
     assert_eq!(steps(&mut idle(), 5, [Event::Evict]), ["close Evicted"]);
-    assert_eq!(steps(&mut idle(), 101, [Event::Tick]), ["close Idle"]);
+    assert_eq!(steps(&mut idle(), 101, [Event::Tick { alive: false }]), ["close Idle"]);
     let mut run = idle();
-    assert_eq!(steps(&mut run, 101, [Event::Tick]), ["close Idle"]);
+    assert_eq!(steps(&mut run, 101, [Event::Tick { alive: false }]), ["close Idle"]);
     assert_eq!(
-        steps(&mut run, 104, [Event::Tick]),
+        steps(&mut run, 104, [Event::Tick { alive: false }]),
         ["kill"],
         "what does not finish is killed"
     );
     assert_eq!(
-        steps(&mut run, 107, [Event::Tick]),
+        steps(&mut run, 107, [Event::Tick { alive: false }]),
         ["release"],
         "and the group goes on without it"
     );
@@ -247,7 +242,7 @@ fn a_runtime_that_is_down_is_no_attempt() {
     let mut starting = Run::claimed(LIMITS);
     steps(&mut starting, 0, [batch(1, 0, 1..=1)]);
     assert_eq!(
-        steps(&mut starting, 1, [Event::RuntimeDown]),
+        steps(&mut starting, 1, [Event::Interrupted]),
         ["kill", "release interrupted"]
     );
 }
@@ -257,19 +252,19 @@ fn silence_overlong_turns_and_dead_sandboxes_fail_the_attempt() {
     let mut starting = Run::claimed(LIMITS);
     steps(&mut starting, 0, [batch(1, 0, 1..=1)]);
     assert_eq!(
-        steps(&mut starting, 60, [Event::Tick]),
+        steps(&mut starting, 60, [Event::Tick { alive: false }]),
         ["kill", "fail: the sandbox did not become ready within 60 s"]
     );
     assert_eq!(
-        steps(&mut working(1), 30, [Event::Tick]),
+        steps(&mut working(1), 30, [Event::Tick { alive: false }]),
         ["kill", "fail: the agent gave no sign of life within 30 s"]
     );
     let mut long = working(1);
     for second in (0..600).step_by(20) {
-        assert!(steps(&mut long, second, [Event::Sign, Event::Tick]).is_empty());
+        assert!(steps(&mut long, second, [Event::Tick { alive: true }]).is_empty());
     }
     assert_eq!(
-        steps(&mut long, 600, [Event::Tick]),
+        steps(&mut long, 600, [Event::Tick { alive: false }]),
         ["kill", "fail: the agent was not done within 600 s"]
     );
     let exit = Exit {
@@ -321,6 +316,51 @@ fn a_result_that_answers_nothing_new_is_said_without_moving_the_cursor() {
 }
 
 #[test]
+fn signs_of_life_do_not_lift_the_other_limits() {
+    let beat = || [Event::Tick { alive: true }];
+    assert_eq!(steps(&mut idle(), 101, beat()), ["close Idle"]);
+    let mut closing = idle();
+    steps(&mut closing, 101, beat());
+    assert_eq!(steps(&mut closing, 104, beat()), ["kill"]);
+    let mut working = working(1);
+    let extra = AgentResult {
+        consumed_through: None,
+        ..answered(0)
+    };
+    steps(&mut working, 599, [Event::Result(Box::new(extra))]);
+    assert_eq!(
+        steps(&mut working, 600, beat()),
+        ["kill", "fail: the agent was not done within 600 s"]
+    );
+}
+
+#[test]
+fn what_the_agent_says_after_its_turn_is_heard() {
+    let extra = AgentResult {
+        consumed_through: None,
+        ..answered(0)
+    };
+    assert_eq!(steps(&mut idle(), 2, [Event::Result(Box::new(extra))]), ["say done"]);
+}
+
+#[test]
+fn after_a_limit_of_the_sandbox_the_next_turn_gets_a_fresh_one() {
+    let limit = AgentResult {
+        is_error: true,
+        subtype: "error_max_budget_usd".into(),
+        consumed_through: None,
+        ..answered(0)
+    };
+    let mut run = working(2);
+    assert_eq!(
+        steps(&mut run, 1, [Event::Result(Box::new(limit))]),
+        ["commit 2"],
+        "all that was handed over is dealt with"
+    );
+    assert_eq!(steps(&mut run, 1, [Event::Committed]), ["close Idle"]);
+}
+
+#[test]
 fn an_agent_cannot_consume_more_than_it_was_handed() {
     assert_eq!(steps(&mut working(2), 1, [result(99)]), ["commit 2"]);
 }
@@ -330,7 +370,7 @@ fn a_lost_fence_kills_and_writes_nothing() {
     let mut run = working(1);
     assert_eq!(steps(&mut run, 1, [Event::FenceLost]), ["kill"]);
     assert!(run.is_done());
-    assert!(steps(&mut run, 1, [result(1), Event::Tick, Event::Stop]).is_empty());
+    assert!(steps(&mut run, 1, [result(1), Event::Tick { alive: false }, Event::Stop]).is_empty());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::proxy::Metrics;
 use axum::Router;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
@@ -52,7 +53,13 @@ impl Place {
     pub(super) fn with(model: &Model, data: tempfile::TempDir, mut tasks: JoinSet<()>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut registry = Registry::default();
-        let proxies = Proxies::new(model, data.path(), Arc::new(SystemClock::new()), &mut registry).unwrap();
+        let proxies = Proxies::new(
+            model,
+            data.path(),
+            Arc::new(SystemClock::new()),
+            Metrics::register(&mut registry),
+        )
+        .unwrap();
         let token = RunToken::mint().unwrap();
         let (handle, serving) = proxies.open(Listen::Loopback, token.clone()).unwrap();
         tasks.spawn(serving);

@@ -1,0 +1,137 @@
+//! What becomes true, or not, of a turn: each a fenced transaction that is brought to a known end.
+
+use proto::ids::{InboxOrd, OutboxId, TurnId};
+use proto::ipc::AgentResult;
+use proto::outbound::{Reply, strip_internal};
+use proto::turn::answer::final_replies;
+use proto::turn::run::{Event, OpenTurn};
+use proto::turn::{AfterFailure, Committed, TurnCommit, TurnFailure};
+use service::crash_point;
+
+use super::GroupRun;
+use crate::engine::persist::until_known;
+
+impl GroupRun {
+    pub(super) async fn commit(&mut self, turn: &OpenTurn, through: InboxOrd, result: &AgentResult) -> Event {
+        let replies = final_replies(turn, through, result);
+        let (engine, fence) = (&self.engine, &self.claimed.fence);
+        let ids: Vec<_> = replies.iter().map(|_| OutboxId::fresh(&*engine.ids)).collect();
+        let commit = TurnCommit {
+            turn: turn.turn,
+            through,
+            session: result.session_id.clone().or_else(|| self.session.clone()),
+            usage: result.usage,
+            cost_micros: result.cost_usd.map(micros),
+            now: engine.clock.now(),
+            replies,
+        };
+        crash_point!("commit.before");
+        // In doubt, the same commit is simply asked for again: the store knows the turn's id.
+        let committed = until_known(engine, || engine.store.commit_turn(fence, &commit, &ids)).await;
+        crash_point!("commit.after");
+        match committed {
+            Ok(Committed::Now | Committed::Before) => {
+                tracing::info!(group.id = %fence.group, turn.id = %turn.turn, inbox.ord = %through, "turn committed");
+                engine.metrics.turns_committed.inc();
+                engine.metrics.observe_usage(&commit.usage, commit.cost_micros);
+                self.prompts.retain(|prompt| prompt.through > through);
+                for reply in &commit.replies {
+                    engine.publish_outbox(&reply.chat).await;
+                }
+                Event::Committed
+            }
+            Err(error) => self.lost(&error),
+        }
+    }
+
+    pub(super) async fn say(&mut self, turn: TurnId, text: &str) -> Option<Event> {
+        let text = strip_internal(text)?;
+        let chat = self.reply_chat.clone();
+        self.said += 1;
+        let reply = Reply {
+            key: format!("extra:{}:{}", self.claimed.fence.epoch, self.said),
+            chat,
+            text,
+            sender: None,
+        };
+        let (engine, fence) = (&self.engine, &self.claimed.fence);
+        let fresh = OutboxId::fresh(&*engine.ids);
+        let recorded = until_known(engine, || {
+            engine
+                .store
+                .record_effect(fence, turn, &reply, fresh, engine.clock.now())
+        })
+        .await;
+        match recorded {
+            Ok(_) => {
+                engine.publish_outbox(&reply.chat).await;
+                None
+            }
+            Err(error) => Some(self.lost(&error)),
+        }
+    }
+
+    /// Records a failed attempt and what follows from it; the claim ends with it.
+    pub(super) async fn end_attempt(&mut self, turn: TurnId, reason: String, next: AfterFailure, forget_session: bool) {
+        if !self.is_rid_of_sandbox().await {
+            return;
+        }
+        let (engine, fence) = (&self.engine, &self.claimed.fence);
+        tracing::warn!(group.id = %fence.group, turn.id = %turn, reason, next = next.as_str(), "turn failed");
+        engine.metrics.turns_failed.inc();
+        let failure = TurnFailure {
+            turn,
+            reason,
+            next,
+            forget_session,
+            now: engine.clock.now(),
+        };
+        let notice_id = OutboxId::fresh(&*engine.ids);
+        if let Err(error) = until_known(engine, || engine.store.fail_turn(fence, &failure, notice_id)).await {
+            let _ = self.lost(&error);
+        }
+        if let AfterFailure::DeadLetter { notice, .. } = &failure.next {
+            engine.publish_outbox(&notice.chat).await;
+        }
+    }
+
+    pub(super) async fn release(&mut self, interrupted: bool) {
+        if !self.is_rid_of_sandbox().await {
+            return;
+        }
+        let (engine, fence) = (&self.engine, &self.claimed.fence);
+        let released = until_known(engine, || {
+            engine.store.release_group(fence, interrupted, engine.clock.now())
+        })
+        .await;
+        if let Err(error) = released {
+            let _ = self.lost(&error);
+        }
+    }
+
+    /// Whether nothing of ours is left that could act for this group. If something is, the claim is kept: the reconciling
+    /// sweep kills first and gives it back then.
+    async fn is_rid_of_sandbox(&mut self) -> bool {
+        let dead = self.kill_sandbox().await;
+        if !dead {
+            tracing::error!(group.id = %self.claimed.fence.group, "the claim is kept until its sandbox is surely dead");
+        }
+        dead
+    }
+
+    /// What a failed store call means: the group is no longer ours, or we cannot know; either way nothing more is done.
+    pub(super) fn lost(&self, error: &store::Error) -> Event {
+        let fence = &self.claimed.fence;
+        self.engine.metrics.fences_lost.inc();
+        tracing::error!(
+            group.id = %fence.group, lease.epoch = %fence.epoch, error = error as &dyn std::error::Error,
+            "the group is no longer ours: its sandbox is killed and what it did is dropped"
+        );
+        Event::FenceLost
+    }
+}
+
+fn micros(dollars: f64) -> i64 {
+    // Saturates; a NaN from the sandbox becomes 0.
+    (dollars * 1e6).round() as i64
+}
