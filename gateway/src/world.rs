@@ -162,6 +162,17 @@ impl World {
         id
     }
 
+    /// The store of a full disk, until the guard is dropped: rows are read, and the outbox takes no change.
+    pub(crate) fn refuse_outbox_updates(&self) -> FullDisk {
+        let connection = rusqlite::Connection::open(self.dir.path().join("clawhold.db")).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TRIGGER full_disk BEFORE UPDATE ON outbox BEGIN SELECT RAISE(ABORT, 'disk is full'); END",
+            )
+            .unwrap();
+        FullDisk(connection)
+    }
+
     /// States of a chat's outbox rows in order.
     pub(crate) async fn states(&self, chat: &ChatId) -> Vec<OutboxState> {
         let rows = self.store.deliveries_after(chat, 0, 100).await.unwrap();
@@ -210,6 +221,15 @@ impl World {
             now: self.clock.now(),
         };
         self.store.commit_turn(fence, &commit, &ids).await.unwrap();
+    }
+}
+
+/// See [`World::refuse_outbox_updates`].
+pub(crate) struct FullDisk(rusqlite::Connection);
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        self.0.execute_batch("DROP TRIGGER full_disk").unwrap();
     }
 }
 

@@ -7,7 +7,7 @@
 mod attempt;
 mod decide;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use proto::ids::ChatId;
-use proto::time::{Clock, Timestamp};
+use proto::time::{Clock, Monotonic, Timestamp};
 use service::random::Random;
 use service::readiness::Condition;
 use store::Store;
@@ -34,7 +34,7 @@ const PARALLEL_MAX: usize = 16;
 const PASS_MAX: u32 = 1_000;
 /// Longest time between two passes: the sweep that repairs a missed hint, and the grain of retry times.
 const SWEEP: Duration = Duration::from_secs(1);
-/// Time that sends under way get to end when the node stops; within the lifecycle's own grace.
+/// Time that the last sends get to begin and to end when the node stops; within the lifecycle's own grace.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 
 /// What the loop works with.
@@ -58,6 +58,9 @@ pub struct DeliveryLoop {
     tools: Tools,
     under_way: FuturesUnordered<BoxFuture<'static, Ended>>,
     busy_chats: HashSet<ChatId>,
+    /// Chats whose next row the store would not charge, and until when they are left alone: a store that is read but takes
+    /// no writes (its disk is full) offers the same rows again at once.
+    resting_chats: HashMap<ChatId, Monotonic>,
     /// Rows may be in `sending` with nobody sending them: after a start, and after a begin in doubt.
     sending_in_doubt: bool,
 }
@@ -70,6 +73,7 @@ impl DeliveryLoop {
             tools,
             under_way: FuturesUnordered::new(),
             busy_chats: HashSet::new(),
+            resting_chats: HashMap::new(),
             sending_in_doubt: true,
         }
     }
@@ -83,13 +87,16 @@ impl DeliveryLoop {
             self.settle_interrupted(now).await?;
             self.sending_in_doubt = false;
         }
+        let monotonic = self.tools.clock.monotonic();
+        self.resting_chats.retain(|_, until| *until > monotonic);
         let (name, account) = (self.channel.name(), self.channel.account());
         for delivery in self.tools.store.due_deliveries(name, account, now, PASS_MAX).await? {
             if self.under_way.len() >= PARALLEL_MAX {
                 break;
             }
             // The outcome of an attempt under way is not recorded yet: nothing of this chat may overtake it.
-            if self.busy_chats.contains(&delivery.chat) || !self.channel.reachable(&delivery.chat) {
+            let waits = self.busy_chats.contains(&delivery.chat) || self.resting_chats.contains_key(&delivery.chat);
+            if waits || !self.channel.reachable(&delivery.chat) {
                 continue;
             }
             self.busy_chats.insert(delivery.chat.clone());
@@ -128,13 +135,24 @@ impl DeliveryLoop {
                 Some(ended) = self.under_way.next() => self.note_end(ended),
             }
         }
-        if tokio::time::timeout(STOP_GRACE, self.settle()).await.is_err() {
+        if tokio::time::timeout(STOP_GRACE, self.finish()).await.is_err() {
             tracing::info!(
                 channel.name = self.channel.name(),
                 deliveries = self.under_way.len(),
                 "stopped with deliveries under way; the next start decides about them"
             );
         }
+    }
+
+    /// Sends what was committed up to the stop, and waits until nothing is under way.
+    async fn finish(&mut self) {
+        while let Ok(()) = self.tick(self.tools.clock.now()).await {
+            match self.under_way.next().await {
+                Some(ended) => self.note_end(ended),
+                None => return,
+            }
+        }
+        self.settle().await;
     }
 
     async fn settle_interrupted(&mut self, now: Timestamp) -> store::Result<()> {
@@ -154,7 +172,11 @@ impl DeliveryLoop {
 
     fn note_end(&mut self, ended: Ended) {
         self.busy_chats.remove(&ended.chat);
-        self.sending_in_doubt |= ended.begin_in_doubt;
+        if ended.begin_in_doubt {
+            self.sending_in_doubt = true;
+            self.resting_chats
+                .insert(ended.chat, self.tools.clock.monotonic() + SWEEP);
+        }
     }
 }
 

@@ -133,6 +133,59 @@ async fn a_tick_starts_no_second_send_for_a_chat_and_not_more_than_allowed() {
 }
 
 #[tokio::test]
+async fn a_row_the_store_would_not_charge_rests_for_a_sweep_and_holds_its_chat_only() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    let (a, b) = (world.chat("test:a", &group).await, world.chat("test:b", &group).await);
+    world.say(&a, "a1").await;
+    let full_disk = world.refuse_outbox_updates();
+    let channel = ScriptedChannel::new(Resend::Never, []);
+    let mut delivery = DeliveryLoop::new(channel.clone(), world.tools());
+    pass(&mut delivery).await;
+    drop(full_disk);
+    world.say(&b, "b1").await;
+    for _ in 0..3 {
+        pass(&mut delivery).await;
+    }
+    assert_eq!(channel.given(), ["b1"], "the first row rests");
+    world.clock.advance(SWEEP);
+    pass(&mut delivery).await;
+    assert_eq!(channel.given(), ["b1", "a1"]);
+}
+
+#[tokio::test]
+async fn what_was_committed_just_before_the_stop_still_leaves() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    let chat = world.chat("test:a", &group).await;
+    world.say(&chat, "one").await;
+    world.say(&chat, "two").await;
+    let readiness = service::readiness::Readiness::new();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let channel = ScriptedChannel::new(Resend::Never, []);
+    let running = DeliveryLoop::new(channel.clone(), world.tools()).run(readiness.condition("delivery"), stop);
+    tokio::time::timeout(crate::world::SOON, running).await.unwrap();
+    assert_eq!(channel.given(), ["one", "two"]);
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_writes_does_not_hold_up_the_stop() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    let chat = world.chat("test:a", &group).await;
+    world.say(&chat, "one").await;
+    let _full_disk = world.refuse_outbox_updates();
+    let channel = ScriptedChannel::new(Resend::Never, []);
+    let mut delivery = DeliveryLoop::new(channel.clone(), world.tools());
+    tokio::time::timeout(crate::world::SOON, delivery.finish())
+        .await
+        .unwrap();
+    assert!(channel.given().is_empty());
+    assert_eq!(world.states(&chat).await, [OutboxState::Pending]);
+}
+
+#[tokio::test]
 async fn the_loop_delivers_on_a_hint_and_ends_when_told() {
     let world = World::new();
     let group = world.group("g", true).await;
