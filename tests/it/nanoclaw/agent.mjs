@@ -1,7 +1,7 @@
 /**
  * What NanoClaw 1.2.12's agent-runner does, as seen from outside (CR-12…14, AR-01…10), in place of its image. The model is
- * asked directly instead of through the Agent SDK; the tools are the two that the stories need. Every output is written in
- * two pieces, cut inside a character where there is one.
+ * asked directly instead of through the Agent SDK; the tools are the two that the stories need. An output that holds
+ * a character of several bytes is written in two pieces, cut inside it.
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -19,7 +19,8 @@ const write = (bytes) => new Promise((resolve) => process.stdout.write(bytes, re
 async function output(value) {
   const bytes = Buffer.from(`---NANOCLAW_OUTPUT_START---\n${JSON.stringify(value)}\n---NANOCLAW_OUTPUT_END---\n`);
   const multibyte = bytes.findIndex((byte) => byte >= 0xc0);
-  const cut = multibyte < 0 ? bytes.length >> 1 : multibyte + 1;
+  if (multibyte < 0) return write(bytes);
+  const cut = multibyte + 1;
   await write(bytes.subarray(0, cut));
   await sleep(50);
   await write(bytes.subarray(cut));
