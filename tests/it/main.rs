@@ -6,6 +6,7 @@ mod layout;
 mod answering;
 mod command_line;
 mod crashes;
+mod hostile;
 mod nanoclaw;
 mod outages;
 mod slots;
