@@ -150,7 +150,7 @@ async fn junk_a_flood_and_a_deep_tree_in_the_mailbox_do_not_keep_a_turn_from_its
         .say("main", &format!("[[bash {command}]] [[send early]] [[say done]]"))
         .await;
     world.expect("main", &["early", "done"]).await;
-    refused(&world, "entries").await;
+    refused(&world, "flood-").await;
     let mail = run_dir(&world, "main").join("out/mail");
     world
         .until("the mailbox to be cleared", async || {
@@ -170,7 +170,7 @@ async fn junk_a_flood_and_a_deep_tree_in_the_mailbox_do_not_keep_a_turn_from_its
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_forges_its_mailbox_harms_only_its_own_attempt() {
     let mut world = World::builder()
-        .env("CONTAINER_TIMEOUT", 6000)
+        .env("CONTAINER_TIMEOUT", 12_000)
         .open_group("team")
         .start()
         .await;

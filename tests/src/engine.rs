@@ -122,7 +122,8 @@ impl Engine {
             ("label", vec![format!("dev.clawhold.install={install}")]),
             ("event", vec!["die".to_owned()]),
         ]);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        // The engine counts whole seconds, and waits for the end of this one.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 1;
         let options = EventsOptionsBuilder::new()
             .since("0")
             .until(&now.to_string())
