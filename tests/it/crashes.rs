@@ -9,9 +9,10 @@ async fn killed_at(point: &str, text: &str, replies: &[&str]) {
     let mut world = World::start().await;
     world.stop().await;
     world.run(Some(point));
-    world.say("main", text).await;
+    let saying = world.people("main").start_saying(text);
     world.ended().await;
     world.run(None);
+    saying.await.unwrap();
     world.expect("main", replies).await;
     invariant::check(&mut world, &["main"]).await;
     let install = world.install();

@@ -54,21 +54,14 @@ impl People {
 
     /// Says something, with the same id until the node has taken it.
     pub async fn say(&self, text: &str) {
-        self.say_as(None, text).await;
+        self.start_saying(text).await.unwrap();
     }
 
-    /// Says something under a name.
-    pub async fn say_as(&self, sender: Option<&str>, text: &str) {
-        let body = json!({ "id": unique(), "text": text, "sender": sender.unwrap_or("local") });
-        for _ in 0..600 {
-            let url = format!("http://node/v1/chats/{}/messages", self.chat);
-            match self.client.post(url).json(&body).send().await {
-                Ok(answer) if answer.status().is_success() => return,
-                Ok(answer) if answer.status().is_client_error() => panic!("refused: {}", answer.text().await.unwrap()),
-                Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-            }
-        }
-        panic!("the node did not take a message within a minute");
+    /// Begins to say something; the task ends when the node has taken it.
+    pub fn start_saying(&self, text: &str) -> JoinHandle<()> {
+        let url = format!("http://node/v1/chats/{}/messages", self.chat);
+        let body = json!({ "id": unique(), "text": text });
+        tokio::spawn(post_until_taken(self.client.clone(), url, body))
     }
 
     /// The replies shown so far, in order of arrival.
@@ -177,6 +170,17 @@ async fn follow(
             let _ = client.post(url).json(&json!({ "id": reply.id })).send().await;
         }
     }
+}
+
+async fn post_until_taken(client: reqwest::Client, url: String, body: Value) {
+    for _ in 0..600 {
+        match client.post(&url).json(&body).send().await {
+            Ok(answer) if answer.status().is_success() => return,
+            Ok(answer) if answer.status().is_client_error() => panic!("refused: {}", answer.text().await.unwrap()),
+            Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+    panic!("the node did not take a message within a minute");
 }
 
 fn unique() -> String {
