@@ -3,6 +3,7 @@
 use super::{Effect, Event, Exit, OpenTurn, Phase, Run};
 use crate::inbound::InboxMessage;
 use crate::ipc::{AgentResult, CloseReason};
+use crate::nanoclaw::SESSION_NOT_FOUND;
 use crate::time::Monotonic;
 use crate::turn::TurnBatch;
 
@@ -18,9 +19,6 @@ pub struct Unexpected {
 
 /// Results that are final although the SDK calls them errors: the same attempt again would end the same way.
 const FINAL_ERRORS: [&str; 2] = ["error_max_turns", "error_max_budget_usd"];
-
-/// The session to resume is gone: what NanoClaw's contract reports; ours begins a new one by itself (AR-D2).
-const SESSION_NOT_FOUND: &str = "error_session_not_found";
 
 impl Run {
     /// Takes one step.
