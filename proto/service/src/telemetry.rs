@@ -42,7 +42,7 @@ pub enum Format {
 pub fn init(log: &Log) -> Result<(), TryInitError> {
     // File notification reports every watch that ended with its directory, which is how each run ends; the engine client
     // logs whole answers, which no log of ours may hold.
-    let filter = EnvFilter::new(format!("{},notify=error,bollard=warn", log.level.0));
+    let filter = EnvFilter::new(format!("{},notify=error,bollard=warn,hyper_util=warn", log.level.0));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
