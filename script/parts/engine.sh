@@ -86,5 +86,10 @@ stop_private_engine() {
     [ ! -d "/proc/$pid" ] || as_root kill -KILL "$pid"
   fi
   if ip link show "$engine_bridge" >/dev/null 2>&1; then as_root ip link delete "$engine_bridge"; fi
+  # What an engine leaves mounted when it is killed would keep its directory from being removed.
+  local mounted
+  while read -r _ mounted _; do
+    case $mounted in "$engine_dir/exec/"*) as_root umount --lazy "$mounted" ;; esac
+  done </proc/mounts
   as_root rm -rf "$engine_dir/exec" "$engine_dir/pid" "$engine_socket"
 }

@@ -73,9 +73,10 @@ async fn sees(world: &mut World, group: &str, command: &str) -> String {
     std::fs::read_to_string(world.data().join(format!("groups/{group}/seen.txt"))).unwrap()
 }
 
-/// Puts a file there as honest programs do, so that nobody reads half of it.
+/// Puts a file there as honest programs do, so that nobody reads half of it. It is written beside the mailbox: inside, a
+/// name that is no message is removed as soon as it is seen.
 fn put(path: &Path, contents: impl AsRef<[u8]>) {
-    let unfinished = path.parent().unwrap().join("unfinished.tmp");
+    let unfinished = path.ancestors().nth(2).unwrap().join("unfinished.tmp");
     std::fs::write(&unfinished, contents).unwrap();
     std::fs::rename(unfinished, path).unwrap();
 }
