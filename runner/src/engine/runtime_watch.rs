@@ -21,12 +21,17 @@ pub(crate) async fn run(engine: Arc<Engine>, condition: Condition) -> anyhow::Re
     let mut past_is_settled = false;
     let mut notices = Notices::default();
     loop {
-        match look(&engine, &mut past_is_settled).await {
+        let looked = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            looked = look(&engine, &mut past_is_settled) => looked,
+        };
+        match looked {
             Ok(()) => {
                 condition.ok();
                 engine.runtime_is_up();
             }
-            Err(reason) => {
+            Err(error) => {
+                let reason = format!("{error:#}");
                 condition.degraded(reason.clone());
                 engine.runtime_is_down(reason);
             }
@@ -48,26 +53,13 @@ pub(crate) async fn run(engine: Arc<Engine>, condition: Condition) -> anyhow::Re
     }
 }
 
-async fn look(engine: &Engine, past_is_settled: &mut bool) -> Result<(), String> {
-    engine.runtime.probe().await.map_err(|error| describe(&error))?;
+async fn look(engine: &Engine, past_is_settled: &mut bool) -> anyhow::Result<()> {
+    engine.runtime.probe().await?;
     if !*past_is_settled {
         // Before anything else is asked of the runtime: old sandboxes must not live on because an image is missing.
-        recovery::take_over_own_past(engine)
-            .await
-            .map_err(|error| describe(&error))?;
+        recovery::take_over_own_past(engine).await?;
         *past_is_settled = true;
     }
-    let image = engine.runtime.image(&engine.settings.sandbox.image).await;
-    image.map(|_| ()).map_err(|error| describe(&error))
-}
-
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
+    engine.runtime.image(&engine.settings.sandbox.image).await?;
+    Ok(())
 }
