@@ -160,7 +160,8 @@ async fn a_sandbox_killed_from_outside_costs_a_wait_and_no_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tool_that_takes_all_memory_takes_only_its_own() {
-    let config = format!("{SOON}[sandbox]\nmemory_mb = 384\n");
+    // Room enough that the tool, not the agent, is the largest process when the limit is met: that one is killed.
+    let config = format!("{SOON}[sandbox]\nmemory_mb = 1024\n");
     let mut world = World::builder().config(config).open_group("other").start().await;
     world
         .say("main", "[[bash head -c 2G /dev/zero | tail]] [[say done]]")
