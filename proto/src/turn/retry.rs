@@ -18,8 +18,7 @@ pub const JITTER: f64 = 0.2;
 
 /// Decides what happens after attempt number `attempt` at a turn over `batch` failed.
 ///
-/// `base` is the wait after the first attempt; `random` is drawn evenly from 0.0 to 1.0. The head that is given up is everything up to and including the first
-/// message that engaged the agent: the chatter before it was only its context.
+/// `base` is the wait after the first attempt; `random` is drawn evenly from 0.0 to 1.0.
 pub fn decide_after_failure(
     attempt: u32,
     batch: &[InboxMessage],
@@ -28,8 +27,7 @@ pub fn decide_after_failure(
     random: f64,
     now: Timestamp,
 ) -> AfterFailure {
-    let head = batch.iter().find(|message| message.envelope.engages).or(batch.last());
-    match head {
+    match head_of(batch) {
         Some(head) if attempt >= ATTEMPTS_MAX => AfterFailure::DeadLetter {
             through: head.ord,
             notice: notice(head, reason_for_people),
@@ -46,11 +44,7 @@ pub fn decide_before_attempt(batch: &TurnBatch) -> Option<AfterFailure> {
     if batch.runner_deaths < RUNNER_DEATHS_MAX {
         return None;
     }
-    let head = batch
-        .messages
-        .iter()
-        .find(|message| message.envelope.engages)
-        .or(batch.messages.last())?;
+    let head = head_of(&batch.messages)?;
     let notice = notice(head, "it was interrupted too often");
     Some(AfterFailure::DeadLetter {
         through: head.ord,
@@ -74,6 +68,12 @@ pub fn notice(head: &InboxMessage, reason_for_people: &str) -> Reply {
         ),
         sender: None,
     }
+}
+
+/// The last message that is given up with a batch: the first that engaged the agent. The chatter before it was only its
+/// context and goes with it.
+fn head_of(batch: &[InboxMessage]) -> Option<&InboxMessage> {
+    batch.iter().find(|message| message.envelope.engages).or(batch.last())
 }
 
 #[cfg(test)]

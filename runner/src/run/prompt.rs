@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use proto::ids::{InboxOrd, TurnId};
 use proto::inbound::InboxMessage;
 use proto::ipc::Prompt;
-use proto::prompt::{format_interrupted, format_messages};
+use proto::prompt::{format_interrupted, format_messages, last_ord};
 use proto::turn::TurnBatch;
 
 use super::{GroupRun, HandedPrompt};
@@ -35,7 +35,7 @@ impl GroupRun {
         {
             self.reply_chat = newest.envelope.chat.clone();
         }
-        let through = messages.last().map_or(InboxOrd::ZERO, |message| message.ord);
+        let through = last_ord(messages).unwrap_or(InboxOrd::ZERO);
         let uuid = self.engine.ids.uuid();
         self.prompts.push(HandedPrompt { uuid, through });
         Prompt {

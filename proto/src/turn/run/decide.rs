@@ -4,6 +4,7 @@ use super::{Effect, Event, Exit, OpenTurn, Phase, Run};
 use crate::inbound::InboxMessage;
 use crate::ipc::{AgentResult, CloseReason};
 use crate::nanoclaw::SESSION_NOT_FOUND;
+use crate::prompt::last_ord;
 use crate::time::Monotonic;
 use crate::turn::TurnBatch;
 
@@ -65,12 +66,12 @@ impl Run {
             messages: batch.messages.clone(),
         };
         if !warm {
-            self.handed = last_ord(&batch.messages, self.handed);
+            self.handed = last_ord(&batch.messages).unwrap_or(self.handed);
             self.phase = Phase::Starting { turn, since: now };
             return Ok(vec![Effect::StartSandbox(batch)]);
         }
         if !ahead {
-            self.handed = last_ord(&batch.messages, self.handed);
+            self.handed = last_ord(&batch.messages).unwrap_or(self.handed);
             self.phase = Phase::Working {
                 turn,
                 since: now,
@@ -224,7 +225,7 @@ impl Run {
         let called = !messages.is_empty();
         match &mut self.phase {
             Phase::Working { turn, .. } if called && self.takes_follow_ups && !self.others_wait && !self.stopping => {
-                self.handed = last_ord(&messages, self.handed);
+                self.handed = last_ord(&messages).unwrap_or(self.handed);
                 turn.messages.extend(messages.iter().cloned());
                 vec![Effect::FollowUp {
                     turn: turn.turn,
@@ -336,10 +337,6 @@ impl Run {
         };
         Unexpected { event, phase }
     }
-}
-
-fn last_ord(messages: &[InboxMessage], otherwise: crate::ids::InboxOrd) -> crate::ids::InboxOrd {
-    messages.last().map_or(otherwise, |message| message.ord)
 }
 
 fn late(now: Monotonic, since: Monotonic, limit: std::time::Duration, what: &str) -> Option<String> {
