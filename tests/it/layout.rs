@@ -5,21 +5,24 @@ use std::collections::BTreeMap;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Every crate of the workspace, and the crates of the workspace it may depend on.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("proto", &[]),
     ("store", &["proto"]),
     ("bus", &["proto", "store"]),
+    ("blobs", &["proto"]),
     ("service", &["proto"]),
     ("gateway", &["proto", "store", "bus", "service"]),
-    ("scheduler", &["proto", "store", "bus", "service"]),
-    ("runner", &["proto", "store", "bus", "service"]),
+    ("scheduler", &["proto", "store", "bus", "blobs", "service"]),
+    ("runner", &["proto", "store", "bus", "blobs", "service"]),
     ("doubles", &[]),
+    ("servers", &[]),
     (
         "clawhold",
         &[
             "proto",
             "store",
             "bus",
+            "blobs",
             "service",
             "gateway",
             "scheduler",
@@ -27,7 +30,10 @@ const ALLOWED: [(&str, &[&str]); 10] = [
             "doubles",
         ],
     ),
-    ("tests", &["proto", "store", "service", "doubles"]),
+    (
+        "tests",
+        &["proto", "store", "bus", "blobs", "service", "doubles", "servers"],
+    ),
 ];
 
 #[test]
