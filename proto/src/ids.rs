@@ -162,6 +162,10 @@ uuid_id!(
     /// Identity of an outbox row; sortable by creation.
     OutboxId
 );
+uuid_id!(
+    /// Identity of a snapshot of a group's files.
+    SnapshotId
+);
 
 macro_rules! counter {
     ($(#[$doc:meta])* $name:ident) => {

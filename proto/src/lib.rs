@@ -11,7 +11,9 @@ pub mod time;
 
 pub mod group;
 pub mod inbound;
+pub mod ingest;
 pub mod sender_allowlist;
+pub mod trace;
 pub mod trigger;
 
 pub mod claim;
@@ -20,6 +22,7 @@ pub mod turn;
 
 pub mod outbound;
 pub mod prompt;
+pub mod snapshot;
 
 pub mod ipc;
 pub mod nanoclaw;

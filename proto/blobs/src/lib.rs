@@ -1,1 +1,12 @@
 //! Blobs: the contents of workspaces, by name. Rows refer to them; this crate knows nothing of rows.
+//!
+//! [`BlobStore`] is the port; what it means is the conformance suite, which runs on every adapter.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod error;
+mod name;
+mod port;
+
+pub use error::{Error, Result};
+pub use name::{BlobName, InvalidBlobName};
+pub use port::BlobStore;
