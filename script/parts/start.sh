@@ -13,3 +13,4 @@ cache_dir=$(cd "$cache_dir" && pwd)
 . script/parts/packages.sh
 . script/parts/toolchain.sh
 . script/parts/engine.sh
+. script/parts/servers.sh
