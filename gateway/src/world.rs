@@ -219,6 +219,7 @@ impl World {
             usage: Usage::default(),
             cost_micros: None,
             now: self.clock.now(),
+            snapshot: None,
         };
         self.store.commit_turn(fence, &commit, &ids).await.unwrap();
     }

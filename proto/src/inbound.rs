@@ -6,6 +6,7 @@ use crate::group::{Chat, Group};
 use crate::ids::{ChatId, GroupId, InboxOrd};
 use crate::sender_allowlist::{Mode, SenderAllowlist};
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 use crate::trigger::Trigger;
 
 /// Longest text of one inbound message, in bytes. Platforms stop at 4 000 to 65 536 characters; more is an attachment.
@@ -30,6 +31,8 @@ pub struct InboundEvent {
     pub is_from_me: bool,
     /// Written by this assistant itself.
     pub is_bot: bool,
+    /// The trace it belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// What travels to the inbox of a group: an event and what was decided about it.
@@ -51,6 +54,9 @@ pub struct Envelope {
     pub sent_at: Timestamp,
     /// Whether it calls the agent; if not it is context for a later turn.
     pub engages: bool,
+    /// The trace it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
 }
 
 /// A row of a group's inbox.
@@ -134,6 +140,7 @@ pub fn decide_intake(
         text: event.text,
         sent_at: event.sent_at,
         engages,
+        trace: event.trace,
     }))
 }
 

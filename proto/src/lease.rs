@@ -1,8 +1,11 @@
-//! How long a runner may trust itself, and when others may call it dead. No wall clock takes part.
+//! How long a runner may trust itself, and when others may call it dead. No wall clock takes part. What one service
+//! instance of several may hold (leadership, an account) lives by the same rule: see [`holding`].
 //!
 //! Proof of no overlap: a runner stops acting `trust` after it *sent* its last good heartbeat and kills at `kill`; the
 //! leader waits `dead` after it *saw* the counter change for the last time, which is later than the sending. With
 //! clocks running up to 10 % apart, `kill × 1.1 < dead × 0.9` keeps the two apart.
+
+pub mod holding;
 
 use std::time::Duration;
 

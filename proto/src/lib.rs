@@ -20,6 +20,9 @@ pub mod claim;
 pub mod lease;
 pub mod turn;
 
+pub mod schedule;
+pub mod task;
+
 pub mod outbound;
 pub mod prompt;
 pub mod snapshot;

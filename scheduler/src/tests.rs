@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::local::LocalHints;
-use bus::{Hint, Hints, Listener};
+use bus::{Hint, Hints, Interest, Listener};
 use prometheus_client::registry::Registry;
 use proto::claim::{ClaimRequest, Fence, STICKY_DELAY};
 use proto::group::{ChatSeen, Group, GroupSettings};
@@ -36,7 +36,7 @@ impl World {
     fn new() -> Self {
         let clock = ManualClock::at(Timestamp::from_millis(1_800_000_000_000));
         let bus = LocalHints::new();
-        let hints = bus.listen();
+        let hints = bus.listen(Interest::Ready);
         let deps = Deps {
             store: Arc::new(MemoryStore::new()),
             hints: Arc::new(bus),
@@ -85,6 +85,7 @@ impl World {
             text: "hello".to_owned(),
             sent_at: now,
             engages: true,
+            trace: None,
         };
         assert!(matches!(
             self.store().append_inbox(&envelope, now).await,
@@ -115,7 +116,7 @@ impl World {
 
     async fn heard_wake(&mut self) -> bool {
         let next = tokio::time::timeout(Duration::from_millis(1), self.hints.next()).await;
-        matches!(next, Ok(Some(Hint::Wake)))
+        matches!(next, Ok(Some(Hint::Ready { .. })))
     }
 
     /// Ticks the reaper once a second and returns after how many the group is free.
@@ -220,6 +221,7 @@ async fn what_is_covered_is_removed_when_its_days_are_over() {
         usage: Usage::default(),
         cost_micros: None,
         now,
+        snapshot: None,
     };
     world.store().commit_turn(&fence, &commit, &[]).await.unwrap();
     let keep = Retention::default().keep();
@@ -247,7 +249,7 @@ async fn a_started_scheduler_sweeps_every_second_says_so_and_stops() {
     world.waiting_group().await;
     for _ in 0..3 {
         let hint = tokio::time::timeout(SECOND, world.hints.next()).await.unwrap();
-        assert_eq!(hint, Some(Hint::Wake));
+        assert_eq!(hint, Some(Hint::Ready { runner: None }));
     }
     lifecycle.begin_soft_stop();
     assert!(lifecycle.finished(SECOND).await.cut_off.is_empty());

@@ -78,10 +78,9 @@ fn table(status: &Status) -> String {
 fn list(letters: &DeadLetters) -> String {
     let line = |letter: &gateway::api::wire::DeadLetter| {
         let text = letter.text.lines().next().unwrap_or_default();
-        format!(
-            "{}  {}  {}  {}\n    {text}\n",
-            letter.at, letter.group, letter.chat, letter.reason
-        )
+        let group = letter.group.as_ref().map_or("-", |group| group.as_str());
+        let chat = letter.chat.as_ref().map_or("-", |chat| chat.as_str());
+        format!("{}  {group}  {chat}  {}\n    {text}\n", letter.at, letter.reason)
     };
     letters.dead_letters.iter().map(line).collect()
 }

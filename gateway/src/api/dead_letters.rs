@@ -24,14 +24,18 @@ pub(super) async fn list(
     let limit = query.limit.unwrap_or(LIMIT_MAX).min(LIMIT_MAX);
     let letters = api.store.dead_letters(limit).await?;
     let shown = |letter: store::DeadLetter| {
-        let envelope = letter.message.envelope;
+        let (envelope, ord, text) = match letter.letter {
+            store::Letter::Message(message) => (Some(message.envelope), Some(message.ord), None),
+            store::Letter::Unclaimed(envelope) => (Some(envelope), None, None),
+            store::Letter::Malformed(malformed) => (None, None, Some(malformed.excerpt)),
+        };
         DeadLetter {
-            group: envelope.group,
-            ord: letter.message.ord,
-            chat: envelope.chat,
-            sender: envelope.sender,
-            text: envelope.text,
-            sent_at: envelope.sent_at,
+            group: envelope.as_ref().map(|envelope| envelope.group.clone()),
+            ord,
+            chat: envelope.as_ref().map(|envelope| envelope.chat.clone()),
+            sender: envelope.as_ref().map(|envelope| envelope.sender.clone()),
+            sent_at: envelope.as_ref().map(|envelope| envelope.sent_at),
+            text: envelope.map(|envelope| envelope.text).or(text).unwrap_or_default(),
             reason: letter.reason,
             at: letter.at,
         }

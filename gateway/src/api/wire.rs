@@ -98,18 +98,18 @@ pub struct DeadLetters {
 /// A message that was given up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeadLetter {
-    /// Its group.
-    pub group: GroupId,
-    /// Its position in the inbox.
-    pub ord: InboxOrd,
+    /// Its group, where it can be told.
+    pub group: Option<GroupId>,
+    /// Its position in the inbox, if it got that far.
+    pub ord: Option<InboxOrd>,
     /// Where it came from.
-    pub chat: ChatId,
+    pub chat: Option<ChatId>,
     /// Who sent it.
-    pub sender: String,
-    /// The text.
+    pub sender: Option<String>,
+    /// The text, or the beginning of what could not be read.
     pub text: String,
     /// When it was sent.
-    pub sent_at: Timestamp,
+    pub sent_at: Option<Timestamp>,
     /// Why it was given up.
     pub reason: String,
     /// When.

@@ -28,7 +28,19 @@ pub(super) struct Ended {
 
 impl Attempt {
     pub(super) async fn make(self, id: OutboxId, chat: ChatId) -> Ended {
-        let begun = self.tools.store.begin_delivery(id, self.tools.clock.now()).await;
+        let begun = self
+            .tools
+            .store
+            .begin_delivery(
+                &proto::lease::holding::Hold {
+                    name: proto::lease::holding::LeaseName::Scheduler,
+                    holder: String::new(),
+                    epoch: proto::ids::Epoch(0),
+                },
+                id,
+                self.tools.clock.now(),
+            )
+            .await;
         let begin_in_doubt = begun.is_err();
         match begun {
             Ok(Some(delivery)) => self.send_and_record(&delivery).await,

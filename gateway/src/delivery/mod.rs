@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Hint, Hints, Listener};
+use bus::{Hints, Interest};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -118,7 +118,10 @@ impl DeliveryLoop {
 
     /// Ticks on every hint, after every end of a send, and at the latest every sweep, until told to stop.
     pub async fn run(mut self, ready: Condition, stop: CancellationToken) {
-        let mut hints = self.tools.hints.listen();
+        let mut hints = self.tools.hints.listen(Interest::Outbox {
+            channel: self.channel.name().to_owned(),
+            account: self.channel.account().to_owned(),
+        });
         while !stop.is_cancelled() {
             match self.tick(self.tools.clock.now()).await {
                 Ok(()) => ready.ok(),
@@ -131,7 +134,7 @@ impl DeliveryLoop {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(sweep) => {}
-                () = outbox_hint(&mut *hints, &*self.channel) => {}
+                _ = hints.next() => {}
                 Some(ended) = self.under_way.next() => self.note_end(ended),
             }
         }
@@ -176,19 +179,6 @@ impl DeliveryLoop {
             self.sending_in_doubt = true;
             self.resting_chats
                 .insert(ended.chat, self.tools.clock.monotonic() + SWEEP);
-        }
-    }
-}
-
-/// Returns when this account's outbox, or any that was missed, is worth a look. Cancel-safe.
-async fn outbox_hint(hints: &mut dyn Listener, channel: &dyn Channel) {
-    loop {
-        match hints.next().await {
-            None => return,
-            Some(Hint::Outbox { channel: name, account }) if name == channel.name() && account == channel.account() => {
-                return;
-            }
-            Some(_) => {}
         }
     }
 }

@@ -1,3 +1,4 @@
+use bus::Hint;
 use proto::outbound::{OutboxState, Resend, SendOutcome};
 
 use super::*;
@@ -85,7 +86,15 @@ async fn what_a_dead_process_was_sending_follows_the_channels_policy() {
         let id = world.say(&chat, "hi").await;
         world
             .store
-            .begin_delivery(id, world.clock.now())
+            .begin_delivery(
+                &proto::lease::holding::Hold {
+                    name: proto::lease::holding::LeaseName::Scheduler,
+                    holder: String::new(),
+                    epoch: proto::ids::Epoch(0),
+                },
+                id,
+                world.clock.now(),
+            )
             .await
             .unwrap()
             .unwrap();

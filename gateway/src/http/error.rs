@@ -73,7 +73,10 @@ impl From<store::Error> for ApiError {
         match error {
             store::Error::NotFound { .. } => Self::not_found(error.to_string()),
             store::Error::Conflict(reason) => Self::new(StatusCode::CONFLICT, "conflict", reason),
-            store::Error::Fenced(_) | store::Error::RunnerReplaced { .. } | store::Error::Unavailable(_) => {
+            store::Error::Fenced(_)
+            | store::Error::LeaseLost(_)
+            | store::Error::RunnerReplaced { .. }
+            | store::Error::Unavailable(_) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "a request found the store unavailable"

@@ -8,12 +8,12 @@ mod allowlist_file;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Ingress, IngressError};
+use bus::{Accepted, Ingress, IngressError};
 use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::GroupId;
 use proto::inbound::{Envelope, InboundEvent, Intake as Decision, InvalidEvent, decide_intake};
 use service::crash_point;
-use store::{Appended, Store};
+use store::Store;
 use tokio_util::sync::CancellationToken;
 
 pub use allowlist_file::AllowlistFile;
@@ -177,9 +177,9 @@ impl Intake {
         let accepted = self.ingress.accept(envelope).await;
         crash_point!("intake.accepted");
         match accepted {
-            Ok(Appended::Stored(_)) if engages => Ok(Taken::Accepted),
-            Ok(Appended::Stored(_)) => Ok(Taken::Context),
-            Ok(Appended::Duplicate) => Ok(Taken::Duplicate),
+            Ok(Accepted::New) if engages => Ok(Taken::Accepted),
+            Ok(Accepted::New) => Ok(Taken::Context),
+            Ok(Accepted::Duplicate) => Ok(Taken::Duplicate),
             // Removed between the decision and the append.
             Err(IngressError::NoSuchGroup(_)) => Ok(Taken::Unregistered),
             Err(IngressError::Unavailable(cause)) => Err(Refused::Unavailable(cause)),

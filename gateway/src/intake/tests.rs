@@ -5,7 +5,6 @@ use bus::{Ingress, IngressError};
 use proto::group::ChatSeen;
 use proto::ids::ChatId;
 use proto::inbound::{Envelope, InboundEvent};
-use store::Appended;
 
 use super::*;
 use crate::world::{START, World};
@@ -20,6 +19,7 @@ fn event(seen: &ChatSeen, id: &str, sender: &str, text: &str) -> InboundEvent {
         sent_at: START,
         is_from_me: false,
         is_bot: false,
+        trace: None,
     }
 }
 
@@ -107,7 +107,7 @@ struct FlakyIngress {
 
 #[async_trait]
 impl Ingress for FlakyIngress {
-    async fn accept(&self, envelope: Envelope) -> Result<Appended, IngressError> {
+    async fn accept(&self, envelope: Envelope) -> Result<Accepted, IngressError> {
         {
             let mut failures = self.failures.lock().unwrap();
             if *failures > 0 {

@@ -1,16 +1,24 @@
 //! Hints: "look now". They make things fast; nothing depends on one arriving.
 
 use async_trait::async_trait;
-use proto::ids::GroupId;
+use proto::ids::{GroupId, RunnerId};
 use proto::ipc::Progress;
 
 /// Something worth looking at now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hint {
-    /// A group became ready: any runner with a free slot may claim.
-    Wake,
+    /// A group became ready and has no owner.
+    Ready {
+        /// Runner to ask first, since it may claim at once; none: any runner with a free slot.
+        runner: Option<RunnerId>,
+    },
     /// The inbox of a group grew.
-    Inbox(GroupId),
+    Inbox {
+        /// The group.
+        group: GroupId,
+        /// Runner that serves it, where known.
+        owner: Option<RunnerId>,
+    },
     /// An account has something to send.
     Outbox {
         /// Channel of the account.
@@ -32,19 +40,68 @@ pub enum Hint {
         /// What.
         progress: Progress,
     },
+    /// A task was added or changed: the leader looks when the next one is due.
+    Tasks,
+}
+
+/// What a listener wants to hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// What concerns one runner: groups that are ready and were its own last, inboxes of the groups it serves.
+    Runner(RunnerId),
+    /// Groups that are ready and that any runner may take: of several listeners one hears it. For runners with a free slot.
+    Ready,
+    /// Something to send on this account.
+    Outbox {
+        /// Channel of the account.
+        channel: String,
+        /// The account.
+        account: String,
+    },
+    /// What happens in one group, for those who watch.
+    Group(GroupId),
+    /// Changes of tasks.
+    Tasks,
+}
+
+impl Interest {
+    /// Whether a hint is for a listener with this interest.
+    pub fn covers(&self, hint: &Hint) -> bool {
+        match (self, hint) {
+            (Self::Runner(me), Hint::Ready { runner: Some(whom) } | Hint::Inbox { owner: Some(whom), .. }) => {
+                me == whom
+            }
+            // Where nobody knows the owner, it may be this one.
+            (Self::Runner(_), Hint::Inbox { owner: None, .. }) => true,
+            (Self::Ready, Hint::Ready { runner }) => runner.is_none(),
+            (
+                Self::Outbox { channel, account },
+                Hint::Outbox {
+                    channel: in_channel,
+                    account: in_account,
+                },
+            ) => (channel, account) == (in_channel, in_account),
+            (
+                Self::Group(mine),
+                Hint::Inbox { group, .. } | Hint::Working { group, .. } | Hint::Progress { group, .. },
+            ) => mine == group,
+            (Self::Tasks, Hint::Tasks) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Publishes and hears hints.
 pub trait Hints: Send + Sync + 'static {
     /// Publishes; never blocks, never fails.
     fn publish(&self, hint: Hint);
-    /// Hears everything that is published from now on.
-    fn listen(&self) -> Box<dyn Listener>;
+    /// Hears what of the published is of interest from now on. Dropping the listener ends it.
+    fn listen(&self, interest: Interest) -> Box<dyn Listener>;
 }
 
 /// One listener.
 #[async_trait]
 pub trait Listener: Send {
-    /// The next hint. `None` means that some were missed: sweep.
+    /// The next hint. `None` means that some were missed: sweep. Cancel-safe.
     async fn next(&mut self) -> Option<Hint>;
 }

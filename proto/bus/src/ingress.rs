@@ -2,7 +2,15 @@
 
 use async_trait::async_trait;
 use proto::inbound::Envelope;
-use store::Appended;
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is durable, and will be in the inbox.
+    New,
+    /// It was there before, under the same dedup key.
+    Duplicate,
+}
 
 /// Why a message could not be taken; the platform must send it again.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +26,9 @@ pub enum IngressError {
 /// Takes messages durably. Only after [`Ingress::accept`] returned is the platform told.
 #[async_trait]
 pub trait Ingress: Send + Sync + 'static {
-    /// Makes a message durable; a second one with the same dedup key is swallowed.
-    async fn accept(&self, envelope: Envelope) -> Result<Appended, IngressError>;
+    /// Makes a message durable; a second one with the same dedup key is swallowed. Messages of one group keep the order in
+    /// which they were given.
+    ///
+    /// A call whose future is dropped may take effect all the same.
+    async fn accept(&self, envelope: Envelope) -> Result<Accepted, IngressError>;
 }

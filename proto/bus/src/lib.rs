@@ -1,11 +1,14 @@
-//! The messages that the services exchange: [`Ingress`] carries what must not be lost, [`Hints`] what may be.
+//! The messages that the services exchange: [`Ingress`] carries what must not be lost, [`Hints`] what may be. In a fleet
+//! accepted messages lie in a [`Log`] until they are indexed.
 //!
 //! Rows are truth, messages are hints: whoever misses a hint finds the same thing by its next sweep.
 
 mod hints;
 mod ingress;
+mod log;
 
 pub mod local;
 
-pub use hints::{Hint, Hints, Listener};
-pub use ingress::{Ingress, IngressError};
+pub use hints::{Hint, Hints, Interest, Listener};
+pub use ingress::{Accepted, Ingress, IngressError};
+pub use log::{Log, LogReader, LogState, LogUnavailable};

@@ -35,6 +35,7 @@ fn event(sender: &str, text: &str) -> InboundEvent {
         sent_at: Timestamp::default(),
         is_from_me: false,
         is_bot: false,
+        trace: None,
     }
 }
 

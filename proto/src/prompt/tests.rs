@@ -14,6 +14,7 @@ fn message(ord: i64, name: &str, text: &str, engages: bool) -> InboxMessage {
             text: text.into(),
             sent_at: Timestamp::from_millis(1_704_115_800_000),
             engages,
+            trace: None,
         },
     }
 }

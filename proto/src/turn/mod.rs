@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{InboxOrd, OutboxId, SessionId, TurnId};
 use crate::inbound::InboxMessage;
 use crate::outbound::Reply;
+use crate::snapshot::SnapshotRef;
 use crate::time::Timestamp;
 
 /// What a runner works on: the batch of one turn as read after the claim.
@@ -33,6 +34,8 @@ pub struct TurnBatch {
     pub session: Option<SessionId>,
     /// Where an earlier attempt got to, if it had begun to work on its prompt.
     pub interrupted: Option<Interrupted>,
+    /// The group's committed workspace.
+    pub snapshot: Option<SnapshotRef>,
 }
 
 /// What is known of an attempt that had begun and did not finish.
@@ -72,6 +75,8 @@ pub struct TurnCommit {
     pub replies: Vec<Reply>,
     /// Session to resume next time.
     pub session: Option<SessionId>,
+    /// The workspace as of now, where it changed; none keeps the group's snapshot.
+    pub snapshot: Option<SnapshotRef>,
     /// Tokens used.
     pub usage: Usage,
     /// Cost in millionths of a US dollar, where known.

@@ -5,9 +5,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
 use proto::group::{Chat, ChatSeen, Group};
-use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
+use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::{Envelope, InboxMessage};
+use proto::ingest::{IndexBatch, Indexed, Malformed, PartitionCursor};
+use proto::lease::holding::{Hold, LeaseName, LeaseRow};
 use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::snapshot::SnapshotRef;
 use proto::time::Timestamp;
 use proto::turn::{Committed, Recorded, TurnBatch, TurnCommit, TurnFailure, TurnState};
 use serde_json::Value;
@@ -29,6 +32,9 @@ pub enum Error {
         /// Its life that is over.
         incarnation: Incarnation,
     },
+    /// The lease is held by somebody else by now, or by nobody.
+    #[error("the lease {} is no longer held by {} at epoch {}", .0.name, .0.holder, .0.epoch)]
+    LeaseLost(Box<Hold>),
     /// What the call names does not exist.
     #[error("no such {what}: {id}")]
     NotFound {
@@ -87,11 +93,22 @@ pub struct RunnerRow {
     pub dead: bool,
 }
 
+/// What was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Letter {
+    /// A message of an inbox.
+    Message(InboxMessage),
+    /// A message that was for a group that is not registered (any more).
+    Unclaimed(Envelope),
+    /// A message of the log that nobody can read.
+    Malformed(Malformed),
+}
+
 /// A message that was given up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {
-    /// The message.
-    pub message: InboxMessage,
+    /// What.
+    pub letter: Letter,
     /// Why.
     pub reason: String,
     /// When.
@@ -154,6 +171,7 @@ pub struct Removed {
 ///
 /// A call whose future is dropped, like one that ends in [`Error::Unavailable`], may take effect all the same. So writes are
 /// not for `select!` and time-outs: nobody would know of a group that was claimed or a delivery that was charged that way.
+#[allow(unused_variables)]
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     // Registration.
@@ -197,6 +215,52 @@ pub trait Store: Send + Sync + 'static {
     /// [`Error::NotFound`] when the group is not registered (any more), or the chat was never seen.
     async fn append_inbox(&self, envelope: &Envelope, now: Timestamp) -> Result<Appended>;
 
+    // The indexer: from the log of accepted messages to the inboxes.
+
+    /// Says which log the partitions are read from, by its identity. A log that is not the one of the newest generation
+    /// starts the next generation: all cursors at 0; dedup keys swallow what was taken in before. Returns one cursor per
+    /// partition. A log without partitions yet gets them.
+    async fn adopt_log(&self, identity: &str, partitions: u32) -> Result<Vec<PartitionCursor>> {
+        Err(Error::Conflict("this engine does not know it yet".to_owned()))
+    }
+    /// Starts the next generation of the same log: it lost messages that were taken in already (a restored backup), so that
+    /// its sequences start again below the cursors. Only if `seen` is still how the partition stands.
+    async fn restart_log(&self, seen: &PartitionCursor) -> Result<Vec<PartitionCursor>> {
+        Err(Error::Conflict("this engine does not know it yet".to_owned()))
+    }
+    /// How far each partition is taken in; empty before [`Store::adopt_log`].
+    async fn partition_cursors(&self) -> Result<Vec<PartitionCursor>> {
+        Err(Error::Conflict("this engine does not know it yet".to_owned()))
+    }
+    /// Takes a batch in: moves the cursor from exactly `batch.from`, appends to the inboxes in order as
+    /// [`Store::append_inbox`] does, and makes groups ready. What cannot be read, and what is for a group or chat that
+    /// does not exist, becomes a dead letter.
+    async fn index_batch(&self, batch: &IndexBatch, now: Timestamp) -> Result<Indexed> {
+        Err(Error::Conflict("this engine does not know it yet".to_owned()))
+    }
+
+    // Leases: leadership and accounts.
+
+    /// A lease's row; one that was never held has no holder and epoch 0.
+    async fn lease(&self, name: &LeaseName) -> Result<LeaseRow> {
+        Err(Error::Conflict("this engine does not know it yet".to_owned()))
+    }
+    /// Takes a lease whose row is still exactly `seen`; returns the new epoch, or `None` when somebody moved.
+    async fn take_lease(&self, name: &LeaseName, holder: &str, seen: &LeaseRow) -> Result<Option<Epoch>> {
+        Err(Error::Conflict("this engine does not know it yet".to_owned()))
+    }
+    /// Moves the lease's counter.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`].
+    async fn renew_lease(&self, hold: &Hold) -> Result<()> {
+        Err(Error::Conflict("this engine does not know it yet".to_owned()))
+    }
+    /// Gives the lease up, so that another may take it at once. One that is lost already is no error.
+    async fn release_lease(&self, hold: &Hold) -> Result<()> {
+        Err(Error::Conflict("this engine does not know it yet".to_owned()))
+    }
+
     // Runners.
 
     /// Registers a runner with its number of slots and starts its next life. Earlier lives are fenced at once. Their
@@ -216,6 +280,12 @@ pub trait Store: Send + Sync + 'static {
     /// [`Store::free_stale_groups`] does.
     /// Returns the groups freed; none when the runner moved on.
     async fn declare_dead(&self, seen: &RunnerRow, now: Timestamp) -> Result<Vec<GroupId>>;
+
+    /// Ends this life of a runner that owns nothing any more, so that nobody waits for it. One that still owns a group is
+    /// left to the reaper.
+    async fn retire_runner(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<()> {
+        Err(Error::Conflict("this engine does not know it yet".to_owned()))
+    }
 
     // Claim and turn.
 
@@ -297,7 +367,11 @@ pub trait Store: Send + Sync + 'static {
         session: &SessionId,
         subpath: Option<&str>,
     ) -> Result<Option<Vec<Value>>>;
-    /// Commits a turn: cursor, session, usage and outbox rows become true together; attempts return to zero. The claim
+    /// The group's committed workspace.
+    async fn snapshot(&self, group: &GroupId) -> Result<Option<SnapshotRef>> {
+        Err(Error::Conflict("this engine does not know it yet".to_owned()))
+    }
+    /// Commits a turn: cursor, session, workspace, usage and outbox rows become true together; attempts return to zero. The claim
     /// goes on, and the group is ready again as of now if more is pending. Without a session the next turn starts a new
     /// one. `outbox_ids` gives one fresh id per reply.
     ///
@@ -337,15 +411,18 @@ pub trait Store: Send + Sync + 'static {
     /// done, if it is pending and its time has come.
     async fn due_deliveries(&self, channel: &str, account: &str, now: Timestamp, limit: u32) -> Result<Vec<Delivery>>;
     /// Charges an attempt: pending → sending. `None` when it is not due: somebody else took it, its time has not come, or
-    /// it is not the head of its chat's queue.
-    async fn begin_delivery(&self, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>>;
+    /// it is not the head of its chat's queue, or its chat is not of the account that `hold` is for.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] when the account is somebody else's by now.
+    async fn begin_delivery(&self, hold: &Hold, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>>;
     /// Records what became of the attempt that [`Store::begin_delivery`] charged as number `attempt`. In doubt, the same
     /// may be recorded again.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Conflict`] when another attempt was charged since, or something else was recorded.
     async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()>;
-    /// Rows of this account left in `sending` by a process that is gone; called before the first delivery of a new one.
+    /// Rows of this account left in `sending` by an earlier holder; called before the first delivery of a new one.
     async fn interrupted_deliveries(&self, channel: &str, account: &str) -> Result<Vec<Delivery>>;
     /// Deliveries of a chat after `after_seq`, whatever their state, oldest first (for polling).
     async fn deliveries_after(&self, chat: &ChatId, after_seq: i64, limit: u32) -> Result<Vec<Delivery>>;
@@ -362,7 +439,8 @@ pub trait Store: Send + Sync + 'static {
     async fn counts(&self, now: Timestamp) -> Result<Counts>;
     /// Removes at most `limit` rows older than `keep`: covered messages (with their dedup keys: platforms re-send within
     /// days), closed turns, deliveries that are done (sent, uncertain or dead) unless their turn is open, transcripts of
-    /// sessions no group or open turn refers to and that nobody wrote to since, dead letters. Usage is kept.
+    /// sessions no group or open turn refers to and that nobody wrote to since, dead letters, runners that are dead, own
+    /// nothing, and registered before that. Usage is kept.
     async fn remove_old(&self, keep: Duration, limit: u32, now: Timestamp) -> Result<Removed>;
     /// Answers when the store can commit.
     async fn check(&self) -> Result<()>;

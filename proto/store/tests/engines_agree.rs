@@ -179,6 +179,7 @@ async fn take_a_step(
                 text: format!("{step}"),
                 sent_at: now,
                 engages: dice.roll(3) > 0,
+                trace: None,
             };
             both!(stores, s => s.append_inbox(&envelope, now)).ok();
         }
@@ -250,6 +251,7 @@ async fn take_a_step(
                 usage: Usage::default(),
                 cost_micros: None,
                 now,
+                snapshot: None,
             };
             let ids: Vec<_> = (0..commit.replies.len())
                 .map(|n| OutboxId(id(i64::try_from(n).unwrap())))
@@ -305,7 +307,8 @@ async fn take_a_step(
             let due = both!(stores, s => s.due_deliveries("test", &account, now, 3)).unwrap();
             both!(stores, s => s.interrupted_deliveries("test", &account)).unwrap();
             if let Some(delivery) = dice.pick(&due) {
-                let begun = both!(stores, s => s.begin_delivery(delivery.id, now)).unwrap();
+                let begun =
+                    both!(stores, s => s.begin_delivery(&store::conformance::held(), delivery.id, now)).unwrap();
                 memory.deliveries.extend(begun.map(|begun| (begun.id, begun.attempts)));
             }
             let Some((delivery, attempt)) = dice.pick(&memory.deliveries).copied() else {

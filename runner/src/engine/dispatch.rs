@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Hint, Listener};
-use proto::claim::{ClaimRequest, choose_eviction};
+use bus::{Hint, Interest, Listener};
+use proto::claim::{ClaimRequest, STICKY_DELAY, choose_eviction};
 use proto::time::Timestamp;
 use service::crash_point;
+use service::lifecycle::Policy;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 
@@ -30,7 +31,8 @@ enum Wake {
 
 /// Runs passes until the runner drains.
 pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
-    let mut hints = engine.hints.listen();
+    let mut hints = engine.hints.listen(Interest::Runner(engine.settings.runner.clone()));
+    let mut ready = None;
     let mut runtime = engine.runtime_state.subscribe();
     let mut sweep = tokio::time::interval(SWEEP.mul_f64(0.8 + 0.4 * (engine.random)()));
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -43,7 +45,8 @@ pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
             // The next hint may come at once; a store in trouble is not asked again before the sweep.
             sweep.tick().await;
         }
-        match wake(&engine, &mut *hints, &mut runtime, &mut sweep).await {
+        listen_for_work(&engine, &mut ready);
+        match wake(&engine, &mut *hints, &mut ready, &mut runtime, &mut sweep).await {
             Wake::Look => {}
             Wake::Sweep => {
                 engine.slots.tell_all(Command::Look);
@@ -92,10 +95,37 @@ async fn claim(engine: &Arc<Engine>, now: Timestamp) -> store::Result<()> {
     Ok(())
 }
 
+/// Hears of groups that anybody may take while there is room for one. A runner without room must not: where one runner of
+/// several hears each hint, it would keep it from one with room.
+fn listen_for_work(engine: &Engine, ready: &mut Option<Box<dyn Listener>>) {
+    if !has_room(engine) {
+        *ready = None;
+    } else if ready.is_none() {
+        *ready = Some(engine.hints.listen(Interest::Ready));
+    }
+}
+
+fn has_room(engine: &Engine) -> bool {
+    engine.slots.used() < slots_of(engine) || !engine.slots.evictable().is_empty()
+}
+
+/// Passes on to whoever has room what this runner was asked first, once others may claim it too.
+fn pass_on(engine: &Engine) {
+    let hints = Arc::clone(&engine.hints);
+    engine
+        .lifecycle
+        .spawn("pass on a ready group", Policy::BestEffort, async move {
+            tokio::time::sleep(STICKY_DELAY).await;
+            hints.publish(Hint::Ready { runner: None });
+            Ok(())
+        });
+}
+
 /// Waits for a reason to look; what concerns runs only is passed on to them.
 async fn wake(
     engine: &Engine,
     hints: &mut dyn Listener,
+    ready: &mut Option<Box<dyn Listener>>,
     runtime: &mut watch::Receiver<RuntimeState>,
     sweep: &mut Interval,
 ) -> Wake {
@@ -108,13 +138,27 @@ async fn wake(
             _ = runtime.changed() => return Wake::Look,
             () = engine.slots.freed() => return Wake::Look,
             hint = hints.next() => match hint {
-                Some(Hint::Wake) => return Wake::Look,
-                Some(Hint::Inbox(group)) => engine.slots.tell(&group, Command::Look),
-                Some(Hint::Outbox { .. } | Hint::Working { .. } | Hint::Progress { .. }) => {}
+                Some(Hint::Inbox { group, .. }) => engine.slots.tell(&group, Command::Look),
+                Some(_) => {
+                    if !has_room(engine) {
+                        pass_on(engine);
+                    }
+                    return Wake::Look;
+                }
                 // Some were missed: everybody looks.
                 None => return Wake::Sweep,
             },
+            _ = heard(ready) => return Wake::Look,
         }
+    }
+}
+
+async fn heard(listener: &mut Option<Box<dyn Listener>>) {
+    match listener {
+        Some(listener) => {
+            listener.next().await;
+        }
+        None => std::future::pending().await,
     }
 }
 

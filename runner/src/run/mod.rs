@@ -55,7 +55,7 @@ impl Drop for SlotGuard {
     fn drop(&mut self) {
         self.engine.slots.free(&self.fence);
         // Only now: a group that is claimed again must find its old sandbox gone.
-        self.engine.hints.publish(Hint::Wake);
+        self.engine.hints.publish(Hint::Ready { runner: None });
     }
 }
 

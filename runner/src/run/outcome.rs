@@ -24,6 +24,7 @@ impl GroupRun {
             cost_micros: result.cost_usd.map(micros),
             now: engine.clock.now(),
             replies,
+            snapshot: None,
         };
         crash_point!("commit.before");
         // In doubt, the same commit is simply asked for again: the store knows the turn's id.

@@ -194,9 +194,10 @@ impl GroupRun {
 
     fn refuse(&self, error: store::Error) -> Refused {
         match error {
-            store::Error::Fenced(_) | store::Error::RunnerReplaced { .. } | store::Error::Unavailable(_) => {
-                Refused::FenceLost(self.lost(&error))
-            }
+            store::Error::Fenced(_)
+            | store::Error::LeaseLost(_)
+            | store::Error::RunnerReplaced { .. }
+            | store::Error::Unavailable(_) => Refused::FenceLost(self.lost(&error)),
             store::Error::NotFound { .. } => told("not_found", error.to_string()),
             store::Error::Conflict(_) => told("conflict", error.to_string()),
         }
@@ -208,7 +209,10 @@ fn refuse_unfenced(error: store::Error) -> Refused {
     match error {
         store::Error::NotFound { .. } => told("not_found", error.to_string()),
         store::Error::Conflict(_) => told("conflict", error.to_string()),
-        store::Error::Unavailable(_) | store::Error::Fenced(_) | store::Error::RunnerReplaced { .. } => {
+        store::Error::Unavailable(_)
+        | store::Error::LeaseLost(_)
+        | store::Error::Fenced(_)
+        | store::Error::RunnerReplaced { .. } => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "a request of the agent could not be served"

@@ -73,7 +73,7 @@ impl Reaper {
                     "runner declared dead; its groups are free"
                 );
                 self.deps.metrics.groups_freed.inc_by(freed.len() as u64);
-                self.deps.hints.publish(Hint::Wake);
+                self.deps.hints.publish(Hint::Ready { runner: None });
             }
         }
         Ok(())

@@ -56,7 +56,7 @@ pub(crate) async fn tick(deps: &Deps) -> store::Result<()> {
             .map_or(Duration::ZERO, |group| now.since(group.ready_at)),
     );
     if waiting.is_some() {
-        deps.hints.publish(Hint::Wake);
+        deps.hints.publish(Hint::Ready { runner: None });
     }
     Ok(())
 }

@@ -127,6 +127,7 @@ async fn echo(
                     usage: Usage::default(),
                     cost_micros: None,
                     now,
+                    snapshot: None,
                 };
                 store.commit_turn(&claimed.fence, &commit, &ids).await?;
                 hints.publish(Hint::Outbox {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use bus::{Hint, Listener};
+use bus::{Hint, Interest, Listener};
 use bytes::Bytes;
 use futures::stream;
 use http::header::CONTENT_TYPE;
@@ -47,7 +47,7 @@ pub(super) async fn get(
     }
     let chat = chat_of(&group);
     // Listening begins before the rows are read: what happens in between comes twice rather than never.
-    let hints = api.hints.listen();
+    let hints = api.hints.listen(Interest::Group(group.clone()));
     let client = api
         .clients
         .connect(&chat)
@@ -115,8 +115,8 @@ impl Feed {
 
     fn shown(&self, hint: Hint) -> Option<Event> {
         match hint {
-            Hint::Working { group, on } if group == self.group => Some(Event::Working { on }),
-            Hint::Progress { group, progress } if group == self.group => Some(Event::Progress {
+            Hint::Working { on, .. } => Some(Event::Working { on }),
+            Hint::Progress { progress, .. } => Some(Event::Progress {
                 kind: progress.kind,
                 text: progress.text,
             }),

@@ -39,6 +39,7 @@ pub(super) async fn post(
         // The socket is open to the node's owner only (ML-07: self may always trigger).
         is_from_me: true,
         is_bot: false,
+        trace: None,
     };
     let status = match api.intake.take(&seen, event, Some(&group)).await? {
         Taken::Accepted => PostedStatus::Accepted,

@@ -68,6 +68,7 @@ fn event(hook: &Hook, message: Message, key: &str, seen: &ChatSeen) -> InboundEv
         sent_at: message.sent_at.unwrap_or(seen.seen_at),
         is_from_me: false,
         is_bot: false,
+        trace: None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::IntoResponse;
-use bus::{Hint, Listener};
+use bus::Interest;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
@@ -50,7 +50,10 @@ pub(super) async fn get(
     }
     let until = Instant::now() + Duration::from_secs(query.wait);
     // Listening begins before the first look: a reply written in between wakes the wait.
-    let mut hints = api.hints.listen();
+    let mut hints = api.hints.listen(Interest::Outbox {
+        channel: CHANNEL.to_owned(),
+        account: hook.name.clone(),
+    });
     loop {
         let replies = replies_after(&api, hook, &chat, query.after).await?;
         if !replies.replies.is_empty() || Instant::now() >= until || api.stop.is_cancelled() {
@@ -60,7 +63,7 @@ pub(super) async fn get(
         tokio::select! {
             () = api.stop.cancelled() => {}
             // The time being up is a reason to look, like a hint.
-            _ = timeout_at(look_again, outbox_hint(&mut *hints, hook)) => {}
+            _ = timeout_at(look_again, hints.next()) => {}
         }
     }
 }
@@ -73,14 +76,4 @@ async fn replies_after(api: &WebhookApi, hook: &Hook, chat: &str, after: i64) ->
     let replies: Vec<_> = rows.iter().map(|row| callback::reply(hook, row)).collect();
     let after = replies.last().map_or(after, |last| last.seq);
     Ok(Replies { replies, after })
-}
-
-async fn outbox_hint(hints: &mut dyn Listener, hook: &Hook) {
-    loop {
-        match hints.next().await {
-            Some(Hint::Outbox { channel, account }) if channel == CHANNEL && account == hook.name => return,
-            Some(_) => {}
-            None => return,
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use crate::{Hint, Hints, Listener};
+use crate::{Hint, Hints, Interest, Listener};
 
 /// Hints a slow listener may be behind before it misses some: bounds memory, a sweep repairs the rest.
 const BACKLOG: usize = 1024;
@@ -35,25 +35,30 @@ impl Hints for LocalHints {
         let _ = self.sender.send(hint);
     }
 
-    fn listen(&self) -> Box<dyn Listener> {
+    fn listen(&self, interest: Interest) -> Box<dyn Listener> {
         Box::new(LocalListener {
             receiver: self.sender.subscribe(),
+            interest,
         })
     }
 }
 
 struct LocalListener {
     receiver: broadcast::Receiver<Hint>,
+    interest: Interest,
 }
 
 #[async_trait]
 impl Listener for LocalListener {
     async fn next(&mut self) -> Option<Hint> {
-        match self.receiver.recv().await {
-            Ok(hint) => Some(hint),
-            Err(RecvError::Lagged(_)) => None,
-            // The publisher is gone: nothing will ever come again.
-            Err(RecvError::Closed) => std::future::pending().await,
+        loop {
+            match self.receiver.recv().await {
+                Ok(hint) if self.interest.covers(&hint) => return Some(hint),
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => return None,
+                // The publisher is gone: nothing will ever come again.
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
         }
     }
 }

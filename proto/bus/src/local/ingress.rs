@@ -7,7 +7,7 @@ use proto::inbound::Envelope;
 use proto::time::Clock;
 use store::{Appended, Store};
 
-use crate::{Hint, Hints, Ingress, IngressError};
+use crate::{Accepted, Hint, Hints, Ingress, IngressError};
 
 /// Ingress of one node.
 pub struct LocalIngress {
@@ -25,7 +25,7 @@ impl LocalIngress {
 
 #[async_trait]
 impl Ingress for LocalIngress {
-    async fn accept(&self, envelope: Envelope) -> Result<Appended, IngressError> {
+    async fn accept(&self, envelope: Envelope) -> Result<Accepted, IngressError> {
         let appended = self
             .store
             .append_inbox(&envelope, self.clock.now())
@@ -34,12 +34,17 @@ impl Ingress for LocalIngress {
                 store::Error::NotFound { .. } => IngressError::NoSuchGroup(envelope.group.clone()),
                 other => IngressError::Unavailable(Box::new(other)),
             })?;
-        if let Appended::Stored(_) = appended {
-            self.hints.publish(Hint::Inbox(envelope.group));
-            if envelope.engages {
-                self.hints.publish(Hint::Wake);
-            }
+        if appended == Appended::Duplicate {
+            return Ok(Accepted::Duplicate);
         }
-        Ok(appended)
+        // One process: whoever listens is the owner and the last runner at once, and the claim decides.
+        self.hints.publish(Hint::Inbox {
+            group: envelope.group,
+            owner: None,
+        });
+        if envelope.engages {
+            self.hints.publish(Hint::Ready { runner: None });
+        }
+        Ok(Accepted::New)
     }
 }

@@ -32,6 +32,7 @@ fn message(ord: i64, engages: bool) -> InboxMessage {
         text: "hi".into(),
         sent_at: Timestamp::default(),
         engages,
+        trace: None,
     };
     InboxMessage {
         ord: InboxOrd(ord),
@@ -48,6 +49,7 @@ fn batch(turn: u128, cursor: i64, ords: std::ops::RangeInclusive<i64>) -> Event 
         messages: ords.map(|ord| message(ord, true)).collect(),
         session: None,
         interrupted: None,
+        snapshot: None,
     }))
 }
 

@@ -62,7 +62,8 @@ pub async fn a_message_given_up_becomes_a_dead_letter_with_a_notice(world: World
     world.give_up(&fence, batch.turn, batch.messages[0].ord, at(7)).await;
     let letters = world.store.dead_letters(10).await.unwrap();
     assert_eq!(letters.len(), 1);
-    assert_eq!((&letters[0].message, letters[0].at), (&batch.messages[0], at(7)));
+    assert_eq!(letters[0].letter, crate::Letter::Message(batch.messages[0].clone()));
+    assert_eq!(letters[0].at, at(7));
     assert_eq!(letters[0].reason, "it broke for good");
     let record = world.store.turn(batch.turn).await.unwrap().unwrap();
     assert_eq!(

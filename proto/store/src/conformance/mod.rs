@@ -19,7 +19,7 @@ pub mod transcripts;
 pub mod turns;
 pub mod upkeep;
 
-pub use world::World;
+pub use world::{World, held};
 
 macro_rules! cases {
     ($dollar:tt $($area:ident { $($case:ident,)* })*) => {

@@ -49,7 +49,12 @@ pub async fn retention_keeps_what_is_needed(world: World) {
         .await
         .unwrap()
         .remove(0);
-    let attempt = world.store.begin_delivery(unsent.id, at(4)).await.unwrap().unwrap();
+    let attempt = world
+        .store
+        .begin_delivery(&crate::conformance::world::held(), unsent.id, at(4))
+        .await
+        .unwrap()
+        .unwrap();
     world
         .store
         .finish_delivery(
@@ -60,7 +65,12 @@ pub async fn retention_keeps_what_is_needed(world: World) {
         )
         .await
         .unwrap();
-    let said = world.store.begin_delivery(early, at(5)).await.unwrap().unwrap();
+    let said = world
+        .store
+        .begin_delivery(&crate::conformance::world::held(), early, at(5))
+        .await
+        .unwrap()
+        .unwrap();
     world
         .store
         .finish_delivery(early, said.attempts, &AfterSend::Sent { platform_id: None }, at(6))
@@ -129,7 +139,12 @@ pub async fn retention_takes_what_is_old_in_bounded_steps(world: World) {
         .await
         .unwrap()
         .remove(0);
-    world.store.begin_delivery(notice.id, at(4)).await.unwrap().unwrap();
+    world
+        .store
+        .begin_delivery(&crate::conformance::world::held(), notice.id, at(4))
+        .await
+        .unwrap()
+        .unwrap();
     world
         .store
         .finish_delivery(notice.id, 1, &AfterSend::Sent { platform_id: None }, at(5))

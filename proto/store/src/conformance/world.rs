@@ -54,6 +54,15 @@ pub(super) fn reply(key: &str, group: &str, text: &str) -> Reply {
     }
 }
 
+/// The hold on the account of all chats.
+pub fn held() -> proto::lease::holding::Hold {
+    proto::lease::holding::Hold {
+        name: proto::lease::holding::LeaseName::Scheduler,
+        holder: String::new(),
+        epoch: proto::ids::Epoch(0),
+    }
+}
+
 impl World {
     /// Account of all chats of the world.
     pub(super) const ACCOUNT: &str = "bot";
@@ -118,6 +127,7 @@ impl World {
             text: text.to_owned(),
             sent_at: at(0),
             engages,
+            trace: None,
         }
     }
 
@@ -201,6 +211,7 @@ impl World {
             usage,
             cost_micros: Some(7),
             now,
+            snapshot: None,
         }
     }
 

@@ -8,6 +8,7 @@ use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
 use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::{Envelope, InboxMessage};
+use proto::lease::holding::Hold;
 use proto::outbound::{AfterSend, Delivery, Reply};
 use proto::time::Timestamp;
 use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
@@ -179,7 +180,7 @@ impl Store for MemoryStore {
         Ok(self.lock().due(channel, account, now, limit))
     }
 
-    async fn begin_delivery(&self, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
+    async fn begin_delivery(&self, _hold: &Hold, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
         Ok(self.lock().begin_delivery(id, now))
     }
 

@@ -9,7 +9,7 @@ use proto::turn::{AfterFailure, TurnFailure, TurnState};
 
 use super::outbox::Origin;
 use super::state::State;
-use crate::{DeadLetter, Error, Result};
+use crate::{DeadLetter, Error, Letter, Result};
 
 impl State {
     pub(super) fn release(&mut self, fence: &Fence, interrupted: bool, now: Timestamp) -> Result<()> {
@@ -68,7 +68,7 @@ impl State {
             self.dead_letters.insert(
                 key,
                 DeadLetter {
-                    message,
+                    letter: Letter::Message(message),
                     reason: failure.reason.clone(),
                     at: failure.now,
                 },

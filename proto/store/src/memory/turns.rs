@@ -57,6 +57,7 @@ impl State {
             messages,
             session,
             interrupted,
+            snapshot: None,
         })))
     }
 

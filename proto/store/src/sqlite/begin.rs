@@ -63,6 +63,7 @@ pub(super) fn begin(conn: &Connection, fence: &Fence, fresh: TurnId, now: Timest
         messages,
         session: open.and_then(|turn| turn.session).or(held.session),
         interrupted,
+        snapshot: None,
     })))
 }
 

@@ -8,6 +8,7 @@ use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
 use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::{Envelope, InboxMessage};
+use proto::lease::holding::Hold;
 use proto::outbound::{AfterSend, Delivery, Reply};
 use proto::time::Timestamp;
 use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
@@ -241,7 +242,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn begin_delivery(&self, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
+    async fn begin_delivery(&self, _hold: &Hold, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
         self.writer.run(move |tx| deliveries::begin(tx, id, now)).await
     }
 

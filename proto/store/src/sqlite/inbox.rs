@@ -110,6 +110,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<InboxMessage> {
             text: row.get("text")?,
             sent_at: time(row, "sent_at")?,
             engages: row.get("engages")?,
+            trace: None,
         },
     })
 }

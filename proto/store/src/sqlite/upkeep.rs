@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::columns::{count, time};
 use super::inbox;
-use crate::{Counts, DeadLetter, Result};
+use crate::{Counts, DeadLetter, Letter, Result};
 
 /// Says to `file` and the like whose database this is: "clwh".
 const APPLICATION_ID: i32 = 0x636c_7768;
@@ -22,7 +22,7 @@ pub(super) fn dead_letters(conn: &Connection, limit: u32) -> Result<Vec<DeadLett
         )?
         .query_map(params![limit], |row| {
             Ok(DeadLetter {
-                message: inbox::read(row)?,
+                letter: Letter::Message(inbox::read(row)?),
                 reason: row.get("reason")?,
                 at: time(row, "at")?,
             })
