@@ -32,6 +32,7 @@ pub use cron::CronLine;
 pub use error::{InvalidCron, InvalidInterval, InvalidOnce, InvalidSchedule};
 pub use interval::IntervalMs;
 pub use kind::ScheduleKind;
+pub use next::COUNTED_MAX;
 pub use once::LocalOrInstant;
 
 /// When a task is due.

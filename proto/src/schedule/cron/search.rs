@@ -37,9 +37,10 @@ impl CronLine {
         }
         let day = LocalDay::of(zone, date)?;
         match (day.is_plain(), self.is_every_hour()) {
-            (true, _) => fits.then(|| self.next_on_plain_day(&day, after))?,
             (false, true) => self.next_shown(zone, &day, after),
-            (false, false) => fits.then(|| self.next_reached(zone, date, after))?,
+            (true, _) if fits => self.next_on_plain_day(&day, after),
+            (false, false) if fits => self.next_reached(zone, date, after),
+            _ => None,
         }
     }
 
