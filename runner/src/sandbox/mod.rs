@@ -12,6 +12,8 @@ mod started;
 
 pub mod docker;
 pub mod memory;
+#[cfg(feature = "process-sandbox")]
+pub mod process;
 
 use async_trait::async_trait;
 
