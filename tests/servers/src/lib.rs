@@ -1,1 +1,23 @@
-//! Real servers for tests: started on free loopback ports, stopped with the value that holds them.
+//! Real servers for tests and benchmarks: started on free loopback ports, stopped with the value that holds them.
+//!
+//! The programs come from one directory that `script/parts/servers.sh` fills (`CLAWHOLD_SERVERS`, else the cache directory),
+//! so that a test never meets whatever the machine has on its PATH. The crate knows nothing of ours: it starts servers as an
+//! operator would, and breaks them as the world does.
+//!
+//! Invariants: nothing outlives the test, not even one that is killed with SIGKILL (a guard process sees the end of its input
+//! and cleans up); a server that is down keeps its port; a server that cannot start is a panic that carries its log, never a
+//! reason to skip.
+// As in the tests themselves: a failed start or an impossible step ends the test.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::panic)]
+
+mod account;
+mod address;
+mod installed;
+mod nats;
+mod port;
+mod postgres;
+mod process;
+
+pub use address::redirected;
+pub use nats::{Nats, Version};
+pub use postgres::{Postgres, PostgresOptions};

@@ -1,0 +1,198 @@
+//! The server and its handle.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result};
+use rustix::process::Signal;
+use tokio_postgres::{Client, NoTls};
+
+use super::template;
+use crate::account::Account;
+use crate::installed::program;
+use crate::port::Port;
+use crate::process::Process;
+
+/// The superuser of every server here.
+pub(super) const USER: &str = "clawhold";
+/// Many tests with a pool each share one server.
+const CONNECTIONS_MAX: u32 = 300;
+
+/// How a [`Postgres`] is to run. The default is for tests: nothing is forced to disk.
+#[derive(Clone, Debug, Default)]
+pub struct PostgresOptions {
+    durable: bool,
+    settings: Vec<String>,
+}
+
+impl PostgresOptions {
+    /// Forces every commit to disk, and gives it the memory of a production server: what a benchmark must measure.
+    #[must_use]
+    pub fn durable(mut self) -> Self {
+        self.durable = true;
+        self
+    }
+
+    /// Sets a parameter of `postgresql.conf`.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push(format!("{name}={value}"));
+        self
+    }
+
+    /// Starts the server.
+    ///
+    /// # Panics
+    /// When it cannot be started; the message carries its log.
+    pub async fn start(self) -> Postgres {
+        let started = Postgres::try_start(self).await;
+        started.unwrap_or_else(|error| panic!("no Postgres for the tests: {error:#}"))
+    }
+}
+
+/// A running Postgres with a superuser who needs no password.
+#[derive(Debug)]
+pub struct Postgres {
+    process: Process,
+    port: Port,
+    account: Account,
+    options: PostgresOptions,
+    databases: AtomicU32,
+}
+
+impl Postgres {
+    /// Starts a server for tests.
+    ///
+    /// # Panics
+    /// When it cannot be started; the message carries its log.
+    pub async fn start() -> Self {
+        Self::options().start().await
+    }
+
+    /// How it is to run, before it starts.
+    pub fn options() -> PostgresOptions {
+        PostgresOptions::default()
+    }
+
+    async fn try_start(options: PostgresOptions) -> Result<Self> {
+        let account = Account::unprivileged()?;
+        // Immediate shutdown: SIGKILL would leave its shared memory behind.
+        let process = Process::prepare("postgres", options.durable, Signal::QUIT)?;
+        account.own(process.directory())?;
+        let data = process.directory().join("data");
+        tokio::task::spawn_blocking(move || template::copy_to(&data, account))
+            .await
+            .context("copy the template")??;
+        let postgres = Self {
+            process,
+            port: Port::reserve()?,
+            account,
+            options,
+            databases: AtomicU32::new(0),
+        };
+        postgres.run().await?;
+        Ok(postgres)
+    }
+
+    async fn run(&self) -> Result<()> {
+        self.process.start(self.command()?)?;
+        self.process.until_ready(async || self.connect().await.is_ok()).await
+    }
+
+    fn command(&self) -> Result<Command> {
+        let mut command = Command::new(program("postgres/bin/postgres")?);
+        command.env_clear().arg("-D").arg(self.process.directory().join("data"));
+        command.args(["-h", "127.0.0.1", "-p", &self.port.number().to_string()]);
+        let mut settings = vec![
+            "unix_socket_directories=".to_owned(),
+            format!("max_connections={CONNECTIONS_MAX}"),
+            "timezone=UTC".to_owned(),
+        ];
+        if self.options.durable {
+            settings.push("shared_buffers=512MB".to_owned());
+        } else {
+            settings.extend(["fsync=off", "full_page_writes=off"].map(str::to_owned));
+        }
+        for setting in settings.iter().chain(&self.options.settings) {
+            command.args(["-c", setting]);
+        }
+        self.account.run(&mut command);
+        Ok(command)
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    /// Of the database `postgres`: for a look at the server itself. Tests take a [`Postgres::fresh_database`].
+    pub fn url(&self) -> String {
+        self.url_of("postgres")
+    }
+
+    fn url_of(&self, database: &str) -> String {
+        format!("postgres://{USER}@{}/{database}", self.addr())
+    }
+
+    /// Makes an empty database and returns its URL.
+    ///
+    /// # Panics
+    /// When the server does not make it.
+    pub async fn fresh_database(&self) -> String {
+        let name = format!("fresh_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let client = self.connect().await.expect("the server answers");
+        // Unlike the default template, template0 may be copied while somebody copies it.
+        let made = client
+            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0"))
+            .await;
+        made.unwrap_or_else(|error| panic!("{name} was not made: {error}\n{}", self.process.last_words()));
+        self.url_of(&name)
+    }
+
+    async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
+        let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await?;
+        // It ends with the client.
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// Stops it in an orderly way if it runs (connections are cut, what is committed stays) and starts it again, at the same
+    /// address.
+    ///
+    /// # Panics
+    /// When it does not stop or start.
+    pub async fn restart(&self) {
+        self.process.stop(Signal::INT).await.unwrap();
+        self.run().await.unwrap();
+    }
+
+    /// Stops it as a crash would, until [`Postgres::restart`].
+    ///
+    /// # Panics
+    /// When it does not stop.
+    pub async fn stop_hard(&self) {
+        self.process.stop(Signal::QUIT).await.unwrap();
+    }
+
+    /// Holds it, and every connection's process, where they are: it accepts connections and answers nothing.
+    ///
+    /// # Panics
+    /// When the signals cannot be sent.
+    pub fn freeze(&self) {
+        self.process.freeze().unwrap();
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Panics
+    /// When the signals cannot be sent.
+    pub fn thaw(&self) {
+        self.process.thaw().unwrap();
+    }
+
+    /// The end of its log.
+    pub fn log(&self) -> String {
+        self.process.last_words()
+    }
+}
