@@ -71,6 +71,7 @@ CREATE TABLE messages (
     text        TEXT    NOT NULL,
     sent_at     INTEGER NOT NULL,               -- what the platform says; orders nothing
     engages     INTEGER NOT NULL CHECK (engages IN (0, 1)),
+    trace       TEXT,                           -- traceparent of the trace it belongs to
     arrived_at  INTEGER NOT NULL,
     PRIMARY KEY (group_id, ord)
 ) STRICT;
@@ -133,16 +134,17 @@ CREATE TABLE transcripts (
 CREATE INDEX transcripts_by_session ON transcripts (group_id, session_id, written_at);
 CREATE UNIQUE INDEX transcripts_lines ON transcripts (group_id, session_id, subpath, uuid) WHERE uuid IS NOT NULL;
 
--- Committed manifests of workspaces.
+-- The committed workspace of each group. Moves only with a commit, so that files and cursor never disagree.
 CREATE TABLE snapshots (
-    id         TEXT    NOT NULL PRIMARY KEY,
-    group_id   TEXT    NOT NULL REFERENCES groups (id),
+    group_id   TEXT    NOT NULL PRIMARY KEY REFERENCES groups (id),
+    id         TEXT    NOT NULL,                -- identity of the snapshot
     turn_id    TEXT    NOT NULL,                -- turn that committed it
-    manifest   TEXT    NOT NULL,                -- JSON: paths and blob digests
-    created_at INTEGER NOT NULL
+    manifest   TEXT    NOT NULL,                -- name of the blob that holds its manifest
+    digest     TEXT    NOT NULL,                -- BLAKE3 digest of that blob, 64 hexadecimal digits
+    bytes      INTEGER NOT NULL,                -- of all its files together
+    files      INTEGER NOT NULL,                -- files, directories and links in it
+    created_at INTEGER NOT NULL                 -- when it was committed
 ) STRICT;
-
-CREATE INDEX snapshots_by_group ON snapshots (group_id, created_at);
 
 -- What is to be said. Rows of one chat are sent in the order of seq.
 CREATE TABLE outbox (
@@ -203,28 +205,30 @@ CREATE TABLE firings (
     PRIMARY KEY (task_id, due_at)
 ) STRICT, WITHOUT ROWID;
 
--- Who leads, per role.
+-- Who leads, per role. A row appears with the first holder and stays, so that its term goes on counting.
 CREATE TABLE leaders (
-    role      TEXT    NOT NULL PRIMARY KEY,
-    holder    TEXT    NOT NULL,
-    term      INTEGER NOT NULL,                 -- grows with every change of the holder: its fence
-    heartbeat INTEGER NOT NULL
+    role      TEXT    NOT NULL PRIMARY KEY,     -- 'scheduler'
+    holder    TEXT,                             -- one life of one instance; NULL after a clean stop
+    term      INTEGER NOT NULL,                 -- epoch: grows with every change of the holder
+    heartbeat INTEGER NOT NULL                  -- moved by the holder while it lives; only changes matter
 ) STRICT;
 
--- How far the indexer has moved each partition of the stream into the inbox. Empty on one node.
+-- How far the indexer has moved each partition of the log into the inboxes. All rows have the same log and generation.
+-- Empty on one node.
 CREATE TABLE partitions (
-    partition  INTEGER NOT NULL PRIMARY KEY,
-    generation INTEGER NOT NULL,                -- of the stream; a new one starts at 0
-    cursor     INTEGER NOT NULL                 -- last stream sequence taken in, moved by compare-and-set
+    partition  INTEGER NOT NULL PRIMARY KEY,    -- counted from 0
+    log        TEXT    NOT NULL,                -- identity of the log: made anew, it has another
+    generation INTEGER NOT NULL,                -- grows when the log was made anew or lost messages; sequences start again
+    cursor     INTEGER NOT NULL                 -- last sequence taken in, moved by compare-and-set
 ) STRICT;
 
--- Which gateway holds an account's socket or poller.
+-- Which gateway holds an account's socket or poller, and sends for it. A row appears with the first holder and stays.
 CREATE TABLE accounts (
     channel   TEXT    NOT NULL,
     account   TEXT    NOT NULL,
-    holder    TEXT    NOT NULL,
+    holder    TEXT,                             -- one life of one gateway; NULL after a clean stop
     epoch     INTEGER NOT NULL,                 -- grows with every change of the holder: its fence
-    heartbeat INTEGER NOT NULL,
+    heartbeat INTEGER NOT NULL,                 -- moved by the holder while it lives; only changes matter
     position  TEXT,                             -- where the platform's feed was read to
     PRIMARY KEY (channel, account)
 ) STRICT, WITHOUT ROWID;
@@ -243,23 +247,33 @@ CREATE TABLE usage (
 
 CREATE INDEX usage_by_group ON usage (group_id, at);
 
--- Messages that were given up. The inbox row stays too: it covers the dedup key.
+-- What was given up: messages of an inbox, whose rows stay there as well and cover their dedup keys; messages of the log
+-- for a group or chat that does not exist; messages of the log that nobody can read.
 CREATE TABLE dead_letters (
-    group_id    TEXT    NOT NULL REFERENCES groups (id),
-    ord         INTEGER NOT NULL,
-    dedup_key   TEXT    NOT NULL,
-    chat_id     TEXT    NOT NULL,
-    sender      TEXT    NOT NULL,
-    sender_name TEXT    NOT NULL,
-    text        TEXT    NOT NULL,
-    sent_at     INTEGER NOT NULL,
-    engages     INTEGER NOT NULL,
-    turn_id     TEXT    NOT NULL,
-    reason      TEXT    NOT NULL,
-    at          INTEGER NOT NULL,
-    PRIMARY KEY (group_id, ord)
+    id          INTEGER NOT NULL PRIMARY KEY,   -- in the order of giving up
+    kind        TEXT    NOT NULL CHECK (kind IN ('message', 'unclaimed', 'malformed')),
+    group_id    TEXT,                           -- of an unclaimed one: as the envelope says
+    ord         INTEGER,                        -- position in the inbox
+    dedup_key   TEXT,                           -- this and the next six: as in messages
+    chat_id     TEXT,
+    sender      TEXT,
+    sender_name TEXT,
+    sent_at     INTEGER,
+    engages     INTEGER CHECK (engages IN (0, 1)),
+    trace       TEXT,
+    text        TEXT    NOT NULL,               -- of a malformed one: its beginning
+    subject     TEXT,                           -- of a malformed one: where in the log it was found
+    turn_id     TEXT,                           -- turn that failed over it
+    reason      TEXT    NOT NULL,               -- why, for the operator
+    at          INTEGER NOT NULL,               -- when
+    CHECK ((kind = 'message') = (ord IS NOT NULL AND turn_id IS NOT NULL)),
+    CHECK ((kind = 'malformed') = (subject IS NOT NULL)),
+    CHECK ((kind = 'malformed') = (group_id IS NULL OR dedup_key IS NULL OR chat_id IS NULL OR sender IS NULL
+                                   OR sender_name IS NULL OR sent_at IS NULL OR engages IS NULL))
 ) STRICT;
 
+-- A message is given up once; what has no position is not held apart by this.
+CREATE UNIQUE INDEX dead_letters_by_group ON dead_letters (group_id, ord);
 CREATE INDEX dead_letters_by_time ON dead_letters (at);
 
 -- Who changed what: administration and privileged acts of main.

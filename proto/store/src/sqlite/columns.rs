@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use proto::time::Timestamp;
+use proto::trace::TraceContext;
 use rusqlite::types::Type;
 use rusqlite::{Error, Row};
 use serde::de::DeserializeOwned;
@@ -29,7 +30,19 @@ where
 /// A text column that holds one of a closed set of words.
 pub(super) fn word<T>(row: &Row<'_>, column: &str, parse: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
-    parse(&text).ok_or_else(|| unreadable(row, column, UnknownWord(text)))
+    parse(&text).ok_or_else(|| unreadable_word(row, column, text))
+}
+
+/// The error of a column that holds a word it should not.
+pub(super) fn unreadable_word(row: &Row<'_>, column: &str, word: String) -> Error {
+    unreadable(row, column, UnknownWord(word))
+}
+
+/// A column that may hold a trace context.
+pub(super) fn trace(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<TraceContext>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| TraceContext::parse(&text).map_err(|error| unreadable(row, column, error)))
+        .transpose()
 }
 
 /// A text column that holds JSON.

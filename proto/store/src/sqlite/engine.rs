@@ -20,8 +20,8 @@ use super::open::open_writer;
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{
-    OpenError, activity, begin, chats, claim, commit, deliveries, effects, fail, fence, groups, inbox, outbox, release,
-    retention, runners, transcripts, turns, upkeep, waiting,
+    OpenError, activity, begin, chats, claim, commit, dead_letters, deliveries, effects, fail, fence, groups, inbox,
+    outbox, release, retention, runners, transcripts, turns, upkeep, waiting,
 };
 use crate::{
     Appended, Begun, ChatActivity, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord,
@@ -273,7 +273,7 @@ impl Store for SqliteStore {
     }
 
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>> {
-        self.readers.run(move |tx| upkeep::dead_letters(tx, limit)).await
+        self.readers.run(move |tx| dead_letters::newest(tx, limit)).await
     }
 
     async fn counts(&self, now: Timestamp) -> Result<Counts> {

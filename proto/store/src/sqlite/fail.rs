@@ -56,10 +56,13 @@ fn give_up(conn: &Connection, fence: &Fence, failure: &TurnFailure, held: &Held,
     conn.prepare_cached(
         "
         INSERT INTO dead_letters
-            (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, turn_id, reason, at)
-        SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, :turn, :reason, :now
+            (kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, turn_id, reason,
+             at)
+        SELECT 'message', group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, :turn,
+            :reason, :now
         FROM messages
         WHERE group_id = :group AND ord > :cursor AND ord <= :through
+        ORDER BY ord
         ",
     )?
     .execute(named_params! {

@@ -7,7 +7,7 @@ use proto::prompt::{PENDING_MAX, choose_batch};
 use proto::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::columns::{parsed, stored, time};
+use super::columns::{parsed, stored, time, trace};
 use super::{chats, fence, groups, readiness};
 use crate::{Appended, Result};
 
@@ -47,9 +47,9 @@ pub(super) fn append(conn: &Connection, envelope: &Envelope, now: Timestamp) -> 
     conn.prepare_cached(
         "
         INSERT INTO messages
-            (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, arrived_at)
+            (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, arrived_at)
         VALUES
-            (:group, :ord, :dedup_key, :chat, :sender, :sender_name, :text, :sent_at, :engages, :now)
+            (:group, :ord, :dedup_key, :chat, :sender, :sender_name, :text, :sent_at, :engages, :trace, :now)
         ",
     )?
     .execute(named_params! {
@@ -62,6 +62,7 @@ pub(super) fn append(conn: &Connection, envelope: &Envelope, now: Timestamp) -> 
         ":text": envelope.text,
         ":sent_at": envelope.sent_at.as_millis(),
         ":engages": envelope.engages,
+        ":trace": envelope.trace.as_ref().map(|trace| trace.as_str()),
         ":now": now.as_millis(),
     })?;
     Ok(Appended::Stored(InboxOrd(ord)))
@@ -72,7 +73,7 @@ pub(super) fn after(conn: &Connection, group: &GroupId, after: InboxOrd, limit: 
     let messages = conn
         .prepare_cached(
             "
-            SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages
+            SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace
             FROM messages
             WHERE group_id = ?1 AND ord > ?2
             ORDER BY ord
@@ -101,16 +102,21 @@ pub(super) fn follow_ups(conn: &Connection, fence: &Fence, seen: InboxOrd) -> Re
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<InboxMessage> {
     Ok(InboxMessage {
         ord: InboxOrd(row.get("ord")?),
-        envelope: Envelope {
-            dedup_key: row.get("dedup_key")?,
-            group: parsed(row, "group_id")?,
-            chat: ChatId::new(row.get::<_, String>("chat_id")?),
-            sender: row.get("sender")?,
-            sender_name: row.get("sender_name")?,
-            text: row.get("text")?,
-            sent_at: time(row, "sent_at")?,
-            engages: row.get("engages")?,
-            trace: None,
-        },
+        envelope: read_envelope(row)?,
+    })
+}
+
+/// Reads what arrived.
+pub(super) fn read_envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
+    Ok(Envelope {
+        dedup_key: row.get("dedup_key")?,
+        group: parsed(row, "group_id")?,
+        chat: ChatId::new(row.get::<_, String>("chat_id")?),
+        sender: row.get("sender")?,
+        sender_name: row.get("sender_name")?,
+        text: row.get("text")?,
+        sent_at: time(row, "sent_at")?,
+        engages: row.get("engages")?,
+        trace: trace(row, "trace")?,
     })
 }

@@ -38,6 +38,7 @@ mod waiting;
 mod deliveries;
 mod outbox;
 
+mod dead_letters;
 mod retention;
 mod upkeep;
 

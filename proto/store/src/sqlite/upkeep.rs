@@ -1,35 +1,13 @@
-//! Looking after the rows: dead letters, numbers, health.
+//! Looking after the rows: numbers, health.
 
 use proto::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::columns::{count, time};
-use super::inbox;
-use crate::{Counts, DeadLetter, Letter, Result};
+use super::columns::count;
+use crate::{Counts, Result};
 
 /// Says to `file` and the like whose database this is: "clwh".
 const APPLICATION_ID: i32 = 0x636c_7768;
-
-pub(super) fn dead_letters(conn: &Connection, limit: u32) -> Result<Vec<DeadLetter>> {
-    let letters = conn
-        .prepare_cached(
-            "
-            SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, reason, at
-            FROM dead_letters
-            ORDER BY at DESC, group_id, ord DESC
-            LIMIT ?1
-            ",
-        )?
-        .query_map(params![limit], |row| {
-            Ok(DeadLetter {
-                letter: Letter::Message(inbox::read(row)?),
-                reason: row.get("reason")?,
-                at: time(row, "at")?,
-            })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(letters)
-}
 
 pub(super) fn counts(conn: &Connection, now: Timestamp) -> Result<Counts> {
     let counts = conn
