@@ -7,6 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use service::metrics::registered;
 
 /// From the writing of an outbox row to its arrival: a local chat takes milliseconds, a platform that is down days.
 const DELAY_BUCKETS_S: [f64; 12] = [
@@ -89,28 +90,26 @@ impl EncodeLabelValue for DeliveryOutcome {
 impl Metrics {
     /// Registers the gateway's metrics.
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self {
-            events: Family::default(),
-            deliveries: Family::default(),
-            delay: Family::new_with_constructor(|| Histogram::new(DELAY_BUCKETS_S)),
-        };
-        // The text format adds `_total` to counters.
-        registry.register(
-            "clawhold_intake_events",
-            "Inbound events by channel and what became of them",
-            metrics.events.clone(),
-        );
-        registry.register(
-            "clawhold_deliveries",
-            "Attempts to send an outbox row by channel and what became of them",
-            metrics.deliveries.clone(),
-        );
-        registry.register(
-            "clawhold_delivery_delay_seconds",
-            "Time from the writing of an outbox row to its arrival at the platform",
-            metrics.delay.clone(),
-        );
-        metrics
+        Self {
+            events: registered(
+                registry,
+                "clawhold_intake_events",
+                "Inbound events by channel and what became of them",
+                Family::default(),
+            ),
+            deliveries: registered(
+                registry,
+                "clawhold_deliveries",
+                "Attempts to send an outbox row by channel and what became of them",
+                Family::default(),
+            ),
+            delay: registered(
+                registry,
+                "clawhold_delivery_delay_seconds",
+                "Time from the writing of an outbox row to its arrival at the platform",
+                Family::new_with_constructor(|| Histogram::new(DELAY_BUCKETS_S)),
+            ),
+        }
     }
 
     /// Counts an inbound event. `channel` is a channel's name, of which there are few.

@@ -6,6 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use proto::turn::Usage;
+use service::metrics::registered;
 
 use crate::proxy;
 
@@ -30,12 +31,8 @@ impl Metrics {
     /// Registers the metrics.
     pub fn register(registry: &mut Registry) -> Self {
         let proxy = proxy::Metrics::register(registry);
-        let mut counter = |name: &str, help: &str| {
-            let counter = Counter::default();
-            registry.register(name, help, counter.clone());
-            counter
-        };
-        let metrics = Self {
+        let mut counter = |name: &str, help: &str| registered(registry, name, help, Counter::default());
+        Self {
             proxy,
             claims: counter("clawhold_claims", "Groups claimed by this runner"),
             evictions: counter(
@@ -66,14 +63,13 @@ impl Metrics {
                 "Cost of committed turns in millionths of a US dollar",
             ),
             // 50 ms to 51 s: a warm engine starts a sandbox in well under a second, a cold one may take many.
-            sandbox_start_seconds: Histogram::new(exponential_buckets(0.05, 2.0, 11)),
-        };
-        registry.register(
-            "clawhold_sandbox_start_seconds",
-            "Time from the decision to start a sandbox to a started one",
-            metrics.sandbox_start_seconds.clone(),
-        );
-        metrics
+            sandbox_start_seconds: registered(
+                registry,
+                "clawhold_sandbox_start_seconds",
+                "Time from the decision to start a sandbox to a started one",
+                Histogram::new(exponential_buckets(0.05, 2.0, 11)),
+            ),
+        }
     }
 
     pub(crate) fn observe_start(&self, took: Duration) {

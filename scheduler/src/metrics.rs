@@ -6,6 +6,7 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use service::metrics::registered;
 
 /// What the scheduler counts; cheap to clone.
 #[derive(Clone, Debug)]
@@ -19,12 +20,8 @@ pub struct Metrics {
 impl Metrics {
     /// Registers the metrics.
     pub fn register(registry: &mut Registry) -> Self {
-        let mut counter = |name: &str, help: &str| {
-            let counter = Counter::default();
-            registry.register(name, help, counter.clone());
-            counter
-        };
-        let metrics = Self {
+        let mut counter = |name: &str, help: &str| registered(registry, name, help, Counter::default());
+        Self {
             groups_freed: counter(
                 "clawhold_groups_freed",
                 "Groups freed because their runner was declared dead",
@@ -37,14 +34,13 @@ impl Metrics {
                 "clawhold_scheduler_passes_failed",
                 "Passes of the scheduler that the store refused",
             ),
-            longest_wait: Gauge::default(),
-        };
-        registry.register(
-            "clawhold_longest_wait_seconds",
-            "Time the group at the head of the queue has waited for a runner; 0 when none waits",
-            metrics.longest_wait.clone(),
-        );
-        metrics
+            longest_wait: registered(
+                registry,
+                "clawhold_longest_wait_seconds",
+                "Time the group at the head of the queue has waited for a runner; 0 when none waits",
+                Gauge::default(),
+            ),
+        }
     }
 
     /// Notes how long the group that waits longest has waited.

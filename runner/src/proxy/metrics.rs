@@ -5,6 +5,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use proto::turn::Usage;
+use service::metrics::registered;
 
 /// What the proxy counts.
 #[derive(Clone, Debug, Default)]
@@ -65,23 +66,26 @@ enum Renewed {
 impl Metrics {
     /// Registers the metrics.
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
-        registry.register(
-            "clawhold_proxy_requests",
-            "Requests of sandboxes to the model API",
-            metrics.requests.clone(),
-        );
-        registry.register(
-            "clawhold_proxy_tokens",
-            "Tokens counted in the model API's answers",
-            metrics.tokens.clone(),
-        );
-        registry.register(
-            "clawhold_proxy_credential_renewals",
-            "Attempts to renew the OAuth access token",
-            metrics.renewals.clone(),
-        );
-        metrics
+        Self {
+            requests: registered(
+                registry,
+                "clawhold_proxy_requests",
+                "Requests of sandboxes to the model API",
+                Family::default(),
+            ),
+            tokens: registered(
+                registry,
+                "clawhold_proxy_tokens",
+                "Tokens counted in the model API's answers",
+                Family::default(),
+            ),
+            renewals: registered(
+                registry,
+                "clawhold_proxy_credential_renewals",
+                "Attempts to renew the OAuth access token",
+                Family::default(),
+            ),
+        }
     }
 
     pub(super) fn request(&self, outcome: Outcome) {

@@ -13,7 +13,7 @@ use bus::{Hint, Interest, Listener};
 use bytes::Bytes;
 use futures::stream;
 use http::header::CONTENT_TYPE;
-use proto::ids::{ChatId, GroupId};
+use proto::ids::ChatId;
 use proto::outbound::{Delivery, OutboxState};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,7 @@ pub(super) async fn get(
     }
     let chat = chat_of(&group);
     // Listening begins before the rows are read: what happens in between comes twice rather than never.
-    let hints = api.hints.listen(Interest::Group(group.clone()));
+    let hints = api.hints.listen(Interest::Group(group));
     let client = api
         .clients
         .connect(&chat)
@@ -58,7 +58,6 @@ pub(super) async fn get(
     };
     api.poke();
     let feed = Feed {
-        group,
         missed,
         client,
         hints,
@@ -85,7 +84,6 @@ async fn delivered_after(api: &CliApi, chat: &ChatId, after: i64) -> Result<VecD
 }
 
 struct Feed {
-    group: GroupId,
     missed: VecDeque<ReplyEvent>,
     client: Connected,
     hints: Box<dyn Listener>,
@@ -97,7 +95,7 @@ impl Feed {
         if let Some(reply) = self.missed.pop_front() {
             return Some(Event::Reply(reply));
         }
-        // One timer per line, not per hint: hints of other groups must not keep a quiet stream silent.
+        // One timer per line, not per hint: hints that show nothing must not keep a quiet stream silent.
         let mut quiet = std::pin::pin!(tokio::time::sleep(ALIVE_EVERY));
         loop {
             tokio::select! {
