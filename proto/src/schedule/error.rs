@@ -25,7 +25,6 @@ pub enum InvalidSchedule {
         /// What was given.
         line: String,
         /// What is wrong with it.
-        #[source]
         why: InvalidCron,
     },
     /// The interval is wrong.
@@ -34,7 +33,6 @@ pub enum InvalidSchedule {
         /// What was given.
         value: String,
         /// What is wrong with it.
-        #[source]
         why: InvalidInterval,
     },
     /// The time is wrong.
@@ -43,7 +41,6 @@ pub enum InvalidSchedule {
         /// What was given.
         value: String,
         /// What is wrong with it.
-        #[source]
         why: InvalidOnce,
     },
 }
@@ -139,7 +136,7 @@ pub enum InvalidOnce {
     )]
     NotATime,
     /// It is over (IPC-D3).
-    #[error("that is {}, and it is already {} there; choose a later time", shown(*at, *zone), shown(*now, *zone))]
+    #[error("in {zone} that is {}, and it is already {}; choose a later time", shown(*at, *zone), shown(*now, *zone))]
     Past {
         /// The instant meant.
         at: Timestamp,
@@ -188,6 +185,7 @@ fn expected(field: usize) -> &'static str {
 }
 
 fn shown(at: Timestamp, zone: Tz) -> String {
-    let local = at.to_utc().with_timezone(&zone);
-    format!("{} in {zone}", local.to_rfc3339_opts(SecondsFormat::Secs, true))
+    at.to_utc()
+        .with_timezone(&zone)
+        .to_rfc3339_opts(SecondsFormat::Secs, true)
 }

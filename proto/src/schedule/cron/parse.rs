@@ -1,6 +1,7 @@
 //! From text to a cron line. What croner would take in a looser sense is refused before it is asked.
 
 use chrono::{Datelike, NaiveDate};
+use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
 
 use super::super::InvalidCron;
@@ -98,7 +99,7 @@ fn parse_fields(fields: &[&str; 5]) -> Result<croner::CronPattern, InvalidCron> 
     parse_croner(&fields.join(" ")).map_err(|reason| blame(fields, reason))
 }
 
-fn parse_croner(line: &str) -> Result<croner::CronPattern, croner::errors::CronError> {
+fn parse_croner(line: &str) -> Result<croner::CronPattern, CronError> {
     let parser = CronParser::builder()
         .seconds(Seconds::Disallowed)
         .year(Year::Disallowed)
@@ -107,7 +108,7 @@ fn parse_croner(line: &str) -> Result<croner::CronPattern, croner::errors::CronE
 }
 
 /// croner does not say which field it stumbled over: the one it refuses alone.
-fn blame(fields: &[&str; 5], whole: croner::errors::CronError) -> InvalidCron {
+fn blame(fields: &[&str; 5], whole: CronError) -> InvalidCron {
     let refusal = |index: usize| {
         let mut alone = ["*"; 5];
         alone[index] = fields[index];
@@ -117,8 +118,18 @@ fn blame(fields: &[&str; 5], whole: croner::errors::CronError) -> InvalidCron {
     InvalidCron::Field {
         field,
         text: quoted(fields[field]),
-        reason: reason.to_string().trim_end_matches('.').to_owned(),
+        reason: words_of(reason),
     }
+}
+
+fn words_of(reason: CronError) -> String {
+    let words = match reason {
+        CronError::ComponentError(words) | CronError::InvalidPattern(words) | CronError::IllegalCharacters(words) => {
+            words
+        }
+        other => other.to_string(),
+    };
+    words.trim_end_matches('.').to_lowercase()
 }
 
 fn bits(component: &croner::CronComponent) -> u64 {
