@@ -1,5 +1,6 @@
 //! The configuration of this binary: its sections, its environment variables and what it finds out about the host.
 
+pub(crate) mod fleet;
 mod host;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,12 @@ pub(crate) struct Config {
     pub(crate) model: runner::config::Model,
     /// How long what is done is kept.
     pub(crate) retention: scheduler::config::Retention,
+    /// The shared database of a fleet.
+    pub(crate) postgres: fleet::Postgres,
+    /// The message broker of a fleet.
+    pub(crate) nats: fleet::Nats,
+    /// Where a fleet keeps the files of groups.
+    pub(crate) blobs: fleet::Blobs,
 }
 
 /// Loads the configuration from where this process was started.
@@ -129,6 +136,9 @@ impl Default for Config {
             sandbox: runner::config::Sandbox::default(),
             model: runner::config::Model::default(),
             retention: scheduler::config::Retention::default(),
+            postgres: fleet::Postgres::default(),
+            nats: fleet::Nats::default(),
+            blobs: fleet::Blobs::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ use anyhow::Context;
 use axum::Router;
 use bus::{Hints, Ingress};
 use proto::time::Clock;
+use service::http::serve;
 use service::lifecycle::{Lifecycle, Policy};
 use service::random::Random;
 use service::readiness::Readiness;
@@ -23,7 +24,7 @@ use crate::channel::cli::{CliApi, CliChannel};
 use crate::channel::webhook::{Hook, WebhookApi, WebhookChannel};
 use crate::config;
 use crate::delivery::{DeliveryLoop, Tools};
-use crate::http::{ControlSocket, bind_control_socket, serve};
+use crate::http::{ControlSocket, bind_control_socket};
 use crate::intake::{AllowlistFile, Intake};
 use crate::metrics::Metrics;
 

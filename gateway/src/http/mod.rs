@@ -3,11 +3,9 @@
 
 mod error;
 mod extract;
-mod server;
 mod socket;
 
 pub use error::ApiError;
 pub(crate) use extract::parse_body;
 pub use extract::{JsonBody, Params, read_body};
-pub use server::serve;
 pub use socket::{ControlSocket, SOCKET_NAME, bind_control_socket};

@@ -1,5 +1,7 @@
 //! What every service answers over HTTP about itself: `/healthz`, `/readyz`, `/metrics`.
 
+mod server;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -11,6 +13,8 @@ use prometheus_client::registry::Registry;
 
 use crate::metrics;
 use crate::readiness::Readiness;
+
+pub use server::serve;
 
 /// Routes to be merged into a service's own.
 ///

@@ -1,12 +1,13 @@
 //! The lease: moves the heartbeat, and decides from the answers how far this runner may trust itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::lease::{LeaseTimings, Trust, decide_trust};
 use proto::time::Monotonic;
 use service::readiness::Condition;
 
-use super::Engine;
+use super::{Engine, Settings};
 
 /// Sends heartbeats for ever; ends with an error when this life of the runner is over.
 pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings, condition: Condition) -> anyhow::Result<()> {
@@ -36,10 +37,22 @@ pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings, condition: C
                 break;
             }
             tokio::select! {
-                () = hard_stop.cancelled() => return Ok(()),
+                () = hard_stop.cancelled() => {
+                    retire(&engine, timings.heartbeat).await;
+                    return Ok(());
+                }
                 () = tokio::time::sleep(timings.heartbeat / 6) => {}
             }
         }
+    }
+}
+
+/// Says goodbye, so that the leader does not wait for this life. What it still owns keeps it from being taken at its word.
+async fn retire(engine: &Engine, patience: Duration) {
+    let Settings { runner, incarnation, .. } = &engine.settings;
+    let retired = tokio::time::timeout(patience, engine.store.retire_runner(runner, *incarnation)).await;
+    if !matches!(retired, Ok(Ok(()))) {
+        tracing::info!("the end of this runner could not be recorded; it will be noticed by its silence");
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Kind {
     Text,
     /// A whole number.
     Integer,
+    /// The path of a file that holds the value: secrets that are mounted.
+    File,
 }
 
 impl Variable {
@@ -44,6 +46,15 @@ impl Variable {
         }
     }
 
+    /// A variable whose text is the path of a file with the value; its last line break is not part of it.
+    pub const fn file(name: &'static str, key: &'static str) -> Self {
+        Self {
+            name,
+            key: Some(key),
+            kind: Kind::File,
+        }
+    }
+
     /// A variable that is read elsewhere.
     pub const fn elsewhere(name: &'static str) -> Self {
         Self {
@@ -60,6 +71,10 @@ impl Variable {
             Kind::Integer => match text.trim().parse::<i64>() {
                 Ok(number) => Ok(Value::from(number)),
                 Err(_) => Err("is not a whole number".to_owned()),
+            },
+            Kind::File => match std::fs::read_to_string(text) {
+                Ok(contents) => Ok(Value::from(contents.trim_end_matches(['\r', '\n']))),
+                Err(error) => Err(format!("names a file that cannot be read: {error}")),
             },
         }
     }
