@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use proto::claim::{ClaimRequest, Fence};
 use proto::group::{ChatSeen, Group, GroupSettings};
-use proto::ids::{ChatId, GroupId, InboxOrd, OutboxId, RunnerId, SessionId, TurnId};
+use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::Envelope;
+use proto::lease::holding::{Hold, LeaseName};
 use proto::outbound::{AfterSend, Reply};
 use proto::time::Timestamp;
 use proto::turn::{AfterFailure, Committed, TurnCommit, TurnFailure, Usage};
@@ -307,8 +308,15 @@ async fn take_a_step(
             let due = both!(stores, s => s.due_deliveries("test", &account, now, 3)).unwrap();
             both!(stores, s => s.interrupted_deliveries("test", &account)).unwrap();
             if let Some(delivery) = dice.pick(&due) {
-                let begun =
-                    both!(stores, s => s.begin_delivery(&store::conformance::held(), delivery.id, now)).unwrap();
+                let hold = Hold {
+                    name: LeaseName::Account {
+                        channel: "test".to_owned(),
+                        account: account.clone(),
+                    },
+                    holder: "h".to_owned(),
+                    epoch: Epoch(1),
+                };
+                let begun = both!(stores, s => s.begin_delivery(&hold, delivery.id, now)).unwrap_or_default();
                 memory.deliveries.extend(begun.map(|begun| (begun.id, begun.attempts)));
             }
             let Some((delivery, attempt)) = dice.pick(&memory.deliveries).copied() else {

@@ -2,10 +2,11 @@
 
 use proto::ids::{ChatId, GroupId};
 use proto::inbound::Envelope;
+use proto::trace::TraceContext;
 
 use super::World;
 use super::world::{at, chat_of, group_id, texts};
-use crate::{Appended, Begun, Error};
+use crate::{Appended, Begun, Error, Letter};
 
 pub async fn duplicates_are_swallowed_for_ever(world: World) {
     let runner = world.runner("r", 5).await;
@@ -159,4 +160,30 @@ pub async fn chats_left_behind_by_an_earlier_life_wait_too(world: World) {
     world.restart(&runner, at(4)).await;
     let waiting = world.store.waiting_chats(at(4), None, 10).await.unwrap();
     assert_eq!(waiting, interrupted, "and after");
+}
+
+pub async fn trace_contexts_come_back(world: World) {
+    let runner = world.runner("r", 5).await;
+    world.group("g").await;
+    let traced = |text| Envelope {
+        trace: Some(TraceContext::start(world.turn_id().0)),
+        ..world.envelope("g", text, true)
+    };
+    let (first, second, untraced) = (traced("a"), traced("b"), world.envelope("g", "c", true));
+    world.append(&first, at(0)).await;
+    let fence = world.claim(&runner, at(0)).await;
+    let batch = world.begin(&fence, at(0)).await;
+    assert_eq!(batch.messages[0].envelope, first);
+    world.append(&second, at(1)).await;
+    world.append(&untraced, at(1)).await;
+    let follow_ups = world
+        .store
+        .read_follow_ups(&fence, batch.messages[0].ord)
+        .await
+        .unwrap();
+    let follow_ups: Vec<_> = follow_ups.into_iter().map(|message| message.envelope).collect();
+    assert_eq!(follow_ups, [second, untraced]);
+    world.give_up(&fence, batch.turn, batch.messages[0].ord, at(2)).await;
+    let letter = world.store.dead_letters(1).await.unwrap().remove(0);
+    assert_eq!(letter.letter, Letter::Message(batch.messages[0].clone()));
 }

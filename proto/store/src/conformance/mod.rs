@@ -12,14 +12,17 @@ pub mod claims;
 pub mod effects;
 pub mod failures;
 pub mod inbox;
+pub mod indexing;
+pub mod leases;
 pub mod outbox;
 pub mod registration;
 pub mod runners;
+pub mod snapshots;
 pub mod transcripts;
 pub mod turns;
 pub mod upkeep;
 
-pub use world::{World, held};
+pub use world::World;
 
 macro_rules! cases {
     ($dollar:tt $($area:ident { $($case:ident,)* })*) => {
@@ -61,6 +64,52 @@ cases! { $
         chats_of_waiting_groups_are_named,
         all_waiting_chats_are_named_page_by_page,
         chats_left_behind_by_an_earlier_life_wait_too,
+        trace_contexts_come_back,
+    }
+    indexing {
+        a_log_is_adopted_once_and_keeps_its_cursors,
+        a_new_log_starts_every_partition_again,
+        a_known_log_with_another_number_of_partitions_is_refused,
+        many_that_adopt_a_log_at_once_start_one_generation,
+        a_log_that_lost_messages_starts_again_once,
+        a_batch_takes_effect_once,
+        an_overtaken_batch_changes_nothing,
+        two_indexers_on_one_partition_take_it_in_once_and_in_order,
+        a_batch_of_an_old_generation_is_overtaken,
+        what_was_taken_in_before_a_new_generation_is_swallowed,
+        a_key_twice_in_one_batch_is_taken_in_once,
+        a_malformed_message_becomes_a_dead_letter_and_the_cursor_passes,
+        a_message_for_a_removed_group_becomes_a_dead_letter,
+        a_batch_says_whose_inbox_grew_and_who_serves_it,
+        an_indexed_message_is_like_an_appended_one,
+        chatter_of_a_batch_makes_nothing_ready,
+        an_empty_batch_moves_the_cursor,
+        a_batch_out_of_order_is_refused,
+    }
+    leases {
+        a_lease_that_was_never_held_is_free,
+        a_lease_is_taken_by_one_of_two,
+        a_lease_is_taken_by_one_of_many_at_once,
+        a_lease_that_moved_since_it_was_seen_is_not_taken,
+        a_lost_lease_cannot_be_renewed,
+        a_lease_given_up_is_free_at_once,
+        giving_up_a_lost_lease_takes_it_from_nobody,
+        epochs_of_a_lease_grow_over_releases,
+        leases_are_kept_apart,
+        a_lost_lease_cannot_charge_a_delivery,
+        a_hold_charges_only_deliveries_of_its_account,
+    }
+    runners {
+        every_start_is_a_new_life,
+        an_old_life_is_fenced_before_its_groups_are_freed,
+        groups_of_old_lives_are_freed_and_served_again,
+        a_silent_runner_is_declared_dead_and_its_groups_freed,
+        a_runner_that_moved_on_is_not_declared_dead,
+        an_idle_group_of_a_dead_runner_just_rests,
+        a_retired_runner_is_dead_at_once,
+        a_runner_that_still_owns_a_group_is_not_retired,
+        a_runner_with_groups_of_an_earlier_life_is_not_retired,
+        an_old_life_cannot_retire_the_new_one,
     }
     claims {
         one_active_slot_per_group,
@@ -97,6 +146,13 @@ cases! { $
         a_busy_group_goes_behind_those_that_waited,
         more_messages_than_fit_are_taken_in_order,
     }
+    snapshots {
+        the_snapshot_commits_with_its_turn,
+        a_commit_without_snapshot_keeps_it,
+        a_fenced_commit_leaves_the_old_snapshot,
+        a_refused_or_repeated_commit_leaves_the_snapshot,
+        a_removed_group_leaves_no_snapshot,
+    }
     effects {
         early_effect_is_recorded_once_per_tool_use,
         a_repeated_text_of_an_interrupted_attempt_is_the_same_effect,
@@ -116,14 +172,6 @@ cases! { $
         runner_deaths_are_forgotten_with_the_turn,
         an_interrupted_attempt_is_given_back,
         an_attempt_that_is_not_given_back_counts,
-    }
-    runners {
-        every_start_is_a_new_life,
-        an_old_life_is_fenced_before_its_groups_are_freed,
-        groups_of_old_lives_are_freed_and_served_again,
-        a_silent_runner_is_declared_dead_and_its_groups_freed,
-        a_runner_that_moved_on_is_not_declared_dead,
-        an_idle_group_of_a_dead_runner_just_rests,
     }
     transcripts {
         lines_come_back_in_order_and_once,
@@ -149,6 +197,8 @@ cases! { $
         retention_takes_what_is_old_in_bounded_steps,
         numbers_of_rows_are_counted,
         a_sound_store_can_commit,
+        retention_takes_runners_that_are_gone,
+        retention_takes_letters_of_the_log,
     }
 }
 
@@ -163,9 +213,12 @@ mod tests {
             include_str!("effects.rs"),
             include_str!("failures.rs"),
             include_str!("inbox.rs"),
+            include_str!("indexing.rs"),
+            include_str!("leases.rs"),
             include_str!("outbox.rs"),
             include_str!("registration.rs"),
             include_str!("runners.rs"),
+            include_str!("snapshots.rs"),
             include_str!("transcripts.rs"),
             include_str!("turns.rs"),
             include_str!("upkeep.rs"),

@@ -43,11 +43,7 @@ impl World {
     async fn attempt(&self, now: Timestamp) -> Delivery {
         let due = self.due(now).await;
         assert_eq!(due.len(), 1);
-        self.store
-            .begin_delivery(&crate::conformance::world::held(), due[0].id, now)
-            .await
-            .unwrap()
-            .unwrap()
+        self.begin_delivery(due[0].id, now).await.unwrap()
     }
 
     async fn finish(&self, delivery: &Delivery, after: &AfterSend, now: Timestamp) {
@@ -111,32 +107,10 @@ pub async fn only_the_account_of_a_chat_sends_for_it(world: World) {
 pub async fn an_attempt_is_charged_once(world: World) {
     world.said("g", &["one", "two"]).await;
     let id = world.due(at(2)).await[0].id;
-    assert!(
-        world
-            .store
-            .begin_delivery(&crate::conformance::world::held(), id, at(2))
-            .await
-            .unwrap()
-            .is_some()
-    );
-    assert_eq!(
-        world
-            .store
-            .begin_delivery(&crate::conformance::world::held(), id, at(2))
-            .await
-            .unwrap(),
-        None
-    );
+    assert!(world.begin_delivery(id, at(2)).await.is_some());
+    assert_eq!(world.begin_delivery(id, at(2)).await, None);
     let second = world.store.deliveries_after(&chat_of("g"), 1, 1).await.unwrap()[0].id;
-    assert_eq!(
-        world
-            .store
-            .begin_delivery(&crate::conformance::world::held(), second, at(2))
-            .await
-            .unwrap(),
-        None,
-        "it is not at the head"
-    );
+    assert_eq!(world.begin_delivery(second, at(2)).await, None, "it is not at the head");
 }
 
 pub async fn a_stale_attempt_cannot_finish(world: World) {
@@ -214,14 +188,7 @@ pub async fn a_retry_waits_and_keeps_its_place(world: World) {
     };
     world.finish(&one, &retry, at(3)).await;
     assert!(world.due(at(999)).await.is_empty());
-    assert_eq!(
-        world
-            .store
-            .begin_delivery(&crate::conformance::world::held(), one.id, at(999))
-            .await
-            .unwrap(),
-        None
-    );
+    assert_eq!(world.begin_delivery(one.id, at(999)).await, None);
     assert_eq!(world.due_texts(at(1_000)).await, ["one"]);
 }
 

@@ -132,3 +132,53 @@ pub async fn an_idle_group_of_a_dead_runner_just_rests(world: World) {
     let next = world.begin(&fence, at(2_000)).await;
     assert_eq!((next.attempt, next.runner_deaths), (1, 0), "it died over nothing");
 }
+
+pub async fn a_retired_runner_is_dead_at_once(world: World) {
+    let runner = world.runner("r", 5).await;
+    world.group("g").await;
+    world.store.retire_runner(&runner.id, runner.incarnation).await.unwrap();
+    assert!(world.store.runners().await.unwrap()[0].dead);
+    let beat = world.store.heartbeat(&runner.id, runner.incarnation).await;
+    assert!(matches!(beat, Err(Error::RunnerReplaced { .. })));
+    world.call("g", "hi", at(1)).await;
+    assert!(matches!(
+        world.try_claim(&runner, 5, at(1)).await,
+        Err(Error::RunnerReplaced { .. })
+    ));
+    world.store.retire_runner(&runner.id, runner.incarnation).await.unwrap();
+    let next = world.runner("r", 5).await;
+    assert!(next.incarnation > runner.incarnation);
+    assert_eq!(world.claim_names(&next, 5, at(2)).await, ["g"], "it may come back");
+}
+
+pub async fn a_runner_that_still_owns_a_group_is_not_retired(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    world.store.retire_runner(&runner.id, runner.incarnation).await.unwrap();
+    assert!(!world.store.runners().await.unwrap()[0].dead);
+    world.commit(&fence, &batch, vec![], at(1)).await;
+    world.store.release_group(&fence, false, at(2)).await.unwrap();
+    world.store.retire_runner(&runner.id, runner.incarnation).await.unwrap();
+    assert!(world.store.runners().await.unwrap()[0].dead);
+}
+
+pub async fn a_runner_with_groups_of_an_earlier_life_is_not_retired(world: World) {
+    let old = world.runner("r", 5).await;
+    world.begun("g", &old).await;
+    let new = world.runner("r", 5).await;
+    world.store.retire_runner(&new.id, new.incarnation).await.unwrap();
+    assert!(
+        !world.store.runners().await.unwrap()[0].dead,
+        "the reaper must free them"
+    );
+}
+
+pub async fn an_old_life_cannot_retire_the_new_one(world: World) {
+    let old = world.runner("r", 5).await;
+    let new = world.runner("r", 5).await;
+    world.store.retire_runner(&old.id, old.incarnation).await.unwrap();
+    world.store.heartbeat(&new.id, new.incarnation).await.unwrap();
+    let unknown = proto::ids::RunnerId::new("unknown");
+    world.store.retire_runner(&unknown, old.incarnation).await.unwrap();
+    assert_eq!(world.store.runners().await.unwrap().len(), 1);
+}

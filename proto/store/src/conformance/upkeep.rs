@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use proto::ids::SessionId;
+use proto::ids::{RunnerId, SessionId};
+use proto::ingest::{IndexBatch, LogRecord, Malformed};
 use proto::outbound::AfterSend;
 use proto::turn::Recorded;
 use serde_json::json;
@@ -49,12 +50,7 @@ pub async fn retention_keeps_what_is_needed(world: World) {
         .await
         .unwrap()
         .remove(0);
-    let attempt = world
-        .store
-        .begin_delivery(&crate::conformance::world::held(), unsent.id, at(4))
-        .await
-        .unwrap()
-        .unwrap();
+    let attempt = world.begin_delivery(unsent.id, at(4)).await.unwrap();
     world
         .store
         .finish_delivery(
@@ -65,12 +61,7 @@ pub async fn retention_keeps_what_is_needed(world: World) {
         )
         .await
         .unwrap();
-    let said = world
-        .store
-        .begin_delivery(&crate::conformance::world::held(), early, at(5))
-        .await
-        .unwrap()
-        .unwrap();
+    let said = world.begin_delivery(early, at(5)).await.unwrap();
     world
         .store
         .finish_delivery(early, said.attempts, &AfterSend::Sent { platform_id: None }, at(6))
@@ -139,12 +130,7 @@ pub async fn retention_takes_what_is_old_in_bounded_steps(world: World) {
         .await
         .unwrap()
         .remove(0);
-    world
-        .store
-        .begin_delivery(&crate::conformance::world::held(), notice.id, at(4))
-        .await
-        .unwrap()
-        .unwrap();
+    world.begin_delivery(notice.id, at(4)).await.unwrap();
     world
         .store
         .finish_delivery(notice.id, 1, &AfterSend::Sent { platform_id: None }, at(5))
@@ -212,4 +198,57 @@ pub async fn numbers_of_rows_are_counted(world: World) {
 
 pub async fn a_sound_store_can_commit(world: World) {
     world.store.check().await.unwrap();
+}
+
+pub async fn retention_takes_runners_that_are_gone(world: World) {
+    let kept = world.runner("alive", 5).await;
+    let owner = world.runner("owner", 5).await;
+    world.begun("g", &owner).await;
+    let gone = world.runner("gone", 5).await;
+    let fresh = RunnerId::new("fresh");
+    let life = world.store.register_runner(&fresh, 5, at(9_500)).await.unwrap();
+    for (runner, life) in [
+        (&gone.id, gone.incarnation),
+        (&fresh, life),
+        (&owner.id, owner.incarnation),
+    ] {
+        world.store.retire_runner(runner, life).await.unwrap();
+    }
+    let first = world.store.remove_old(KEEP, 1, at(10_000)).await.unwrap();
+    assert_eq!((first.rows, first.more), (1, true));
+    let rest = world.store.remove_old(KEEP, 1_000, at(10_000)).await.unwrap();
+    assert_eq!(rest.rows, 0);
+    let left: Vec<_> = world.store.runners().await.unwrap();
+    let left: Vec<_> = left.iter().map(|row| row.runner.as_str()).collect();
+    assert_eq!(left, ["alive", "fresh", "owner"]);
+    world.store.heartbeat(&kept.id, kept.incarnation).await.unwrap();
+    // Dead by now, and its groups are freed.
+    let rows = world.store.runners().await.unwrap();
+    world.store.declare_dead(&rows[2], at(10_000)).await.unwrap();
+    assert_eq!(world.store.remove_old(KEEP, 1_000, at(10_000)).await.unwrap().rows, 1);
+    assert_eq!(world.claim_names(&kept, 5, at(20_000)).await, ["g"]);
+}
+
+pub async fn retention_takes_letters_of_the_log(world: World) {
+    let from = world.store.adopt_log("log", 1).await.unwrap()[0];
+    world.group("g").await;
+    let malformed = Malformed {
+        subject: "subject".to_owned(),
+        reason: "reason".to_owned(),
+        excerpt: "excerpt".to_owned(),
+    };
+    let contents = [Err(malformed), Ok(world.envelope("nobody", "hi", true))];
+    let records = (1..)
+        .zip(contents)
+        .map(|(sequence, content)| LogRecord { sequence, content });
+    let batch = IndexBatch {
+        from,
+        through: 2,
+        records: records.collect(),
+    };
+    world.store.index_batch(&batch, at(0)).await.unwrap();
+    assert_eq!(world.store.remove_old(KEEP, 10, at(999)).await.unwrap().rows, 0);
+    let removed = world.store.remove_old(KEEP, 10, at(1_001)).await.unwrap();
+    assert_eq!((removed.rows, removed.more), (2, false));
+    assert!(world.store.dead_letters(9).await.unwrap().is_empty());
 }

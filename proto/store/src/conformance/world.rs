@@ -8,7 +8,8 @@ use proto::claim::{ClaimRequest, Claimed, Fence};
 use proto::group::{ChatSeen, Group, GroupSettings};
 use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::Envelope;
-use proto::outbound::Reply;
+use proto::lease::holding::{Hold, LeaseName};
+use proto::outbound::{Delivery, Reply};
 use proto::time::Timestamp;
 use proto::turn::{AfterFailure, Committed, TurnBatch, TurnCommit, TurnFailure, Usage};
 
@@ -54,12 +55,11 @@ pub(super) fn reply(key: &str, group: &str, text: &str) -> Reply {
     }
 }
 
-/// The hold on the account of all chats.
-pub fn held() -> proto::lease::holding::Hold {
-    proto::lease::holding::Hold {
-        name: proto::lease::holding::LeaseName::Scheduler,
-        holder: String::new(),
-        epoch: proto::ids::Epoch(0),
+/// The lease on the account of all chats.
+pub(super) fn account() -> LeaseName {
+    LeaseName::Account {
+        channel: "test".to_owned(),
+        account: World::ACCOUNT.to_owned(),
     }
 }
 
@@ -136,6 +136,36 @@ impl World {
             Appended::Stored(ord) => ord,
             Appended::Duplicate => panic!("{} was there before", envelope.dedup_key),
         }
+    }
+
+    /// Takes a lease over from whoever holds it.
+    pub(super) async fn take_over(&self, name: &LeaseName, holder: &str) -> Hold {
+        let seen = self.store.lease(name).await.unwrap();
+        let epoch = self.store.take_lease(name, holder, &seen).await.unwrap().unwrap();
+        Hold {
+            name: name.clone(),
+            holder: holder.to_owned(),
+            epoch,
+        }
+    }
+
+    /// The hold on the account of all chats, taken if nobody has it.
+    pub(super) async fn hold(&self) -> Hold {
+        let row = self.store.lease(&account()).await.unwrap();
+        match row.holder {
+            Some(holder) => Hold {
+                name: account(),
+                holder,
+                epoch: row.epoch,
+            },
+            None => self.take_over(&account(), "gateway").await,
+        }
+    }
+
+    /// Charges an attempt at a delivery, as the holder of the account.
+    pub(super) async fn begin_delivery(&self, id: OutboxId, now: Timestamp) -> Option<Delivery> {
+        let hold = self.hold().await;
+        self.store.begin_delivery(&hold, id, now).await.unwrap()
     }
 
     /// A message that calls the agent.
