@@ -4,7 +4,10 @@
 
 mod cli;
 mod config;
+mod first_group;
+mod node_files;
 mod one_node;
+mod runtime;
 
 use std::process::ExitCode;
 
