@@ -12,12 +12,17 @@
 
 mod account;
 mod address;
+mod certificates;
+mod faults;
 mod installed;
 mod nats;
+mod pgbouncer;
 mod port;
 mod postgres;
 mod process;
 
 pub use address::redirected;
-pub use nats::{Nats, Version};
+pub use faults::TcpFaults;
+pub use nats::{Keys, Nats, NatsOptions, Version};
+pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, PostgresOptions};

@@ -1,10 +1,16 @@
 //! A Postgres of one's own does what its handle says.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use servers::Postgres;
 use tokio_postgres::{Client, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
@@ -63,4 +69,38 @@ async fn only_a_durable_server_forces_commits_to_disk() {
             .unwrap();
         assert_eq!(row.get::<_, String>(0), fsync);
     }
+}
+
+async fn answers_with_tls(postgres: &Postgres, authority: &Path) -> bool {
+    let mut trusted = RootCertStore::empty();
+    trusted.add(CertificateDer::from_pem_file(authority).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(trusted)
+        .with_no_client_auth();
+    let url = format!("{}?sslmode=require", postgres.url());
+    tokio_postgres::connect(&url, MakeRustlsConnect::new(config))
+        .await
+        .is_ok()
+}
+
+#[tokio::test]
+async fn tls_is_trusted_through_its_own_authority_only() {
+    let (one, other) = tokio::join!(Postgres::options().tls().start(), Postgres::options().tls().start());
+    assert!(answers_with_tls(&one, one.authority_file().unwrap()).await);
+    assert!(!answers_with_tls(&one, other.authority_file().unwrap()).await);
+    assert_eq!(Postgres::start().await.authority_file(), None);
+}
+
+#[tokio::test]
+async fn a_setting_reaches_the_server() {
+    let postgres = Postgres::options().set("lock_timeout", "7s").start().await;
+    let row = connect(&postgres.url())
+        .await
+        .query_one("SHOW lock_timeout", &[])
+        .await
+        .unwrap();
+    assert_eq!(row.get::<_, String>(0), "7s");
 }

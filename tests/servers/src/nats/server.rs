@@ -4,11 +4,12 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 
+use super::options::{Keys, NatsOptions};
 use crate::installed::program;
 use crate::port::Port;
 use crate::process::Process;
@@ -37,6 +38,7 @@ pub struct Nats {
     process: Process,
     port: Port,
     version: Version,
+    keys: Keys,
 }
 
 impl Nats {
@@ -45,22 +47,24 @@ impl Nats {
     /// # Panics
     /// When it cannot be started; the message carries its log.
     pub async fn start(version: Version) -> Self {
-        let started = Self::try_start(version).await;
-        started.unwrap_or_else(|error| panic!("no NATS for the tests: {error:#}"))
+        Self::options(version).start().await
     }
 
-    async fn try_start(version: Version) -> Result<Self> {
+    /// How it is to run, before it starts.
+    pub fn options(version: Version) -> NatsOptions {
+        NatsOptions::new(version)
+    }
+
+    pub(super) async fn try_start(options: NatsOptions) -> Result<Self> {
+        let process = Process::prepare("nats", options.durable, Signal::KILL)?;
+        let port = Port::reserve()?;
+        let keys = options.write_config(process.directory(), port.address())?;
         let nats = Self {
-            process: Process::prepare("nats", false, Signal::KILL)?,
-            port: Port::reserve()?,
-            version,
+            process,
+            port,
+            version: options.version,
+            keys,
         };
-        let config = format!(
-            "listen: \"{}\"\nserver_name: test\njetstream {{ store_dir: \"{}\" }}\n",
-            nats.addr(),
-            nats.process.directory().join("jetstream").display()
-        );
-        fs::write(nats.process.directory().join("nats.conf"), config).context("write the server's configuration")?;
         nats.run().await?;
         Ok(nats)
     }
@@ -90,7 +94,12 @@ impl Nats {
         self.port.address()
     }
 
-    /// Where it listens, as a client wants it.
+    /// What a client needs in order to get in.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Where it listens, as a client wants it. A password is not in it.
     pub fn url(&self) -> String {
         format!("nats://{}", self.addr())
     }

@@ -7,4 +7,5 @@
 mod server;
 mod template;
 
+pub(crate) use server::USER;
 pub use server::{Postgres, PostgresOptions};

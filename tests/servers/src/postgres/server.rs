@@ -1,6 +1,9 @@
 //! The server and its handle.
 
+use std::fs::{self, Permissions};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,12 +13,13 @@ use tokio_postgres::{Client, NoTls};
 
 use super::template;
 use crate::account::Account;
+use crate::certificates::Certificates;
 use crate::installed::program;
 use crate::port::Port;
 use crate::process::Process;
 
 /// The superuser of every server here.
-pub(super) const USER: &str = "clawhold";
+pub(crate) const USER: &str = "clawhold";
 /// Many tests with a pool each share one server.
 const CONNECTIONS_MAX: u32 = 300;
 
@@ -23,6 +27,7 @@ const CONNECTIONS_MAX: u32 = 300;
 #[derive(Clone, Debug, Default)]
 pub struct PostgresOptions {
     durable: bool,
+    tls: bool,
     settings: Vec<String>,
 }
 
@@ -31,6 +36,13 @@ impl PostgresOptions {
     #[must_use]
     pub fn durable(mut self) -> Self {
         self.durable = true;
+        self
+    }
+
+    /// Talks TLS with clients that want it ([`Postgres::authority_file`]).
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
         self
     }
 
@@ -58,6 +70,7 @@ pub struct Postgres {
     port: Port,
     account: Account,
     options: PostgresOptions,
+    certificates: Option<Certificates>,
     databases: AtomicU32,
 }
 
@@ -84,9 +97,20 @@ impl Postgres {
         tokio::task::spawn_blocking(move || template::copy_to(&data, account))
             .await
             .context("copy the template")??;
+        let certificates = if options.tls {
+            Some(Certificates::make(process.directory())?)
+        } else {
+            None
+        };
+        if let Some(made) = &certificates {
+            // Postgres refuses a key that others may read.
+            fs::set_permissions(&made.key, Permissions::from_mode(0o600)).context("protect the server's key")?;
+            account.own(&made.key)?;
+        }
         let postgres = Self {
             process,
             port: Port::reserve()?,
+            certificates,
             account,
             options,
             databases: AtomicU32::new(0),
@@ -114,6 +138,11 @@ impl Postgres {
         } else {
             settings.extend(["fsync=off", "full_page_writes=off"].map(str::to_owned));
         }
+        if let Some(made) = &self.certificates {
+            settings.push("ssl=on".to_owned());
+            settings.push(format!("ssl_cert_file={}", made.certificate.display()));
+            settings.push(format!("ssl_key_file={}", made.key.display()));
+        }
         for setting in settings.iter().chain(&self.options.settings) {
             command.args(["-c", setting]);
         }
@@ -133,6 +162,11 @@ impl Postgres {
 
     fn url_of(&self, database: &str) -> String {
         format!("postgres://{USER}@{}/{database}", self.addr())
+    }
+
+    /// The authority that signed its certificate, if it talks TLS.
+    pub fn authority_file(&self) -> Option<&Path> {
+        Some(&self.certificates.as_ref()?.authority)
     }
 
     /// Makes an empty database and returns its URL.
