@@ -1,14 +1,16 @@
 //! The rows that the services share: the port [`Store`], its engines, and the conformance suite that is its meaning.
 //!
 //! Rows are truth. Every method is one transaction, named after what the caller means, and speaks in `proto` types.
-//! The store knows no clock and draws no id: both come with the call.
+//! The engines know no clock and draw no id: both come with the call.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod port;
 mod replies;
 
 pub mod conformance;
+pub mod keeper;
 pub mod memory;
+pub mod outage;
 pub mod registration;
 pub mod sqlite;
 
