@@ -74,5 +74,5 @@ pub(super) fn minutes_until(start: Timestamp, after: Timestamp) -> u64 {
     if start > after {
         return 0;
     }
-    u64::try_from(after.since(start).as_secs() / 60 + 1).unwrap_or(u64::MAX)
+    after.since(start).as_secs() / 60 + 1
 }

@@ -15,6 +15,7 @@ mod overlap;
 mod record;
 mod run;
 mod spec;
+mod wire;
 
 pub use after_run::{AfterRun, FAILURES_IN_ROW_MAX, decide_after_run};
 pub use firing::{DueTask, FIRED_PER_PASS_MAX, FiringDecision, SKIP_TOLERANCE, decide_firing};

@@ -46,7 +46,7 @@ impl TaskState {
 }
 
 /// A task.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Identity.
     pub id: TaskId,

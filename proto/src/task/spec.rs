@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::wire::TaskSpecFields;
 use super::{DueTask, FAILURES_IN_ROW_MAX, Misfire, Overlap};
 use crate::ids::{ChatId, GroupId};
 use crate::schedule::Schedule;
@@ -72,7 +73,8 @@ impl Default for TaskPolicy {
 }
 
 /// A task as it was asked for, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "TaskSpecFields", into = "TaskSpecFields")]
 pub struct TaskSpec {
     /// Group it works for.
     pub group: GroupId,

@@ -13,6 +13,7 @@ mod parse;
 mod search;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub(super) use fields::FIELD_NAMES;
 pub(super) use parse::LINE_CHARS_MAX;
@@ -26,8 +27,8 @@ pub struct CronLine {
     minutes: u64,
     /// Bit n: hour n.
     hours: u32,
-    /// Answers for dates only.
-    pattern: croner::CronPattern,
+    /// Answers for dates only. Shared between clones: it has five kilobytes, mostly for years.
+    pattern: Arc<croner::CronPattern>,
 }
 
 impl CronLine {

@@ -1,5 +1,7 @@
 //! From text to a cron line. What croner would take in a looser sense is refused before it is asked.
 
+use std::sync::Arc;
+
 use chrono::{Datelike, NaiveDate};
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
@@ -45,7 +47,7 @@ impl CronLine {
             text: text.to_owned(),
             minutes: bits(&pattern.minutes),
             hours: u32::try_from(bits(&pattern.hours)).expect("hours are below 24"),
-            pattern,
+            pattern: Arc::new(pattern),
         };
         if line.has_a_date() {
             Ok(line)

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 const YEAR_2020: i64 = 1_577_836_800_000;
 const YEAR_2038: i64 = 2_145_916_800_000;
 
-pub(crate) fn any_schedule() -> impl Strategy<Value = Schedule> {
+fn any_schedule() -> impl Strategy<Value = Schedule> {
     let field = |max: u32| {
         prop_oneof![
             3 => Just("*".to_owned()),
@@ -30,11 +30,11 @@ pub(crate) fn any_schedule() -> impl Strategy<Value = Schedule> {
     prop_oneof![4 => lines, 1 => intervals]
 }
 
-pub(crate) fn any_zone() -> impl Strategy<Value = Tz> {
+fn any_zone() -> impl Strategy<Value = Tz> {
     select(TZ_VARIANTS.to_vec())
 }
 
-pub(crate) fn any_time() -> impl Strategy<Value = Timestamp> {
+fn any_time() -> impl Strategy<Value = Timestamp> {
     (YEAR_2020..YEAR_2038).prop_map(Timestamp::from_millis)
 }
 
