@@ -59,7 +59,35 @@ pub(crate) struct Config {
 /// # Errors
 /// Everything that is wrong with it.
 pub(crate) fn load(file: Option<&Path>, overrides: Vec<(String, toml::Value)>) -> Result<Loaded<Config>, Problems> {
-    load_in(Path::new(""), Environment::of_process(), file, overrides)
+    load_in(
+        Path::new(""),
+        Environment::of_process(),
+        file,
+        Profile::OneNode,
+        overrides,
+    )
+}
+
+/// Loads the configuration of a service of a fleet.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn load_fleet(file: Option<&Path>) -> Result<Loaded<Config>, Problems> {
+    load_in(
+        Path::new(""),
+        Environment::of_process(),
+        file,
+        Profile::Fleet,
+        Vec::new(),
+    )
+}
+
+/// What a configuration is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Profile {
+    OneNode,
+    /// Services are named after their hosts, unless somebody names them.
+    Fleet,
 }
 
 /// As [`load`], in the directory `directory` (empty: the current one) and this environment.
@@ -69,6 +97,7 @@ fn load_in(
     directory: &Path,
     environment: Environment,
     file: Option<&Path>,
+    profile: Profile,
     overrides: Vec<(String, toml::Value)>,
 ) -> Result<Loaded<Config>, Problems> {
     let named = named_file(&environment, file);
@@ -76,8 +105,12 @@ fn load_in(
     let file = named.unwrap_or_else(|| directory.join(FILE));
     let home = host::home(&environment);
     let environment = host::resolve_local_time(environment);
+    let mut host = host::settings(&environment, home.as_deref());
+    if profile == Profile::Fleet {
+        host.extend(host::service_names());
+    }
     let sources = Sources {
-        host: host::settings(&environment, home.as_deref()),
+        host,
         dotenv: file.with_file_name(".env"),
         file,
         file_is_named,
@@ -89,6 +122,11 @@ fn load_in(
         loaded.config.expand_home(&home);
     }
     Ok(loaded)
+}
+
+/// Name of this host.
+pub(crate) fn host_name() -> String {
+    host::name()
 }
 
 /// Where the configuration is read from: the file and `.env`, whether they are there or not.

@@ -52,6 +52,18 @@ pub(super) fn settings(environment: &Environment, home: Option<&Path>) -> Vec<(S
     settings
 }
 
+/// Names of the services of a fleet: several run, each on a host (or in a container) of its own.
+pub(super) fn service_names() -> impl Iterator<Item = (String, Value)> {
+    ["runner.name", "gateway.name"]
+        .map(|key| (key.to_owned(), Value::from(name())))
+        .into_iter()
+}
+
+/// What the host is called.
+pub(super) fn name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// NanoClaw's file of this name, if it is there and ours is not.
 fn nanoclaw_file(home: &Path, name: &str) -> Option<String> {
     let in_directory = |directory: &str| home.join(".config").join(directory).join(name);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use service::config::Environment;
 
-use super::{Config, load_in};
+use super::{Config, Profile, load_in};
 
 /// What the variables of NanoClaw are, and where each must arrive.
 const NANOCLAW: &[(&str, &str)] = &[
@@ -32,6 +32,7 @@ fn the_variables_of_nanoclaw_work_from_the_environment_and_from_dotenv() {
         directory.path(),
         environment(directory.path(), NANOCLAW),
         None,
+        Profile::OneNode,
         Vec::new(),
     )
     .unwrap()
@@ -41,9 +42,15 @@ fn the_variables_of_nanoclaw_work_from_the_environment_and_from_dotenv() {
         .map(|(name, value)| format!("{name}='{value}'\n"))
         .collect();
     std::fs::write(directory.path().join(".env"), lines.concat()).unwrap();
-    let from_dotenv = load_in(directory.path(), environment(directory.path(), &[]), None, Vec::new())
-        .unwrap()
-        .config;
+    let from_dotenv = load_in(
+        directory.path(),
+        environment(directory.path(), &[]),
+        None,
+        Profile::OneNode,
+        Vec::new(),
+    )
+    .unwrap()
+    .config;
     assert_eq!(from_environment, from_dotenv);
 
     let config = from_dotenv;
@@ -64,7 +71,7 @@ fn the_variables_of_nanoclaw_work_from_the_environment_and_from_dotenv() {
 fn p_d1_a_time_out_that_is_no_number_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let environment = environment(directory.path(), &[("CONTAINER_TIMEOUT", "abc"), ("IDLE_TIMEOUT", "0")]);
-    let problems = load_in(directory.path(), environment, None, Vec::new()).unwrap_err();
+    let problems = load_in(directory.path(), environment, None, Profile::OneNode, Vec::new()).unwrap_err();
     let expected = "the configuration is refused\n  \
         environment CONTAINER_TIMEOUT: runner.timeout_ms: is not a whole number\n  \
         environment IDLE_TIMEOUT: runner.idle_timeout_ms: 0 is not from 1 to 2678400000";
@@ -75,7 +82,7 @@ fn p_d1_a_time_out_that_is_no_number_is_refused() {
 fn paths_below_home_are_found() {
     let home = tempfile::tempdir().unwrap();
     let overrides = vec![("data_dir".to_owned(), toml::Value::from("~/node"))];
-    let config = load_in(home.path(), environment(home.path(), &[]), None, overrides)
+    let config = load_in(home.path(), environment(home.path(), &[]), None, Profile::OneNode, overrides)
         .unwrap()
         .config;
     assert_eq!(config.data_dir, home.path().join("node"));
@@ -92,9 +99,15 @@ fn dotenv_is_read_next_to_a_file_named_in_the_environment() {
     std::fs::write(directory.path().join(".env"), "ASSISTANT_NAME=Bo").unwrap();
     let file = directory.path().join("other.toml");
     let environment = [("CLAWHOLD_CONFIG", file.to_str().unwrap())].into_iter().collect();
-    let config = load_in(Path::new("/nonexistent"), environment, None, Vec::new())
-        .unwrap()
-        .config;
+    let config = load_in(
+        Path::new("/nonexistent"),
+        environment,
+        None,
+        Profile::OneNode,
+        Vec::new(),
+    )
+    .unwrap()
+    .config;
     assert_eq!((config.assistant_name.as_str(), config.retention.keep_days), ("Bo", 3));
 }
 
