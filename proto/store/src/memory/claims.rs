@@ -7,6 +7,7 @@ use proto::ids::{ChatId, GroupId, Incarnation, RunnerId};
 use proto::time::Timestamp;
 
 use super::state::{GroupRow, State};
+use super::switches::Switch;
 use crate::Result;
 
 impl State {
@@ -15,7 +16,7 @@ impl State {
         let mut ready: Vec<_> = self
             .groups
             .iter()
-            .filter_map(|(id, row)| Some((claimable_since(row, request)?, row.ready_kind, id.clone())))
+            .filter_map(|(id, row)| Some((self.claimable_since(row, request)?, row.ready_kind, id.clone())))
             .map(|(since, kind, id)| (claim_order(since, kind), since, id))
             .collect();
         ready.sort();
@@ -27,7 +28,9 @@ impl State {
     }
 
     fn free_slots(&mut self, request: &ClaimRequest) -> Result<Vec<u32>> {
-        let slots = self.living(&request.runner, request.incarnation)?.1;
+        let slots = self
+            .living(&request.runner, request.incarnation, Some(Switch::IncarnationOnClaim))?
+            .slots;
         let taken: Vec<u32> = self
             .slots
             .keys()
@@ -61,7 +64,8 @@ impl State {
     }
 
     pub(super) fn owned(&self, runner: &RunnerId, incarnation: Incarnation) -> Vec<Fence> {
-        let fences = self.groups.iter().map(|(id, row)| Fence {
+        let mine = |row: &GroupRow| row.owner.as_ref().is_some_and(|(owner, _)| owner == runner);
+        let fences = self.groups.iter().filter(|(_, row)| mine(row)).map(|(id, row)| Fence {
             group: id.clone(),
             epoch: row.epoch,
             runner: runner.clone(),
@@ -91,7 +95,7 @@ impl State {
     /// Whether an earlier life of a runner owns the group.
     fn is_left_behind(&self, row: &GroupRow) -> bool {
         row.owner.as_ref().is_some_and(|(runner, life)| {
-            let newest = self.runners.get(runner).map(|(row, _)| row.incarnation);
+            let newest = self.runners.get(runner).map(|entry| entry.row.incarnation);
             newest.is_some_and(|newest| newest > *life)
         })
     }
@@ -105,10 +109,11 @@ impl State {
         waiting.sort();
         waiting
     }
-}
 
-fn claimable_since(row: &GroupRow, request: &ClaimRequest) -> Option<Timestamp> {
-    let since = row.waits(request.now)?;
-    let elsewhere = row.last_runner.as_ref().is_some_and(|runner| *runner != request.runner);
-    (!elsewhere || since + STICKY_DELAY <= request.now).then_some(since)
+    fn claimable_since(&self, row: &GroupRow, request: &ClaimRequest) -> Option<Timestamp> {
+        let unowned = row.owner.is_none() || self.lacks(Switch::OneSlotPerGroup);
+        let since = row.ready(request.now).filter(|_| unowned)?;
+        let elsewhere = row.last_runner.as_ref().is_some_and(|runner| *runner != request.runner);
+        (!elsewhere || since + STICKY_DELAY <= request.now).then_some(since)
+    }
 }

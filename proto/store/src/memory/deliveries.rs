@@ -1,28 +1,38 @@
 //! Deliveries: the outbox as its channel sees it.
 
 use proto::ids::{ChatId, OutboxId};
+use proto::lease::holding::Hold;
 use proto::outbound::{AfterSend, Delivery, OutboxState};
 use proto::time::Timestamp;
 
-use super::state::{OutboxRow, State};
+use super::outbox_rows::OutboxRow;
+use super::state::State;
+use super::switches::Switch;
 use crate::{Error, Result};
 
 impl State {
     pub(super) fn due(&self, channel: &str, account: &str, now: Timestamp, limit: u32) -> Vec<Delivery> {
-        let due = |row: &&OutboxRow| self.is_due(row, now) && self.sends_for(row, channel, account);
-        self.sorted(self.outbox.values().filter(due))
+        let due = |row: &&OutboxRow| is_pending(row) && self.may_go(row, now) && self.sends_for(row, channel, account);
+        self.sorted(self.outbox.open().filter(due))
             .take(limit as usize)
             .collect()
     }
 
-    pub(super) fn begin_delivery(&mut self, id: OutboxId, now: Timestamp) -> Option<Delivery> {
-        if !self.is_due(self.outbox.get(&id)?, now) {
-            return None;
+    pub(super) fn begin_delivery(&mut self, hold: &Hold, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
+        let (channel, account) = self.held_account(hold)?;
+        let chargeable = |row: &&OutboxRow| {
+            (is_pending(row) || self.lacks(Switch::DeliveryCharge))
+                && self.may_go(row, now)
+                && self.sends_for(row, channel, account)
+        };
+        if self.outbox.get(id).filter(chargeable).is_none() {
+            return Ok(None);
         }
-        let row = self.outbox.get_mut(&id)?;
-        row.delivery.state = OutboxState::Sending;
-        row.delivery.attempts += 1;
-        self.outbox.get(&id).map(|row| self.seen(row))
+        self.outbox.change(id, |row| {
+            row.delivery.state = OutboxState::Sending;
+            row.delivery.attempts += 1;
+        });
+        Ok(self.outbox.get(id).map(|row| self.seen(row)))
     }
 
     pub(super) fn finish_delivery(
@@ -32,7 +42,7 @@ impl State {
         after: &AfterSend,
         now: Timestamp,
     ) -> Result<()> {
-        let row = self.outbox.get_mut(&id);
+        let row = self.outbox.get(id);
         let row = row.ok_or_else(|| Error::NotFound {
             what: "delivery",
             id: id.to_string(),
@@ -51,33 +61,34 @@ impl State {
                 "attempt {attempt} at delivery {id} is not the one being made"
             )));
         }
-        row.delivery.state = state;
-        match after {
-            AfterSend::Retry { not_before, .. } => row.not_before = *not_before,
-            AfterSend::Sent { .. } | AfterSend::Uncertain { .. } | AfterSend::Dead { .. } => row.done_at = Some(now),
-        }
+        self.outbox.change(id, |row| {
+            row.delivery.state = state;
+            match after {
+                AfterSend::Retry { not_before, .. } => row.not_before = *not_before,
+                AfterSend::Sent { .. } | AfterSend::Uncertain { .. } | AfterSend::Dead { .. } => {
+                    row.done_at = Some(now);
+                }
+            }
+        });
         Ok(())
     }
 
     pub(super) fn interrupted(&self, channel: &str, account: &str) -> Vec<Delivery> {
         let sending =
             |row: &&OutboxRow| row.delivery.state == OutboxState::Sending && self.sends_for(row, channel, account);
-        self.sorted(self.outbox.values().filter(sending)).collect()
+        self.sorted(self.outbox.open().filter(sending)).collect()
     }
 
     pub(super) fn deliveries_after(&self, chat: &ChatId, after_seq: i64, limit: u32) -> Vec<Delivery> {
-        let later = |row: &&OutboxRow| row.delivery.chat == *chat && row.delivery.seq > after_seq;
-        let mut rows: Vec<_> = self.outbox.values().filter(later).map(|row| self.seen(row)).collect();
-        rows.sort_by_key(|row| row.seq);
-        rows.truncate(limit as usize);
-        rows
+        let rows = self.outbox.after(chat, after_seq).take(limit as usize);
+        rows.map(|row| self.seen(row)).collect()
     }
 
-    fn is_due(&self, row: &OutboxRow, now: Timestamp) -> bool {
-        let blocks = |earlier: &OutboxRow| {
-            is_open(earlier) && earlier.delivery.chat == row.delivery.chat && earlier.delivery.seq < row.delivery.seq
-        };
-        row.delivery.state == OutboxState::Pending && row.not_before <= now && !self.outbox.values().any(blocks)
+    /// Whether its time has come and nothing is before it in its chat.
+    fn may_go(&self, row: &OutboxRow, now: Timestamp) -> bool {
+        let head = self.outbox.open_of(&row.delivery.chat).next();
+        let blocked = head.is_some_and(|head| head.delivery.seq < row.delivery.seq);
+        row.not_before <= now && (!blocked || self.lacks(Switch::DeliveryOrder))
     }
 
     fn sends_for(&self, row: &OutboxRow, channel: &str, account: &str) -> bool {
@@ -102,10 +113,6 @@ impl State {
     }
 }
 
-/// Whether a row blocks what comes after it in its chat.
-pub(super) fn is_open(row: &OutboxRow) -> bool {
-    match row.delivery.state {
-        OutboxState::Pending | OutboxState::Sending => true,
-        OutboxState::Sent | OutboxState::Uncertain | OutboxState::Dead => false,
-    }
+fn is_pending(row: &OutboxRow) -> bool {
+    row.delivery.state == OutboxState::Pending
 }

@@ -7,7 +7,8 @@ use proto::time::Timestamp;
 use proto::turn::Recorded;
 
 use super::outbox::Origin;
-use super::state::{OutboxRow, State};
+use super::state::State;
+use super::switches::Switch;
 use crate::Result;
 
 impl State {
@@ -23,11 +24,10 @@ impl State {
         self.require_of_claim(fence, turn)?;
         let known = self
             .find_by_key(turn, &effect.key)
-            .or_else(|| self.find_replayed(fence, turn, effect));
+            .or_else(|| self.find_replayed(fence, turn, effect))
+            .filter(|_| !self.lacks(Switch::EarlyEffectKey));
         if let Some(known) = known {
-            if let Some(row) = self.outbox.get_mut(&known) {
-                row.said_epoch = fence.epoch;
-            }
+            self.outbox.change(known, |row| row.said_epoch = fence.epoch);
             return Ok(Recorded::Already(known));
         }
         let origin = Origin {
@@ -43,25 +43,21 @@ impl State {
 
     /// Texts sent early in a turn, oldest first.
     pub(super) fn early_texts(&self, turn: TurnId) -> Vec<String> {
-        let mut rows: Vec<_> = self.early_rows(turn).collect();
+        let mut rows: Vec<_> = self.outbox.early_of(turn).collect();
         rows.sort_by_key(|row| (row.delivery.created_at, row.delivery.id));
         rows.into_iter().map(|row| row.delivery.text.clone()).collect()
     }
 
-    fn early_rows(&self, turn: TurnId) -> impl Iterator<Item = &OutboxRow> {
-        self.outbox
-            .values()
-            .filter(move |row| row.early && row.delivery.turn == Some(turn))
-    }
-
     fn find_by_key(&self, turn: TurnId, key: &str) -> Option<OutboxId> {
-        self.early_rows(turn)
+        self.outbox
+            .early_of(turn)
             .find(|row| row.key == key)
             .map(|row| row.delivery.id)
     }
 
     fn find_replayed(&self, fence: &Fence, turn: TurnId, effect: &Reply) -> Option<OutboxId> {
-        self.early_rows(turn)
+        self.outbox
+            .early_of(turn)
             .filter(|row| row.said_epoch < fence.epoch)
             .map(|row| &row.delivery)
             .filter(|row| row.chat == effect.chat && row.text == effect.text && row.sender == effect.sender)

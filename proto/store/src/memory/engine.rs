@@ -6,15 +6,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
 use proto::group::{Chat, ChatSeen, Group};
-use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
+use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::{Envelope, InboxMessage};
-use proto::lease::holding::Hold;
+use proto::ingest::{IndexBatch, Indexed, PartitionCursor};
+use proto::lease::holding::{Hold, LeaseName, LeaseRow};
 use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::snapshot::SnapshotRef;
 use proto::time::Timestamp;
 use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
 use serde_json::Value;
 
 use super::state::State;
+use super::switches::Switch;
 use crate::{
     Appended, Begun, ChatActivity, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord,
 };
@@ -29,6 +32,13 @@ impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty store that lacks one of its fences, for proving that it is needed; never in production.
+    pub fn without(fence: Switch) -> Self {
+        let store = Self::new();
+        store.lock().missing.insert(fence);
+        store
     }
 
     /// A lock that a panic left behind is taken all the same: the panic is a defect, reported where it happened, and
@@ -77,14 +87,45 @@ impl Store for MemoryStore {
         self.lock().append(envelope, now)
     }
 
-    async fn register_runner(&self, runner: &RunnerId, slots: u32, _now: Timestamp) -> Result<Incarnation> {
-        Ok(self.lock().register_runner(runner, slots))
+    async fn adopt_log(&self, identity: &str, partitions: u32) -> Result<Vec<PartitionCursor>> {
+        self.lock().adopt_log(identity, partitions)
+    }
+
+    async fn restart_log(&self, seen: &PartitionCursor) -> Result<Vec<PartitionCursor>> {
+        Ok(self.lock().restart_log(seen))
+    }
+
+    async fn partition_cursors(&self) -> Result<Vec<PartitionCursor>> {
+        Ok(self.lock().partition_cursors())
+    }
+
+    async fn index_batch(&self, batch: &IndexBatch, now: Timestamp) -> Result<Indexed> {
+        self.lock().index(batch, now)
+    }
+
+    async fn lease(&self, name: &LeaseName) -> Result<LeaseRow> {
+        Ok(self.lock().lease(name))
+    }
+
+    async fn take_lease(&self, name: &LeaseName, holder: &str, seen: &LeaseRow) -> Result<Option<Epoch>> {
+        Ok(self.lock().take_lease(name, holder, seen))
+    }
+
+    async fn renew_lease(&self, hold: &Hold) -> Result<()> {
+        self.lock().renew_lease(hold)
+    }
+
+    async fn release_lease(&self, hold: &Hold) -> Result<()> {
+        self.lock().release_lease(hold);
+        Ok(())
+    }
+
+    async fn register_runner(&self, runner: &RunnerId, slots: u32, now: Timestamp) -> Result<Incarnation> {
+        Ok(self.lock().register_runner(runner, slots, now))
     }
 
     async fn heartbeat(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<()> {
-        self.lock()
-            .living(runner, incarnation)
-            .map(|(row, _)| row.heartbeat += 1)
+        self.lock().heartbeat(runner, incarnation)
     }
 
     async fn free_stale_groups(&self, runner: &RunnerId, current: Incarnation, now: Timestamp) -> Result<Vec<GroupId>> {
@@ -92,11 +133,16 @@ impl Store for MemoryStore {
     }
 
     async fn runners(&self) -> Result<Vec<RunnerRow>> {
-        Ok(self.lock().runners.values().map(|(row, _)| row.clone()).collect())
+        Ok(self.lock().runners.values().map(|entry| entry.row.clone()).collect())
     }
 
     async fn declare_dead(&self, seen: &RunnerRow, now: Timestamp) -> Result<Vec<GroupId>> {
         Ok(self.lock().declare_dead(seen, now))
+    }
+
+    async fn retire_runner(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<()> {
+        self.lock().retire_runner(runner, incarnation);
+        Ok(())
     }
 
     async fn claim_groups(&self, request: &ClaimRequest) -> Result<Vec<Claimed>> {
@@ -156,6 +202,10 @@ impl Store for MemoryStore {
         Ok(self.lock().load_transcript(group, session, subpath))
     }
 
+    async fn snapshot(&self, group: &GroupId) -> Result<Option<SnapshotRef>> {
+        Ok(self.lock().snapshots.get(group).cloned())
+    }
+
     async fn commit_turn(&self, fence: &Fence, commit: &TurnCommit, outbox_ids: &[OutboxId]) -> Result<Committed> {
         self.lock().commit(fence, commit, outbox_ids)
     }
@@ -180,8 +230,8 @@ impl Store for MemoryStore {
         Ok(self.lock().due(channel, account, now, limit))
     }
 
-    async fn begin_delivery(&self, _hold: &Hold, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
-        Ok(self.lock().begin_delivery(id, now))
+    async fn begin_delivery(&self, hold: &Hold, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
+        self.lock().begin_delivery(hold, id, now)
     }
 
     async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {

@@ -6,7 +6,7 @@ use proto::ids::{Epoch, GroupId, InboxOrd};
 use proto::time::Timestamp;
 
 use super::state::{GroupRow, State};
-use crate::{Error, Result};
+use crate::{Error, Letter, Result};
 
 impl State {
     pub(super) fn put_group(&mut self, group: &Group) {
@@ -73,9 +73,21 @@ impl State {
             kept
         });
         self.turns.retain(|_, turn| turn.group != *id);
+        self.open_turns.remove(id);
+        self.snapshots.remove(id);
         self.transcripts.retain(|(group, _, _), _| group != id);
-        self.dead_letters.retain(|(group, _), _| group != id);
+        self.dead_letters
+            .retain(|_, letter| group_of(&letter.letter) != Some(id));
         Ok(())
+    }
+}
+
+/// The group that a letter was for.
+fn group_of(letter: &Letter) -> Option<&GroupId> {
+    match letter {
+        Letter::Message(message) => Some(&message.envelope.group),
+        Letter::Unclaimed(envelope) => Some(&envelope.group),
+        Letter::Malformed(_) => None,
     }
 }
 

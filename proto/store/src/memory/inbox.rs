@@ -7,12 +7,13 @@ use proto::prompt::{PENDING_MAX, choose_batch};
 use proto::time::Timestamp;
 
 use super::state::{MessageRow, State};
+use super::switches::Switch;
 use super::{chats, groups};
 use crate::{Appended, Result};
 
 impl State {
     pub(super) fn append(&mut self, envelope: &Envelope, now: Timestamp) -> Result<Appended> {
-        if self.dedup_keys.contains(&envelope.dedup_key) {
+        if self.dedup_keys.contains(&envelope.dedup_key) && !self.lacks(Switch::DedupKey) {
             return Ok(Appended::Duplicate);
         }
         if !self.chats.contains_key(&envelope.chat) {

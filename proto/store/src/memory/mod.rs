@@ -5,11 +5,15 @@
 //! before it changes anything: a step that fails has changed nothing.
 
 mod engine;
+mod outbox_rows;
 mod state;
+mod switches;
 
 mod chats;
 mod groups;
 mod inbox;
+mod indexing;
+mod leases;
 mod runners;
 
 mod claims;
@@ -26,3 +30,4 @@ mod upkeep;
 mod tests;
 
 pub use engine::MemoryStore;
+pub use switches::Switch;

@@ -5,7 +5,8 @@ use proto::outbound::{Delivery, OutboxState, Reply};
 use proto::time::Timestamp;
 use proto::turn::Recorded;
 
-use super::state::{OutboxRow, State};
+use super::outbox_rows::OutboxRow;
+use super::state::State;
 use super::{chats, groups};
 use crate::{Error, Result};
 
@@ -55,17 +56,13 @@ impl State {
             said_epoch: origin.epoch,
             done_at: None,
         };
-        self.outbox.insert(id, row);
+        self.outbox.insert(row);
         Ok(())
     }
 
     pub(super) fn put_notice(&mut self, key: &str, reply: &Reply, fresh: OutboxId, now: Timestamp) -> Result<Recorded> {
-        let known = self
-            .outbox
-            .values()
-            .find(|row| row.delivery.turn.is_none() && row.key == key);
-        if let Some(known) = known {
-            return Ok(Recorded::Already(known.delivery.id));
+        if let Some(known) = self.outbox.notice(key) {
+            return Ok(Recorded::Already(known));
         }
         let chat = self
             .chats

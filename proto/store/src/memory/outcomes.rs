@@ -9,7 +9,8 @@ use proto::turn::{AfterFailure, TurnFailure, TurnState};
 
 use super::outbox::Origin;
 use super::state::State;
-use crate::{DeadLetter, Error, Letter, Result};
+use super::switches::Switch;
+use crate::{Error, Letter, Result};
 
 impl State {
     pub(super) fn release(&mut self, fence: &Fence, interrupted: bool, now: Timestamp) -> Result<()> {
@@ -50,7 +51,8 @@ impl State {
     ) -> Result<()> {
         let group = self.held(fence)?;
         let (cursor, head) = (group.cursor, group.head);
-        if through <= cursor || through > head {
+        let grows = through > cursor || self.lacks(Switch::CursorNeverDecreases);
+        if !grows || through > head {
             return Err(Error::Conflict(format!(
                 "the messages of group {} after {cursor} cannot be given up through {through} (head {head})",
                 fence.group
@@ -64,20 +66,13 @@ impl State {
             .cloned()
             .collect();
         for message in given_up {
-            let key = (fence.group.clone(), message.ord);
-            self.dead_letters.insert(
-                key,
-                DeadLetter {
-                    letter: Letter::Message(message),
-                    reason: failure.reason.clone(),
-                    at: failure.now,
-                },
-            );
+            self.put_letter(Letter::Message(message), failure.reason.clone(), failure.now);
         }
         let turn = self.open(fence, failure.turn)?;
         turn.state = TurnState::DeadLettered;
         turn.error = Some(failure.reason.clone());
         turn.closed_at = Some(failure.now);
+        self.open_turns.remove(&fence.group);
         let group = self.held(fence)?;
         group.cursor = through;
         (group.attempts, group.runner_deaths) = (0, 0);

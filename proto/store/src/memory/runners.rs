@@ -3,31 +3,50 @@
 use proto::ids::{GroupId, Incarnation, RunnerId};
 use proto::time::Timestamp;
 
-use super::state::State;
+use super::state::{RunnerEntry, State};
+use super::switches::Switch;
 use crate::{Error, Result, RunnerRow};
 
 impl State {
-    pub(super) fn register_runner(&mut self, runner: &RunnerId, slots: u32) -> Incarnation {
+    pub(super) fn register_runner(&mut self, runner: &RunnerId, slots: u32, now: Timestamp) -> Incarnation {
         let last = self
             .runners
             .get(runner)
-            .map_or(Incarnation::ZERO, |(row, _)| row.incarnation);
+            .map_or(Incarnation::ZERO, |entry| entry.row.incarnation);
         let row = RunnerRow {
             runner: runner.clone(),
             incarnation: last.next(),
             heartbeat: 0,
             dead: false,
         };
-        self.runners.insert(runner.clone(), (row, slots));
+        let entry = RunnerEntry {
+            row,
+            slots,
+            registered_at: now,
+        };
+        self.runners.insert(runner.clone(), entry);
         last.next()
     }
 
-    /// This life of a runner, if it is the newest and not declared dead.
-    pub(super) fn living(&mut self, runner: &RunnerId, life: Incarnation) -> Result<&mut (RunnerRow, u32)> {
+    pub(super) fn heartbeat(&mut self, runner: &RunnerId, life: Incarnation) -> Result<()> {
+        self.living(runner, life, Some(Switch::IncarnationOnHeartbeat))?
+            .row
+            .heartbeat += 1;
+        Ok(())
+    }
+
+    /// This life of a runner, if it is the newest and not declared dead, or if the fence that asks for it is left out.
+    pub(super) fn living(
+        &mut self,
+        runner: &RunnerId,
+        life: Incarnation,
+        fence: Option<Switch>,
+    ) -> Result<&mut RunnerEntry> {
+        let any = fence.is_some_and(|fence| self.lacks(fence));
         let living = self
             .runners
             .get_mut(runner)
-            .filter(|(row, _)| row.incarnation == life && !row.dead);
+            .filter(|entry| any || (entry.row.incarnation == life && !entry.row.dead));
         living.ok_or_else(|| Error::RunnerReplaced {
             runner: runner.clone(),
             incarnation: life,
@@ -35,11 +54,25 @@ impl State {
     }
 
     pub(super) fn declare_dead(&mut self, seen: &RunnerRow, now: Timestamp) -> Vec<GroupId> {
-        match self.living(&seen.runner, seen.incarnation) {
-            Ok((row, _)) if row.heartbeat == seen.heartbeat => row.dead = true,
+        match self.living(&seen.runner, seen.incarnation, None) {
+            Ok(entry) if entry.row.heartbeat == seen.heartbeat => entry.row.dead = true,
             Ok(_) | Err(_) => return Vec::new(),
         }
         self.free_groups(&seen.runner, seen.incarnation, now)
+    }
+
+    pub(super) fn retire_runner(&mut self, runner: &RunnerId, life: Incarnation) {
+        if !self.owns_any(runner)
+            && let Ok(entry) = self.living(runner, life, None)
+        {
+            entry.row.dead = true;
+        }
+    }
+
+    /// Whether a runner, in whatever life, owns a group: each of them has a slot.
+    pub(super) fn owns_any(&self, runner: &RunnerId) -> bool {
+        let slots = (runner.clone(), 0)..=(runner.clone(), u32::MAX);
+        self.slots.range(slots).next().is_some()
     }
 
     /// Takes all groups from the lives of a runner up to `last_life`.

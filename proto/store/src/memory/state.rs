@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto::claim::{Fence, ReadyKind};
 use proto::group::{Chat, Group};
-use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
+use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, RunnerId, SessionId, TurnId};
 use proto::inbound::InboxMessage;
-use proto::outbound::Delivery;
+use proto::lease::holding::{LeaseName, LeaseRow};
+use proto::snapshot::SnapshotRef;
 use proto::time::Timestamp;
 use proto::turn::{TurnState, Usage};
 use serde_json::Value;
 
+use super::outbox_rows::Outbox;
+use super::switches::Switch;
 use crate::{DeadLetter, Error, Result, RunnerRow};
 
 /// All rows; the maps have the names of the tables.
@@ -21,13 +24,37 @@ pub(super) struct State {
     pub(super) messages: BTreeMap<(GroupId, InboxOrd), MessageRow>,
     /// Dedup keys of `messages`.
     pub(super) dedup_keys: BTreeSet<String>,
-    pub(super) runners: BTreeMap<RunnerId, (RunnerRow, u32)>,
+    pub(super) partitions: Partitions,
+    /// Tables `leaders` and `accounts`.
+    pub(super) leases: BTreeMap<LeaseName, LeaseRow>,
+    pub(super) runners: BTreeMap<RunnerId, RunnerEntry>,
     pub(super) slots: BTreeMap<(RunnerId, u32), GroupId>,
     pub(super) turns: BTreeMap<TurnId, TurnRow>,
+    /// Of `turns` those that are open.
+    pub(super) open_turns: BTreeMap<GroupId, TurnId>,
     pub(super) transcripts: BTreeMap<(GroupId, SessionId, Option<String>), Vec<LineRow>>,
-    pub(super) outbox: BTreeMap<OutboxId, OutboxRow>,
+    pub(super) snapshots: BTreeMap<GroupId, SnapshotRef>,
+    pub(super) outbox: Outbox,
     pub(super) usage: BTreeMap<TurnId, (Usage, Option<i64>)>,
-    pub(super) dead_letters: BTreeMap<(GroupId, InboxOrd), DeadLetter>,
+    /// By a number of their own, in the order of giving up.
+    pub(super) dead_letters: BTreeMap<u64, DeadLetter>,
+    /// Fences that are left out.
+    pub(super) missing: BTreeSet<Switch>,
+}
+
+/// The table `partitions`: how far each is taken in, by its number.
+#[derive(Debug, Default)]
+pub(super) struct Partitions {
+    pub(super) log: String,
+    pub(super) generation: i64,
+    pub(super) cursors: Vec<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct RunnerEntry {
+    pub(super) row: RunnerRow,
+    pub(super) slots: u32,
+    pub(super) registered_at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -78,31 +105,30 @@ pub(super) struct LineRow {
     pub(super) written_at: Timestamp,
 }
 
-#[derive(Debug)]
-pub(super) struct OutboxRow {
-    /// Channel and account are those of the chat and are filled in when the row is read.
-    pub(super) delivery: Delivery,
-    pub(super) early: bool,
-    pub(super) key: String,
-    pub(super) not_before: Timestamp,
-    pub(super) said_epoch: Epoch,
-    pub(super) done_at: Option<Timestamp>,
-}
-
 impl GroupRow {
+    /// Since when it has been ready, if it may be attempted by now.
+    pub(super) fn ready(&self, now: Timestamp) -> Option<Timestamp> {
+        self.ready_at.filter(|_| self.not_before <= now)
+    }
+
     /// Whether a runner may claim it by now, stickiness aside.
     pub(super) fn waits(&self, now: Timestamp) -> Option<Timestamp> {
-        self.ready_at.filter(|_| self.owner.is_none() && self.not_before <= now)
+        self.ready(now).filter(|_| self.owner.is_none())
     }
 }
 
 impl State {
+    /// Whether a fence is left out.
+    pub(super) fn lacks(&self, switch: Switch) -> bool {
+        self.missing.contains(&switch)
+    }
+
     /// Whether a fence is the newest of its group, and of a life that is not over.
     pub(super) fn holds(&self, fence: &Fence) -> bool {
         let alive = self
             .runners
             .get(&fence.runner)
-            .is_some_and(|(row, _)| row.incarnation == fence.incarnation && !row.dead);
+            .is_some_and(|entry| entry.row.incarnation == fence.incarnation && !entry.row.dead);
         let owned = self.groups.get(&fence.group).is_some_and(|group| {
             let owner = group.owner.as_ref();
             group.epoch == fence.epoch
@@ -113,7 +139,7 @@ impl State {
 
     /// The group that a fence holds.
     pub(super) fn held(&mut self, fence: &Fence) -> Result<&mut GroupRow> {
-        let holds = self.holds(fence);
+        let holds = self.holds(fence) || self.lacks(Switch::EpochOnEffects);
         self.groups
             .get_mut(&fence.group)
             .filter(|_| holds)
@@ -133,8 +159,7 @@ impl State {
 
     /// The turn of a group that is open.
     pub(super) fn open_turn(&self, group: &GroupId) -> Option<TurnId> {
-        let open = |turn: &TurnRow| turn.group == *group && turn.state == TurnState::Open;
-        self.turns.iter().find(|(_, turn)| open(turn)).map(|(id, _)| *id)
+        self.open_turns.get(group).copied()
     }
 
     /// Whether the group must be claimed again.

@@ -1,7 +1,7 @@
 //! Turns: beginning one, marking how far it got, committing it.
 
 use proto::claim::Fence;
-use proto::ids::{InboxOrd, OutboxId, SessionId, TurnId};
+use proto::ids::{GroupId, InboxOrd, OutboxId, SessionId, TurnId};
 use proto::inbound::InboxMessage;
 use proto::prompt::{PENDING_MAX, choose_batch, choose_batch_again};
 use proto::time::Timestamp;
@@ -9,6 +9,7 @@ use proto::turn::{Committed, Interrupted, TurnBatch, TurnCommit, TurnState};
 
 use super::outbox::Origin;
 use super::state::{State, TurnRow};
+use super::switches::Switch;
 use crate::{Begun, Error, Result, TurnRecord, replies};
 
 impl State {
@@ -43,6 +44,7 @@ impl State {
             error: None,
             closed_at: None,
         });
+        self.open_turns.insert(fence.group.clone(), id);
         (turn.epoch, turn.attempt) = (fence.epoch, attempt);
         let session = turn.session.clone().or(session);
         let interrupted = seen_through.map(|seen_through| Interrupted {
@@ -57,7 +59,7 @@ impl State {
             messages,
             session,
             interrupted,
-            snapshot: None,
+            snapshot: self.snapshots.get(&fence.group).cloned(),
         })))
     }
 
@@ -73,12 +75,13 @@ impl State {
 
     /// The open turn of this claim.
     pub(super) fn open(&mut self, fence: &Fence, id: TurnId) -> Result<&mut TurnRow> {
+        let any = self.lacks(Switch::EpochOnEffects);
         let turn = self
             .turns
             .get_mut(&id)
             .filter(|turn| turn.group == fence.group)
             .ok_or_else(|| not_found(id))?;
-        if turn.state == TurnState::Open && turn.epoch == fence.epoch {
+        if turn.state == TurnState::Open && (any || turn.epoch == fence.epoch) {
             Ok(turn)
         } else {
             Err(Error::Conflict(format!("turn {id} is not open in this claim")))
@@ -89,8 +92,9 @@ impl State {
     pub(super) fn require_of_claim(&self, fence: &Fence, id: TurnId) -> Result<()> {
         let turn = self.turns.get(&id).filter(|turn| turn.group == fence.group);
         let turn = turn.ok_or_else(|| not_found(id))?;
+        let of_claim = turn.epoch == fence.epoch || self.lacks(Switch::EpochOnEffects);
         match turn.state {
-            TurnState::Open | TurnState::Committed if turn.epoch == fence.epoch => Ok(()),
+            TurnState::Open | TurnState::Committed if of_claim => Ok(()),
             _ => Err(Error::Conflict(format!("turn {id} is not one of this claim"))),
         }
     }
@@ -110,38 +114,26 @@ impl State {
     }
 
     pub(super) fn commit(&mut self, fence: &Fence, commit: &TurnCommit, ids: &[OutboxId]) -> Result<Committed> {
+        if self.lacks(Switch::SnapshotWithCommit) {
+            self.put_snapshot(&fence.group, commit);
+        }
         let turn = self.turns.get(&commit.turn).filter(|turn| turn.group == fence.group);
         let turn = turn.ok_or_else(|| not_found(commit.turn))?;
-        if turn.state == TurnState::Committed && turn.epoch == fence.epoch {
+        let before = turn.state == TurnState::Committed && turn.epoch == fence.epoch;
+        if before && !self.lacks(Switch::CommitOnce) {
             return Ok(Committed::Before);
         }
-        let group = self.held(fence)?;
-        let (cursor, head) = (group.cursor, group.head);
-        self.open(fence, commit.turn)?;
-        if commit.through <= cursor || commit.through > head {
-            return Err(Error::Conflict(format!(
-                "turn {} cannot move the cursor of group {} from {cursor} to {} (head {head})",
-                commit.turn, fence.group, commit.through
-            )));
+        self.held(fence)?;
+        if !before {
+            self.open(fence, commit.turn)?;
+            self.require_cursor(fence, commit)?;
         }
         replies::check(&commit.replies, ids)?;
         commit
             .replies
             .iter()
             .try_for_each(|reply| self.require_chat(&reply.chat))?;
-
-        let turn = self.open(fence, commit.turn)?;
-        turn.state = TurnState::Committed;
-        turn.session.clone_from(&commit.session);
-        turn.closed_at = Some(commit.now);
-        let has_more = self.engaging_after(&fence.group, commit.through);
-        let group = self.held(fence)?;
-        group.cursor = commit.through;
-        group.session.clone_from(&commit.session);
-        (group.attempts, group.runner_deaths) = (0, 0);
-        group.ready_at = has_more.then_some(commit.now);
-        group.active_at = commit.now;
-        self.usage.insert(commit.turn, (commit.usage, commit.cost_micros));
+        self.make_true(fence, commit)?;
         let origin = Origin {
             group: &fence.group,
             turn: Some(commit.turn),
@@ -153,6 +145,44 @@ impl State {
             self.push(&origin, &reply.key, reply, *id)?;
         }
         Ok(Committed::Now)
+    }
+
+    fn require_cursor(&mut self, fence: &Fence, commit: &TurnCommit) -> Result<()> {
+        let group = self.held(fence)?;
+        let (cursor, head) = (group.cursor, group.head);
+        let grows = commit.through > cursor || self.lacks(Switch::CursorNeverDecreases);
+        if grows && commit.through <= head {
+            return Ok(());
+        }
+        Err(Error::Conflict(format!(
+            "turn {} cannot move the cursor of group {} from {cursor} to {} (head {head})",
+            commit.turn, fence.group, commit.through
+        )))
+    }
+
+    fn make_true(&mut self, fence: &Fence, commit: &TurnCommit) -> Result<()> {
+        if let Some(turn) = self.turns.get_mut(&commit.turn) {
+            turn.state = TurnState::Committed;
+            turn.session.clone_from(&commit.session);
+            turn.closed_at = Some(commit.now);
+        }
+        self.open_turns.retain(|_, turn| *turn != commit.turn);
+        let has_more = self.engaging_after(&fence.group, commit.through);
+        let group = self.held(fence)?;
+        group.cursor = commit.through;
+        group.session.clone_from(&commit.session);
+        (group.attempts, group.runner_deaths) = (0, 0);
+        group.ready_at = has_more.then_some(commit.now);
+        group.active_at = commit.now;
+        self.put_snapshot(&fence.group, commit);
+        self.usage.insert(commit.turn, (commit.usage, commit.cost_micros));
+        Ok(())
+    }
+
+    fn put_snapshot(&mut self, group: &GroupId, commit: &TurnCommit) {
+        if let Some(snapshot) = &commit.snapshot {
+            self.snapshots.insert(group.clone(), snapshot.clone());
+        }
     }
 }
 

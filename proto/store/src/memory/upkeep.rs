@@ -8,7 +8,6 @@ use proto::outbound::OutboxState;
 use proto::time::Timestamp;
 use proto::turn::TurnState;
 
-use super::deliveries::is_open;
 use super::state::{LineRow, State};
 use crate::{ChatActivity, Counts, DeadLetter, Removed};
 
@@ -16,13 +15,13 @@ impl State {
     pub(super) fn counts(&self, now: Timestamp) -> Counts {
         let uncertain = self
             .outbox
-            .values()
+            .all()
             .filter(|row| row.delivery.state == OutboxState::Uncertain);
         Counts {
             groups: self.registered_groups().count() as u64,
             waiting_groups: self.groups.values().filter(|row| row.waits(now).is_some()).count() as u64,
             owned_groups: self.groups.values().filter(|row| row.owner.is_some()).count() as u64,
-            outbox_pending: self.outbox.values().filter(|row| is_open(row)).count() as u64,
+            outbox_pending: self.outbox.open().count() as u64,
             outbox_uncertain: uncertain.count() as u64,
             dead_letters: self.dead_letters.len() as u64,
         }
@@ -35,19 +34,15 @@ impl State {
         let group = row.chat.group.as_ref().and_then(|id| self.groups.get_key_value(id));
         let pending = group.into_iter().flat_map(|(id, row)| self.after(id, row.cursor));
         let unanswered = pending.filter(|message| message.envelope.engages && message.envelope.chat == *chat);
-        let undelivered = self
-            .outbox
-            .values()
-            .filter(|row| is_open(row) && row.delivery.chat == *chat);
         ChatActivity {
             unanswered: unanswered.count() as u64,
-            undelivered: undelivered.count() as u64,
+            undelivered: self.outbox.open_of(chat).count() as u64,
         }
     }
 
     pub(super) fn newest_dead_letters(&self, limit: u32) -> Vec<DeadLetter> {
         let mut letters: Vec<_> = self.dead_letters.iter().collect();
-        letters.sort_by_key(|((group, ord), letter)| (Reverse(letter.at), group, Reverse(*ord)));
+        letters.sort_by_key(|(id, letter)| Reverse((letter.at, **id)));
         letters
             .into_iter()
             .take(limit as usize)
@@ -61,18 +56,14 @@ impl State {
         remove(&mut self.turns, &mut left, |_, turn| {
             turn.closed_at.is_some_and(|at| at < before)
         });
-        let open: BTreeSet<_> = self
-            .turns
-            .iter()
-            .filter(|(_, turn)| turn.state == TurnState::Open)
-            .map(|(id, _)| *id)
-            .collect();
-        remove(&mut self.outbox, &mut left, |_, row| {
-            let in_open_turn = row.delivery.turn.is_some_and(|turn| open.contains(&turn));
-            row.done_at.is_some_and(|at| at < before) && !in_open_turn
+        let turns = &self.turns;
+        let is_open = |turn| turns.get(&turn).is_some_and(|turn| turn.state == TurnState::Open);
+        self.outbox.remove(&mut left, |row| {
+            row.done_at.is_some_and(|at| at < before) && !row.delivery.turn.is_some_and(is_open)
         });
         self.remove_transcripts(before, &mut left);
         remove(&mut self.dead_letters, &mut left, |_, letter| letter.at < before);
+        self.remove_runners(before, &mut left);
         Removed {
             rows: u64::from(limit) - left as u64,
             more: left == 0,
@@ -93,6 +84,13 @@ impl State {
                 dedup_keys.remove(&row.message.envelope.dedup_key);
             }
             gone
+        });
+    }
+
+    fn remove_runners(&mut self, before: Timestamp, left: &mut usize) {
+        let owners: BTreeSet<_> = self.slots.keys().map(|(runner, _)| runner.clone()).collect();
+        remove(&mut self.runners, left, |runner, entry| {
+            entry.row.dead && entry.registered_at < before && !owners.contains(runner)
         });
     }
 

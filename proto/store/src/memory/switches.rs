@@ -1,0 +1,56 @@
+//! Fences that can be left out, for proving that each is needed: a simulator runs the same world without one of them and must
+//! find a promise broken. Never in production.
+
+/// A fence of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Switch {
+    /// Every effect shows the newest epoch of its group, its owner, and a life that is not over. Without it, whoever once
+    /// held the group may act for it.
+    EpochOnEffects,
+    /// Only the newest life of a runner, not declared dead, may claim.
+    IncarnationOnClaim,
+    /// Only the newest life of a runner, not declared dead, may move its counter; others learn that they are over.
+    IncarnationOnHeartbeat,
+    /// A group that has an owner, and with it a slot, is not claimed.
+    OneSlotPerGroup,
+    /// A batch of the log counts only if the partition is of its generation and stands where the batch begins.
+    CursorCompareAndSet,
+    /// A dedup key that is in an inbox does not come in again.
+    DedupKey,
+    /// A group's cursor only grows.
+    CursorNeverDecreases,
+    /// A commit tried again is found by its turn, and not done twice.
+    CommitOnce,
+    /// A snapshot becomes the group's in the transaction of its commit. Without it, also when the commit is refused.
+    SnapshotWithCommit,
+    /// An early effect that its turn already has, or an interrupted attempt sent, is not put into the outbox again.
+    EarlyEffectKey,
+    /// An attempt at a delivery is charged only if it is pending.
+    DeliveryCharge,
+    /// Only the head of a chat's queue is sent.
+    DeliveryOrder,
+    /// Only the holder of the account charges an attempt.
+    AccountEpoch,
+    /// A lease is taken only if its row is still as it was seen.
+    LeaseCompareAndSet,
+}
+
+impl Switch {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::EpochOnEffects,
+        Self::IncarnationOnClaim,
+        Self::IncarnationOnHeartbeat,
+        Self::OneSlotPerGroup,
+        Self::CursorCompareAndSet,
+        Self::DedupKey,
+        Self::CursorNeverDecreases,
+        Self::CommitOnce,
+        Self::SnapshotWithCommit,
+        Self::EarlyEffectKey,
+        Self::DeliveryCharge,
+        Self::DeliveryOrder,
+        Self::AccountEpoch,
+        Self::LeaseCompareAndSet,
+    ];
+}
