@@ -30,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// The log.
     pub(crate) log: Log,
+    /// The gateway's name.
+    pub(crate) gateway: gateway::config::Gateway,
     /// Where HTTP is served.
     pub(crate) http: gateway::config::Http,
     /// The channels.
@@ -167,6 +169,7 @@ impl Default for Config {
             timezone: Zone::default(),
             data_dir: PathBuf::from("data"),
             log: Log::default(),
+            gateway: gateway::config::Gateway::default(),
             http: gateway::config::Http::default(),
             channels: gateway::config::Channels::default(),
             security: gateway::config::Security::default(),

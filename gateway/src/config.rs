@@ -1,4 +1,4 @@
-//! Settings of the gateway: sections `http`, `channels` and `security`.
+//! Settings of the gateway: sections `gateway`, `http`, `channels` and `security`.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,6 +8,15 @@ use proto::ids::GroupId;
 use proto::sender_allowlist::OnInvalid;
 use serde::{Deserialize, Serialize};
 use service::config::{Secret, range};
+
+/// One gateway among those of an installation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gateway {
+    /// Its name, different for each gateway: local chats are delivered under it, where their client is connected.
+    #[serde(deserialize_with = "range::not_empty")]
+    pub name: String,
+}
 
 /// Where HTTP is served (webhooks, `/healthz`, `/readyz`, `/metrics`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +75,14 @@ impl From<SenderAllowlistOnInvalid> for OnInvalid {
         match setting {
             SenderAllowlistOnInvalid::Allow => Self::AllowEverybody,
             SenderAllowlistOnInvalid::Drop => Self::DropEverybody,
+        }
+    }
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            name: "local".to_owned(),
         }
     }
 }
