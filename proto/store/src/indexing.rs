@@ -36,7 +36,7 @@ pub(crate) fn unclaimed(what: &str, id: &str) -> String {
 }
 
 /// The error of a log that contradicts what is known of it.
-pub(crate) fn other_partitions(identity: &str, known: usize, given: u32) -> Error {
+pub(crate) fn other_partitions(identity: &str, known: u32, given: u32) -> Error {
     Error::Conflict(format!(
         "the log {identity} has {known} partitions and not {given}: another number needs another log"
     ))

@@ -23,14 +23,15 @@ impl State {
 
     pub(super) fn adopt_log(&mut self, identity: &str, partitions: u32) -> Result<Vec<PartitionCursor>> {
         let known = &self.partitions;
+        let count = u32::try_from(known.cursors.len()).unwrap_or(u32::MAX);
         if known.log != identity || known.cursors.is_empty() {
             self.partitions = Partitions {
                 log: identity.to_owned(),
                 generation: known.generation + 1,
                 cursors: vec![0; partitions as usize],
             };
-        } else if known.cursors.len() != partitions as usize {
-            return Err(indexing::other_partitions(identity, known.cursors.len(), partitions));
+        } else if count != partitions {
+            return Err(indexing::other_partitions(identity, count, partitions));
         }
         Ok(self.partition_cursors())
     }

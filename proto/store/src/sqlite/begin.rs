@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use super::columns::parsed;
 use super::error::one_row;
 use super::fence::{self, Held, fenced};
-use super::{inbox, readiness};
+use super::{inbox, readiness, snapshots};
 use crate::{Begun, Result};
 
 /// A turn that an earlier attempt left open.
@@ -63,7 +63,7 @@ pub(super) fn begin(conn: &Connection, fence: &Fence, fresh: TurnId, now: Timest
         messages,
         session: open.and_then(|turn| turn.session).or(held.session),
         interrupted,
-        snapshot: None,
+        snapshot: snapshots::get(conn, &fence.group)?,
     })))
 }
 

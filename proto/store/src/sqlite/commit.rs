@@ -9,7 +9,7 @@ use super::columns::stored;
 use super::error::one_row;
 use super::fence::{self, fenced};
 use super::outbox::{self, Origin};
-use super::{readiness, turns};
+use super::{readiness, snapshots, turns};
 use crate::{Error, Result, replies};
 
 pub(super) fn commit(
@@ -35,6 +35,7 @@ pub(super) fn commit(
     replies::check(&commit.replies, outbox_ids)?;
     close_turn(conn, fence, commit)?;
     move_cursor(conn, fence, commit)?;
+    snapshots::replace(conn, &fence.group, commit)?;
     note_usage(conn, fence, commit)?;
     let origin = Origin {
         group: &fence.group,

@@ -1,12 +1,14 @@
 //! Deliveries: the outbox as its channel sees it. Order is kept per chat: only the head of a chat's queue is sent.
 
 use proto::ids::{ChatId, OutboxId};
+use proto::lease::holding::Hold;
 use proto::outbound::{AfterSend, Delivery, OutboxState};
 use proto::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::columns::{parsed, parsed_option, time, word};
 use super::error::one_row;
+use super::leases;
 use crate::{Error, Result};
 
 macro_rules! select_delivery {
@@ -52,13 +54,17 @@ pub(super) fn due(
     Ok(due)
 }
 
-pub(super) fn begin(conn: &Connection, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
+pub(super) fn begin(conn: &Connection, hold: &Hold, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
+    let (channel, account) = leases::require_account(conn, hold)?;
     // Charged before anything leaves: a process that dies while sending leaves a row that says so.
     let touched = conn
         .prepare_cached(
             "
             UPDATE outbox SET state = 'sending', attempts = attempts + 1
             WHERE id = :id AND state = 'pending' AND not_before <= :now
+              AND EXISTS (
+                  SELECT 1 FROM chats c WHERE c.id = outbox.chat_id AND c.channel = :channel AND c.account = :account
+              )
               AND NOT EXISTS (
                   SELECT 1 FROM outbox earlier
                   WHERE earlier.chat_id = outbox.chat_id AND earlier.seq < outbox.seq
@@ -66,7 +72,12 @@ pub(super) fn begin(conn: &Connection, id: OutboxId, now: Timestamp) -> Result<O
               )
             ",
         )?
-        .execute(named_params! { ":id": id.to_string(), ":now": now.as_millis() })?;
+        .execute(named_params! {
+            ":id": id.to_string(),
+            ":now": now.as_millis(),
+            ":channel": channel,
+            ":account": account,
+        })?;
     if touched == 0 { Ok(None) } else { get(conn, id) }
 }
 

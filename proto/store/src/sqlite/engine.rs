@@ -6,10 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
 use proto::group::{Chat, ChatSeen, Group};
-use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
+use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::{Envelope, InboxMessage};
-use proto::lease::holding::Hold;
+use proto::ingest::{IndexBatch, Indexed, PartitionCursor};
+use proto::lease::holding::{Hold, LeaseName, LeaseRow};
 use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::snapshot::SnapshotRef;
 use proto::time::Timestamp;
 use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
 use serde_json::Value;
@@ -21,7 +23,7 @@ use super::readers::Readers;
 use super::writer::Writer;
 use super::{
     OpenError, activity, begin, chats, claim, commit, dead_letters, deliveries, effects, fail, fence, groups, inbox,
-    outbox, release, retention, runners, transcripts, turns, upkeep, waiting,
+    index, leases, outbox, partitions, release, retention, runners, snapshots, transcripts, turns, upkeep, waiting,
 };
 use crate::{
     Appended, Begun, ChatActivity, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord,
@@ -99,6 +101,47 @@ impl Store for SqliteStore {
         self.writer.run(move |tx| inbox::append(tx, &envelope, now)).await
     }
 
+    async fn adopt_log(&self, identity: &str, partitions: u32) -> Result<Vec<PartitionCursor>> {
+        let identity = identity.to_owned();
+        self.writer
+            .run(move |tx| partitions::adopt(tx, &identity, partitions))
+            .await
+    }
+
+    async fn restart_log(&self, seen: &PartitionCursor) -> Result<Vec<PartitionCursor>> {
+        let seen = *seen;
+        self.writer.run(move |tx| partitions::restart(tx, &seen)).await
+    }
+
+    async fn partition_cursors(&self) -> Result<Vec<PartitionCursor>> {
+        self.readers.run(partitions::all).await
+    }
+
+    async fn index_batch(&self, batch: &IndexBatch, now: Timestamp) -> Result<Indexed> {
+        let batch = batch.clone();
+        self.writer.run(move |tx| index::index(tx, &batch, now)).await
+    }
+
+    async fn lease(&self, name: &LeaseName) -> Result<LeaseRow> {
+        let name = name.clone();
+        self.readers.run(move |tx| leases::get(tx, &name)).await
+    }
+
+    async fn take_lease(&self, name: &LeaseName, holder: &str, seen: &LeaseRow) -> Result<Option<Epoch>> {
+        let (name, holder, seen) = (name.clone(), holder.to_owned(), seen.clone());
+        self.writer.run(move |tx| leases::take(tx, &name, &holder, &seen)).await
+    }
+
+    async fn renew_lease(&self, hold: &Hold) -> Result<()> {
+        let hold = hold.clone();
+        self.writer.run(move |tx| leases::renew(tx, &hold)).await
+    }
+
+    async fn release_lease(&self, hold: &Hold) -> Result<()> {
+        let hold = hold.clone();
+        self.writer.run(move |tx| leases::release(tx, &hold)).await
+    }
+
     async fn register_runner(&self, runner: &RunnerId, slots: u32, now: Timestamp) -> Result<Incarnation> {
         let runner = runner.clone();
         self.writer
@@ -127,6 +170,13 @@ impl Store for SqliteStore {
     async fn declare_dead(&self, seen: &RunnerRow, now: Timestamp) -> Result<Vec<GroupId>> {
         let seen = seen.clone();
         self.writer.run(move |tx| runners::declare_dead(tx, &seen, now)).await
+    }
+
+    async fn retire_runner(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<()> {
+        let runner = runner.clone();
+        self.writer
+            .run(move |tx| runners::retire(tx, &runner, incarnation))
+            .await
     }
 
     async fn claim_groups(&self, request: &ClaimRequest) -> Result<Vec<Claimed>> {
@@ -203,6 +253,11 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn snapshot(&self, group: &GroupId) -> Result<Option<SnapshotRef>> {
+        let group = group.clone();
+        self.readers.run(move |tx| snapshots::get(tx, &group)).await
+    }
+
     async fn commit_turn(&self, fence: &Fence, commit: &TurnCommit, outbox_ids: &[OutboxId]) -> Result<Committed> {
         let (fence, commit, outbox_ids) = (fence.clone(), commit.clone(), outbox_ids.to_vec());
         self.writer
@@ -242,8 +297,9 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn begin_delivery(&self, _hold: &Hold, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
-        self.writer.run(move |tx| deliveries::begin(tx, id, now)).await
+    async fn begin_delivery(&self, hold: &Hold, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
+        let hold = hold.clone();
+        self.writer.run(move |tx| deliveries::begin(tx, &hold, id, now)).await
     }
 
     async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {

@@ -23,6 +23,9 @@ mod activity;
 mod chats;
 mod groups;
 mod inbox;
+mod index;
+mod leases;
+mod partitions;
 mod runners;
 
 mod begin;
@@ -31,6 +34,7 @@ mod commit;
 mod effects;
 mod fail;
 mod release;
+mod snapshots;
 mod transcripts;
 mod turns;
 mod waiting;

@@ -9,7 +9,7 @@ use rusqlite::{Connection, named_params};
 
 use crate::{Removed, Result};
 
-const STATEMENTS: [&str; 5] = [
+const STATEMENTS: [&str; 6] = [
     "
     DELETE FROM messages WHERE rowid IN (
         SELECT m.rowid FROM messages m JOIN groups g ON g.id = m.group_id
@@ -49,6 +49,14 @@ const STATEMENTS: [&str; 5] = [
     "
     DELETE FROM dead_letters WHERE rowid IN (
         SELECT rowid FROM dead_letters WHERE at < :before LIMIT :limit
+    )
+    ",
+    "
+    DELETE FROM runners WHERE rowid IN (
+        SELECT r.rowid FROM runners r
+        WHERE r.dead = 1 AND r.registered_at < :before
+          AND NOT EXISTS (SELECT 1 FROM slots s WHERE s.runner = r.id)
+        LIMIT :limit
     )
     ",
 ];

@@ -61,6 +61,18 @@ pub(super) fn declare_dead(conn: &Connection, seen: &RunnerRow, now: Timestamp) 
     }
 }
 
+/// Ends a life that owns nothing. Every owned group has a slot, whichever life of the runner claimed it.
+pub(super) fn retire(conn: &Connection, runner: &RunnerId, incarnation: Incarnation) -> Result<()> {
+    conn.prepare_cached(
+        "
+        UPDATE runners SET dead = 1
+        WHERE id = ?1 AND incarnation = ?2 AND dead = 0 AND NOT EXISTS (SELECT 1 FROM slots WHERE runner = ?1)
+        ",
+    )?
+    .execute(params![runner.as_str(), incarnation.0])?;
+    Ok(())
+}
+
 pub(super) fn replaced(runner: &RunnerId, incarnation: Incarnation) -> Error {
     Error::RunnerReplaced {
         runner: runner.clone(),
