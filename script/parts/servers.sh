@@ -5,6 +5,7 @@
 # (tests/servers resolves the same names), so that a test never picks up whatever the machine happens to have on its PATH.
 
 readonly nats_version=2.15.1 nats_version_min=2.10.27 postgres_version_min=15
+readonly cluster_defaults=/etc/postgresql-common/createcluster.conf
 servers_dir=$cache_dir/servers
 
 ensure_servers() {
@@ -13,6 +14,8 @@ ensure_servers() {
   # Two scripts at once install one set between them.
   exec 8>"$servers_dir/lock"
   flock 8
+  # What an interrupted download left.
+  rm -rf "$servers_dir"/download.*
   ensure_postgres
   ensure_pgbouncer
   ensure_newest_nats
@@ -20,6 +23,7 @@ ensure_servers() {
   [ "$(nats_says "$nats_version_min")" = "$nats_version_min" ] || fail "Debian trixie no longer carries nats-server $nats_version_min (this one is $(nats_says "$nats_version_min"))"
   ensure_from_trixie compose docker-compose usr/libexec/docker/cli-plugins/docker-compose
   "$servers_dir/compose/docker-compose" version >/dev/null || fail "Docker Compose does not run on this machine: $servers_dir/compose/docker-compose"
+  rm -rf "$servers_dir/apt"
   exec 8>&-
 }
 
@@ -31,19 +35,21 @@ ensure_postgres() {
   bin=$(postgres_bin)
   if [ -z "$bin" ]; then
     ensure_packages postgresql-common
-    local conf=/etc/postgresql-common/createcluster.conf kept
-    kept=$(mktemp)
-    cat "$conf" >"$kept"
-    echo "create_main_cluster = false" | as_root tee "$conf" >/dev/null
+    at_end restore_cluster_defaults
+    as_root cp --no-clobber "$cluster_defaults" "$cluster_defaults.clawhold"
+    echo "create_main_cluster = false" | as_root tee "$cluster_defaults" >/dev/null
     install_packages postgresql || true
-    # The next Postgres somebody installs here gets its cluster again.
-    as_root tee "$conf" <"$kept" >/dev/null
-    rm -f "$kept"
+    restore_cluster_defaults
     bin=$(postgres_bin)
     [ -n "$bin" ] || fail "Postgres $postgres_version_min or newer is needed and this system's package does not bring it"
   fi
   mkdir -p "$servers_dir/postgres"
   ln -sfn "$bin" "$servers_dir/postgres/bin"
+}
+
+# The next Postgres somebody installs on this machine gets its cluster again.
+restore_cluster_defaults() {
+  if [ -e "$cluster_defaults.clawhold" ]; then as_root mv "$cluster_defaults.clawhold" "$cluster_defaults"; fi
 }
 
 # Where the newest installed Postgres has its programs; nothing if there is none, or none that is new enough.

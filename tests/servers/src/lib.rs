@@ -14,6 +14,8 @@ mod account;
 mod address;
 mod certificates;
 mod faults;
+mod frozen;
+mod guard;
 mod installed;
 mod nats;
 mod pgbouncer;

@@ -1,40 +1,26 @@
-//! One server process with its directory, and the guard that ends both if we cannot.
-//!
-//! The guard is a shell that waits for the end of its input, which the kernel brings about however this process ends. It does
-//! more than a parent-death signal could: that one fires when the *thread* that started the server ends, and leaves the files.
+//! One server process with its directory and its [`Guard`].
 
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::frozen::{freeze_with_children, thaw_with_children};
+use crate::guard::Guard;
+
 /// How long a server may take to start, to stop, or to do as it is told: long enough for a machine that is busy compiling.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at something that is not ready.
 pub(crate) const PAUSE: Duration = Duration::from_millis(10);
+/// How long one look may take: a server that is starting may accept and say nothing.
+const ANSWER: Duration = Duration::from_secs(5);
 /// Of a log, as much as explains a failed start.
 const LOG_LINES_SHOWN: usize = 30;
-
-/// The last line it read is the process to end; an empty one means that there is none. A frozen process must run to obey.
-const GUARD: &str = r#"
-while read -r line; do server=$line; done
-if [ -n "$server" ]; then
-  kill -CONT "$server" $(cat "/proc/$server/task/$server/children")
-  kill -"$2" "$server"
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
-    kill -0 "$server" || break
-    sleep 1
-  done
-  kill -KILL "$server"
-fi
-rm -rf -- "$1"
-"#;
 
 /// A server's process, or the place where it ran and will run again.
 #[derive(Debug)]
@@ -48,8 +34,7 @@ pub(crate) struct Process {
 #[derive(Debug)]
 struct State {
     child: Option<Child>,
-    guard: Child,
-    guard_input: Option<ChildStdin>,
+    guard: Guard,
 }
 
 impl Process {
@@ -65,27 +50,11 @@ impl Process {
             .tempdir_in(root)
             .context("make a directory for the server")?
             .keep();
-        let mut guard = Command::new("sh")
-            .args(["-c", GUARD, "guard"])
-            .arg(&directory)
-            .arg(last_signal.as_raw().to_string())
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // A test runner kills the group of a test that takes too long.
-            .process_group(0)
-            .spawn()
-            .context("start the guard")?;
-        let guard_input = guard.stdin.take();
+        let guard = Guard::start(&directory, last_signal)?;
         Ok(Self {
             directory,
             last_signal,
-            state: Mutex::new(State {
-                child: None,
-                guard,
-                guard_input,
-            }),
+            state: Mutex::new(State { child: None, guard }),
         })
     }
 
@@ -115,7 +84,7 @@ impl Process {
             .process_group(0)
             .spawn()
             .with_context(|| format!("start {}", command.get_program().display()))?;
-        state.tell_guard(&child.id().to_string())?;
+        state.guard.watch(child.id())?;
         state.child = Some(child);
         Ok(())
     }
@@ -141,7 +110,7 @@ impl Process {
     pub(crate) async fn until_ready(&self, mut ready: impl AsyncFnMut() -> bool) -> Result<()> {
         let started = Instant::now();
         loop {
-            if ready().await {
+            if tokio::time::timeout(ANSWER, ready()).await == Ok(true) {
                 return Ok(());
             }
             if let Some(status) = self.ended()? {
@@ -162,8 +131,7 @@ impl Process {
         let status = child.try_wait().context("look after the server")?;
         if status.is_some() {
             state.child = None;
-            // From here on the number may belong to somebody else.
-            state.tell_guard("")?;
+            state.guard.forget()?;
         }
         Ok(status)
     }
@@ -174,28 +142,14 @@ impl Process {
         kill_process(pid_of(pid), signal).with_context(|| format!("send {signal:?} to the server"))
     }
 
-    /// Stops the server and its own children where they are.
+    /// Stops the server and its own children where they are. When this returns they stand.
     pub(crate) fn freeze(&self) -> Result<()> {
-        // The parent first: it can start no more children then.
-        self.signal(Signal::STOP)?;
-        self.signal_children(Signal::STOP)
+        self.id().map_or(Ok(()), freeze_with_children)
     }
 
     /// Undoes [`Process::freeze`].
     pub(crate) fn thaw(&self) -> Result<()> {
-        self.signal_children(Signal::CONT)?;
-        self.signal(Signal::CONT)
-    }
-
-    fn signal_children(&self, signal: Signal) -> Result<()> {
-        let Some(pid) = self.id() else { return Ok(()) };
-        let children =
-            fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).context("list the server's children")?;
-        for child in children.split_whitespace() {
-            // One that ended meanwhile needs no signal.
-            let _ = kill_process(pid_of(child.parse().context("a process id")?), signal);
-        }
-        Ok(())
+        self.id().map_or(Ok(()), thaw_with_children)
     }
 
     /// Sends a signal and waits for the end. Thaws first: a frozen server does not obey.
@@ -215,13 +169,6 @@ impl Process {
     }
 }
 
-impl State {
-    fn tell_guard(&mut self, line: &str) -> Result<()> {
-        let input = self.guard_input.as_mut().expect("open until the process is dropped");
-        writeln!(input, "{line}").context("tell the guard about the server")
-    }
-}
-
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.signal(self.last_signal);
@@ -230,13 +177,10 @@ impl Drop for Process {
         while self.id().is_some() && matches!(self.ended(), Ok(None)) && started.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(1));
         }
-        // The guard removes the files, and kills what did not end.
-        let mut state = self.state();
-        state.guard_input = None;
-        let _ = state.guard.wait();
+        // The guard, which is dropped next, removes the files and kills what did not end.
     }
 }
 
-fn pid_of(raw: u32) -> Pid {
+pub(crate) fn pid_of(raw: u32) -> Pid {
     Pid::from_raw(raw.cast_signed()).expect("a process id is not zero")
 }
