@@ -88,6 +88,20 @@ pub enum InvalidCron {
         /// What stands there.
         found: String,
     },
+    /// A step that is never made.
+    #[error(
+        "the {} field steps by {step}, but has only {span} values and begins anew after them; for a span of time use the kind \
+         \"interval\" with milliseconds, for example 5400000 for 90 minutes",
+        FIELD_NAMES[*field]
+    )]
+    Step {
+        /// Field, counted from 0.
+        field: usize,
+        /// The step.
+        step: u32,
+        /// Values the field has.
+        span: u32,
+    },
     /// A field that is out of range or malformed, in the parser's words.
     #[error("the {} field {text:?} is wrong ({reason}); {}", FIELD_NAMES[*field], expected(*field))]
     Field {

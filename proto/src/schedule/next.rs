@@ -28,6 +28,14 @@ impl Schedule {
         }
     }
 
+    /// Due instant that follows `due`, itself one. A single time has none, even if newer zone rules would now put it later.
+    pub fn following(&self, zone: Tz, due: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Cron(_) | Self::Interval(_) => self.next_after(zone, due, due),
+            Self::Once(_) => None,
+        }
+    }
+
     /// Last due instant from `due`, itself one, up to and including `until`; `due` when no later one has come.
     pub fn latest_until(&self, zone: Tz, due: Timestamp, until: Timestamp) -> Timestamp {
         let latest = match self {
@@ -44,7 +52,7 @@ impl Schedule {
         let counted_max = usize::try_from(COUNTED_MAX).unwrap_or(usize::MAX);
         match self {
             Self::Interval(period) => period.count(due, until),
-            Self::Cron(_) | Self::Once(_) => std::iter::successors(Some(due), |at| self.next_after(zone, due, *at))
+            Self::Cron(_) | Self::Once(_) => std::iter::successors(Some(due), |at| self.following(zone, *at))
                 .take_while(|at| *at < until)
                 .take(counted_max)
                 .count() as u64,

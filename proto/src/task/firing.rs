@@ -69,7 +69,7 @@ impl DueTask<'_> {
         let passed_over = self.schedule.count(self.zone, self.due, latest);
         FiringDecision {
             fire: in_time.then_some(latest).into_iter().collect(),
-            next_due: self.after(latest),
+            next_due: self.schedule.following(self.zone, latest),
             skipped: passed_over + u64::from(!in_time),
         }
     }
@@ -88,7 +88,7 @@ impl DueTask<'_> {
                 break;
             }
             decision.fire.push(due);
-            decision.next_due = self.after(due);
+            decision.next_due = self.schedule.following(self.zone, due);
         }
         decision
     }
@@ -97,14 +97,13 @@ impl DueTask<'_> {
     fn first_in_time(&self, now: Timestamp) -> Option<Timestamp> {
         match self.max_lateness.map(|max| now - max) {
             Some(oldest) if oldest > self.due => {
-                let before = oldest - Duration::from_millis(1);
-                self.schedule.next_after(self.zone, self.due, before)
+                // The last one too late is the one before it; `due` itself is too late.
+                let too_late = self
+                    .schedule
+                    .latest_until(self.zone, self.due, oldest - Duration::from_millis(1));
+                self.schedule.following(self.zone, too_late)
             }
             _ => Some(self.due),
         }
-    }
-
-    fn after(&self, due: Timestamp) -> Option<Timestamp> {
-        self.schedule.next_after(self.zone, self.due, due)
     }
 }

@@ -43,7 +43,8 @@ pub enum Admission {
     Skipped,
 }
 
-/// Decides about one firing of a task with `unfinished` earlier firings: admitted, and neither finished nor given up.
+/// Decides about one firing of a task with `unfinished` earlier firings: admitted, and neither finished nor given up. In a pass
+/// that fires several, each one admitted is unfinished for those after it.
 pub fn decide_overlap(policy: Overlap, unfinished: u32) -> Admission {
     let limit = match policy {
         Overlap::Queue => UNFINISHED_MAX,

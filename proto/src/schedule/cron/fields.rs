@@ -1,19 +1,23 @@
-//! Which words may stand in which field.
+//! What may stand in which field.
 //!
 //! croner replaces names before it looks at fields, so it reads `0 9 * MON *` as "in January" and `MON * * * *` as "at minute
-//! one". Fields in the wrong order are an easy slip for a person and a model alike; here they are refused.
+//! one". It takes `*/90` for minutes as Unix does, once an hour, which is not what "every 90" was to say. Both are easy slips for
+//! a person and a model alike; here they are refused.
 
 use super::super::InvalidCron;
 use super::super::error::quoted;
 
 pub(in super::super) const FIELD_NAMES: [&str; 5] = ["minute", "hour", "day of month", "month", "day of week"];
 
+/// How many values each field has.
+const SPANS: [u32; 5] = [60, 24, 31, 12, 7];
+
 const MONTHS: [&str; 12] = [
     "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
 ];
 const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
-/// Checks the signs and words of field `index`.
+/// Checks the signs, words and steps of field `index`.
 pub(super) fn check(index: usize, field: &str) -> Result<(), InvalidCron> {
     let sign = |found: &str| InvalidCron::Sign {
         field: index,
@@ -29,7 +33,20 @@ pub(super) fn check(index: usize, field: &str) -> Result<(), InvalidCron> {
     if field.split(',').any(str::is_empty) {
         return Err(sign(","));
     }
-    Ok(())
+    check_steps(index, field)
+}
+
+/// A step beyond the field's span never steps. One that is no number is left to croner.
+fn check_steps(index: usize, field: &str) -> Result<(), InvalidCron> {
+    let steps = field.split(',').filter_map(|item| item.split_once('/')?.1.parse().ok());
+    match steps.max() {
+        Some(step) if step > SPANS[index] => Err(InvalidCron::Step {
+            field: index,
+            step,
+            span: SPANS[index],
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn may_stand(index: usize, word: &str) -> bool {

@@ -118,6 +118,25 @@ fn fields_in_the_wrong_order_are_refused() {
 }
 
 #[test]
+fn a_step_that_is_never_made_is_refused() {
+    for (line, field) in [
+        ("*/90 * * * *", 0),
+        ("0,1-59/61 * * * *", 0),
+        ("0 */36 * * *", 1),
+        ("0 0 */32 * *", 2),
+        ("0 0 1 */13 *", 3),
+        ("0 0 * * */14", 4),
+    ] {
+        let why = refusal(line);
+        assert!(
+            matches!(why, InvalidCron::Step { field: found, .. } if found == field),
+            "{line}: {why:?}"
+        );
+    }
+    assert_eq!(utc("*/60 */24 * * *", 2), utc("@daily", 2));
+}
+
+#[test]
 fn whatever_cannot_be_a_line_is_refused_without_a_panic() {
     let long = "0,".repeat(200);
     for line in [
@@ -156,6 +175,7 @@ fn an_error_names_the_line_the_field_and_what_to_write() {
     let error = |line| Schedule::parse(ScheduleKind::Cron, line).unwrap_err().to_string();
     insta::assert_snapshot!(error("0 25 * * *"), @r#""0 25 * * *" is not a usable cron line: the hour field "25" is wrong (number out of bounds); use 0-23, lists "9,17", ranges "8-18" and steps "*/2""#);
     insta::assert_snapshot!(error("0 9 * MON *"), @r#""0 9 * MON *" is not a usable cron line: the month field has "MON", which means nothing there; use 1-12 or JAN-DEC, lists, ranges and steps"#);
+    insta::assert_snapshot!(error("*/90 * * * *"), @r#""*/90 * * * *" is not a usable cron line: the minute field steps by 90, but has only 60 values and begins anew after them; for a span of time use the kind "interval" with milliseconds, for example 5400000 for 90 minutes"#);
     insta::assert_snapshot!(error("0 30 9 * * *"), @r#""0 30 9 * * *" is not a usable cron line: it has six fields; seconds are not supported, because a run of the agent takes longer than that: write the five fields "30 9 * * *" if the first one was meant as seconds"#);
     insta::assert_snapshot!(error("0 0 31 2 *"), @r#""0 0 31 2 *" is not a usable cron line: it can never be due: no date fits its day and month, in any year; check day of month against month"#);
     insta::assert_snapshot!(error("@every 5m"), @r#""@every 5m" is not a usable cron line: "@every 5m" is not known; use @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually, or the kind "interval" for a span of time"#);

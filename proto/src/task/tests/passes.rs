@@ -123,6 +123,16 @@ fn a_single_time_missed_is_fired_once_and_the_task_is_done_sc_d5() {
 }
 
 #[test]
+fn a_single_time_is_fired_once_even_if_zone_rules_change_under_it() {
+    let once = schedule(ScheduleKind::Once, "2026-03-02T09:00:00");
+    let due_under_older_rules = at("2026-03-02T07:00:00Z");
+    for misfire in POLICIES {
+        let decision = decide_firing(&due_task(&once, due_under_older_rules, misfire), due_under_older_rules);
+        assert_eq!(decision, decided(&["2026-03-02T07:00:00Z"], None, 0), "{misfire:?}");
+    }
+}
+
+#[test]
 fn a_long_backlog_is_fired_in_bounded_passes() {
     let every_minute = schedule(ScheduleKind::Cron, "* * * * *");
     let now = at(DUE) + minutes(99);
