@@ -2,8 +2,8 @@
 //! and the wire formats. Nothing here does I/O, reads a clock, draws a random number or knows a database.
 //!
 //! Reading order: [`ids`] and [`time`], what a [`group`] is, how a message gets [`inbound`], who [`claim`]s a
-//! group, how a [`turn`] runs, how an answer goes [`outbound`]; [`ipc`] and [`nanoclaw`] are the two contracts a
-//! sandbox may speak.
+//! group, how a [`turn`] runs, when a [`schedule`] is due and what a [`task`] makes of it, how an answer goes
+//! [`outbound`]; [`ipc`] and [`nanoclaw`] are the two contracts a sandbox may speak.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod ids;
