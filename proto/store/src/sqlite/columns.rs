@@ -38,11 +38,10 @@ pub(super) fn unreadable_word(row: &Row<'_>, column: &str, word: String) -> Erro
     unreadable(row, column, UnknownWord(word))
 }
 
-/// A column that may hold a trace context.
+/// A column that may hold a trace context. One that cannot be read is none: no message waits for want of its trace.
 pub(super) fn trace(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<TraceContext>> {
     let text: Option<String> = row.get(column)?;
-    text.map(|text| TraceContext::parse(&text).map_err(|error| unreadable(row, column, error)))
-        .transpose()
+    Ok(text.and_then(|text| TraceContext::parse(&text).ok()))
 }
 
 /// A text column that holds JSON.

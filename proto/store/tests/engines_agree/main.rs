@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use proto::claim::{ClaimRequest, Fence};
 use proto::group::{ChatSeen, Group, GroupSettings};
-use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, OutboxId, RunnerId, SessionId, TurnId};
+use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::Envelope;
-use proto::lease::holding::{Hold, LeaseName};
+use proto::ingest::PartitionCursor;
+use proto::lease::holding::{Hold, LeaseName, LeaseRow};
 use proto::outbound::{AfterSend, Reply};
 use proto::time::Timestamp;
 use proto::turn::{AfterFailure, Committed, TurnCommit, TurnFailure, Usage};
@@ -20,7 +21,7 @@ use store::{Begun, Store, TranscriptPart};
 use uuid::Uuid;
 
 const SEEDS: u64 = 12;
-const STEPS: i64 = 250;
+const STEPS: i64 = 350;
 
 /// A splitmix64 generator: the run is fixed by its seed.
 struct Dice(u64);
@@ -54,7 +55,14 @@ struct Memory {
     turns: Vec<(Fence, TurnId, InboxOrd)>,
     deliveries: Vec<(OutboxId, u32)>,
     commits: usize,
+    cursors: Vec<PartitionCursor>,
+    indexed: usize,
+    sightings: Vec<(LeaseName, LeaseRow)>,
+    holds: Vec<Hold>,
 }
+
+/// The engines that are compared.
+type Stores = (SqliteStore, MemoryStore);
 
 /// Makes one call on both engines and compares the answers.
 macro_rules! both {
@@ -74,9 +82,12 @@ fn assert_same<T: Debug>(call: &str, first: &T, second: &T) {
     assert_eq!(first, second, "{call}");
 }
 
+// After the macro, which it uses.
+mod fleet;
+
 #[tokio::test]
 async fn random_calls_get_the_same_answers() {
-    let mut reached = (0, 0, 0);
+    let mut reached = [0; 5];
     for seed in 0..SEEDS {
         let directory = tempfile::tempdir().unwrap();
         let file = SqliteStore::open(&directory.path().join("test.db"), Timestamp::default()).unwrap();
@@ -113,24 +124,26 @@ async fn random_calls_get_the_same_answers() {
             take_a_step(&stores, &mut dice, &mut memory, step, now).await;
             both!(stores, s => s.counts(now)).unwrap();
         }
-        reached.0 += memory.turns.len();
-        reached.1 += memory.commits;
-        reached.2 += memory.deliveries.len();
+        let counts = [
+            memory.turns.len(),
+            memory.commits,
+            memory.deliveries.len(),
+            memory.indexed,
+            memory.holds.len(),
+        ];
+        for (sum, count) in reached.iter_mut().zip(counts) {
+            *sum += count;
+        }
     }
     // Calls that are all refused would agree as well.
+    let enough = [100, 40, 40, 40, 40];
     assert!(
-        reached.0 > 100 && reached.1 > 40 && reached.2 > 40,
-        "turns, commits, deliveries: {reached:?}"
+        reached.iter().zip(enough).all(|(reached, enough)| *reached > enough),
+        "turns, commits, deliveries, batches, leases: {reached:?}"
     );
 }
 
-async fn take_a_step(
-    stores: &(SqliteStore, MemoryStore),
-    dice: &mut Dice,
-    memory: &mut Memory,
-    step: i64,
-    now: Timestamp,
-) {
+async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step: i64, now: Timestamp) {
     let id = |n: i64| Uuid::from_u128((step * 8 + n).unsigned_abs().into());
     let group = GroupId::parse(&format!("g{}", dice.roll(3))).unwrap();
     let chat = ChatId::new(format!("test:c{}", dice.roll(4)));
@@ -141,7 +154,7 @@ async fn take_a_step(
         text: format!("text {text}"),
         sender: None,
     };
-    match dice.roll(26) {
+    match dice.roll(34) {
         0 => {
             let settings = GroupSettings::default();
             let row = Group {
@@ -186,7 +199,7 @@ async fn take_a_step(
         }
         7..=9 => {
             let rows = both!(stores, s => s.runners()).unwrap();
-            let row = dice.pick(&rows).unwrap();
+            let Some(row) = dice.pick(&rows) else { return };
             let (runner, incarnation) = (row.runner.clone(), row.incarnation);
             let free_slots = u32::try_from(dice.roll(3)).unwrap();
             both!(stores, s => s.oldest_waiting(now)).unwrap();
@@ -252,7 +265,7 @@ async fn take_a_step(
                 usage: Usage::default(),
                 cost_micros: None,
                 now,
-                snapshot: None,
+                snapshot: (dice.roll(2) == 0).then(|| fleet::snapshot(id(7))),
             };
             let ids: Vec<_> = (0..commit.replies.len())
                 .map(|n| OutboxId(id(i64::try_from(n).unwrap())))
@@ -260,6 +273,7 @@ async fn take_a_step(
             let committed = both!(stores, s => s.commit_turn(&fence, &commit, &ids));
             memory.commits += usize::from(matches!(committed, Ok(Committed::Now)));
             both!(stores, s => s.turn(turn)).unwrap();
+            both!(stores, s => s.snapshot(&fence.group)).unwrap();
         }
         16 => {
             let Some((fence, turn, through)) = dice.pick(&memory.turns).cloned() else {
@@ -293,14 +307,20 @@ async fn take_a_step(
         }
         18 => {
             let rows = both!(stores, s => s.runners()).unwrap();
+            let life = rows.first().map_or(Incarnation(1), |row| row.incarnation);
             match dice.roll(12) {
-                0 => {
+                0 | 1 => {
                     let life = both!(stores, s => s.register_runner(&runner, 2, now)).unwrap();
                     both!(stores, s => s.waiting_chats(now, None, 9)).unwrap();
                     both!(stores, s => s.free_stale_groups(&runner, life, now)).unwrap();
                 }
-                1 => drop(both!(stores, s => s.declare_dead(&rows[0], now)).unwrap()),
-                _ => drop(both!(stores, s => s.heartbeat(&runner, rows[0].incarnation))),
+                2 => {
+                    if let Some(row) = dice.pick(&rows) {
+                        both!(stores, s => s.declare_dead(row, now)).unwrap();
+                    }
+                }
+                3 => both!(stores, s => s.retire_runner(&runner, life)).unwrap(),
+                _ => drop(both!(stores, s => s.heartbeat(&runner, life))),
             }
         }
         19..=20 => {
@@ -308,14 +328,12 @@ async fn take_a_step(
             let due = both!(stores, s => s.due_deliveries("test", &account, now, 3)).unwrap();
             both!(stores, s => s.interrupted_deliveries("test", &account)).unwrap();
             if let Some(delivery) = dice.pick(&due) {
-                let hold = Hold {
-                    name: LeaseName::Account {
-                        channel: "test".to_owned(),
-                        account: account.clone(),
-                    },
-                    holder: "h".to_owned(),
-                    epoch: Epoch(1),
+                let name = fleet::account(&account);
+                let hold = match dice.roll(3) {
+                    0 => dice.pick(&memory.holds).cloned(),
+                    _ => memory.holds.iter().rev().find(|hold| hold.name == name).cloned(),
                 };
+                let hold = hold.unwrap_or_else(|| fleet::of_nobody(name));
                 let begun = both!(stores, s => s.begin_delivery(&hold, delivery.id, now)).unwrap_or_default();
                 memory.deliveries.extend(begun.map(|begun| (begun.id, begun.attempts)));
             }
@@ -336,6 +354,8 @@ async fn take_a_step(
             both!(stores, s => s.deliveries_after(&chat, 0, 100)).unwrap();
             both!(stores, s => s.chat_activity(&chat)).unwrap();
         }
+        25..=27 => fleet::index(stores, dice, memory, step, now).await,
+        28..=31 => fleet::lead(stores, dice, memory, step).await,
         _ => {
             let notice = reply("n".to_owned(), 1);
             both!(stores, s => s.put_notice(&format!("n{}", step % 4), &notice, OutboxId(id(0)), now)).ok();
