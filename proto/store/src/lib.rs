@@ -12,6 +12,7 @@ pub mod conformance;
 pub mod keeper;
 pub mod memory;
 pub mod outage;
+pub mod postgres;
 pub mod registration;
 pub mod sqlite;
 

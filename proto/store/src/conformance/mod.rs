@@ -8,6 +8,8 @@
 
 mod world;
 
+use futures::future::BoxFuture;
+
 pub mod claims;
 pub mod effects;
 pub mod failures;
@@ -37,6 +39,14 @@ macro_rules! cases {
                     })*
                 })*
             };
+        }
+
+        /// All cases with their names, for engines whose worlds share a server: one test runs them all.
+        pub fn cases() -> Vec<(&'static str, fn(World) -> BoxFuture<'static, ()>)> {
+            vec![$($((
+                concat!(stringify!($area), "::", stringify!($case)),
+                (|world| Box::pin($area::$case(world))) as fn(World) -> BoxFuture<'static, ()>,
+            ),)*)*]
         }
 
         #[cfg(test)]

@@ -1,0 +1,160 @@
+//! Beginning a turn: reads what is pending, in a transaction after the claim.
+//!
+//! Claim and read are two transactions by design: where they are one statement, the claim sees a newer state than the
+//! read, and a group is claimed whose message is not seen. Here the group is locked first and read in later statements.
+
+use proto::claim::Fence;
+use proto::ids::{GroupId, InboxOrd, SessionId, TurnId};
+use proto::prompt::{PENDING_MAX, choose_batch, choose_batch_again};
+use proto::time::Timestamp;
+use proto::turn::{Interrupted, TurnBatch};
+
+use super::columns::{all, get};
+use super::failure::Result;
+use super::fence::{self, Held};
+use super::parameter::{Statement, statement};
+use super::transaction::{Answer, Tx};
+use super::{inbox, snapshots};
+use crate::Begun;
+
+/// A turn that an earlier attempt left open.
+struct OpenTurn {
+    id: TurnId,
+    prompted_through: Option<InboxOrd>,
+    session: Option<SessionId>,
+}
+
+pub(super) async fn begin(tx: &Tx, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun> {
+    let [held, open, pending, snapshot] = tx
+        .begin([
+            fence::lock(fence),
+            find_open(&fence.group),
+            find_pending(&fence.group),
+            snapshots::look_up(&fence.group),
+        ])
+        .await?;
+    let held = fence::held(&held, fence)?;
+    let open = read_open(&open)?;
+    let mut messages = all(&pending.rows, inbox::read)?;
+    let seen_through = open.as_ref().and_then(|turn| turn.prompted_through);
+    let batch = match seen_through {
+        Some(seen) => choose_batch_again(&messages, seen),
+        None => choose_batch(&messages),
+    };
+    let Some(length) = batch.map(<[_]>::len) else {
+        return Ok(Begun::Nothing);
+    };
+    messages.truncate(length);
+
+    // A claim charges its first attempt; a second turn in the same claim starts from the zero that the commit left.
+    let attempt = held.attempts.max(1);
+    let turn = open.as_ref().map_or(fresh, |open| open.id);
+    let attend = match &open {
+        Some(open) => take_up(fence, open.id, attempt, now),
+        None => insert(fence, &held, fresh, attempt, now),
+    };
+    let [_, sent] = tx.commit([attend, already_sent(seen_through.map(|_| turn))]).await?;
+    let interrupted = match seen_through {
+        Some(seen_through) => Some(Interrupted {
+            seen_through,
+            already_sent: all(&sent.rows, |row| get(row, "text"))?,
+        }),
+        None => None,
+    };
+    Ok(Begun::Turn(Box::new(TurnBatch {
+        turn,
+        attempt,
+        runner_deaths: held.runner_deaths,
+        cursor: held.cursor,
+        messages,
+        session: open.and_then(|turn| turn.session).or(held.session),
+        interrupted,
+        snapshot: snapshots::read(&snapshot)?,
+    })))
+}
+
+fn find_open(group: &GroupId) -> Statement<'_> {
+    statement!(
+        "SELECT id, prompted_through, session_id FROM turns WHERE group_id = $1 AND state = 'open'",
+        group,
+    )
+}
+
+fn read_open(answer: &Answer) -> Result<Option<OpenTurn>> {
+    let read = |row| {
+        Ok(OpenTurn {
+            id: TurnId(get(row, "id")?),
+            prompted_through: get::<Option<i64>>(row, "prompted_through")?.map(InboxOrd),
+            session: get::<Option<String>>(row, "session_id")?.map(SessionId::new),
+        })
+    };
+    answer.row().map(read).transpose()
+}
+
+/// What lies after the cursor, if it is to be worked on: a turn is open, or something engages the agent. Chatter alone is
+/// not read.
+fn find_pending(group: &GroupId) -> Statement<'_> {
+    statement!(
+        "
+        SELECT m.group_id, m.ord, m.dedup_key, m.chat_id, m.sender, m.sender_name, m.text, m.sent_at, m.engages, m.trace
+        FROM messages m
+        WHERE m.group_id = $1 AND m.ord > (SELECT cursor_ord FROM groups WHERE id = $1)
+          AND (
+              EXISTS (SELECT 1 FROM turns WHERE group_id = $1 AND state = 'open')
+              OR EXISTS (
+                  SELECT 1 FROM messages
+                  WHERE group_id = $1 AND ord > (SELECT cursor_ord FROM groups WHERE id = $1) AND engages
+              )
+          )
+        ORDER BY m.ord
+        LIMIT $2
+        ",
+        group,
+        PENDING_MAX as u64,
+    )
+}
+
+fn take_up(fence: &Fence, id: TurnId, attempt: u32, now: Timestamp) -> Statement<'_> {
+    statement!(
+        "
+        WITH charged AS (
+            UPDATE groups SET attempts = $4, active_at = $5 WHERE id = $1 AND epoch = $2 RETURNING 1
+        ), taken_up AS (
+            UPDATE turns SET epoch = $2, attempt = $4 WHERE id = $3 AND state = 'open' RETURNING 1
+        )
+        SELECT must_touch(1, (SELECT COUNT(*) FROM charged)), must_touch(1, (SELECT COUNT(*) FROM taken_up))
+        ",
+        &fence.group,
+        fence.epoch,
+        id,
+        attempt,
+        now,
+    )
+}
+
+fn insert<'a>(fence: &'a Fence, held: &Held, fresh: TurnId, attempt: u32, now: Timestamp) -> Statement<'a> {
+    statement!(
+        "
+        WITH charged AS (
+            UPDATE groups SET attempts = $4, active_at = $5 WHERE id = $1 AND epoch = $2 RETURNING 1
+        ), opened AS (
+            INSERT INTO turns (id, group_id, state, epoch, attempt, from_ord, opened_at)
+            VALUES ($3, $1, 'open', $2, $4, $6, $5)
+        )
+        SELECT must_touch(1, COUNT(*)) FROM charged
+        ",
+        &fence.group,
+        fence.epoch,
+        fresh,
+        attempt,
+        now,
+        held.cursor,
+    )
+}
+
+fn already_sent(turn: Option<TurnId>) -> Statement<'static> {
+    statement!(
+        "SELECT text FROM outbox WHERE turn_id = $1 AND early ORDER BY created_at, id",
+        turn,
+    )
+}

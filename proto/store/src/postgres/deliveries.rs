@@ -1,0 +1,181 @@
+//! Deliveries: the outbox as its channel sees it. Order is kept per chat: only the head of a chat's queue is sent.
+
+use proto::ids::{ChatId, OutboxId, TurnId};
+use proto::lease::holding::{Hold, LeaseName};
+use proto::outbound::{AfterSend, Delivery, OutboxState};
+use proto::time::Timestamp;
+use tokio_postgres::Row;
+
+use super::columns::{all, count, get, parsed, time, word};
+use super::failure::Result;
+use super::leases;
+use super::parameter::{Statement, statement};
+use super::transaction::Tx;
+use crate::Error;
+
+macro_rules! select_delivery {
+    ($rest:literal) => {
+        concat!(
+            "
+            SELECT o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.state,
+                   o.attempts, o.created_at
+            FROM outbox o
+            JOIN chats c ON c.id = o.chat_id
+            ",
+            $rest
+        )
+    };
+}
+
+pub(super) async fn due(tx: &Tx, channel: &str, account: &str, now: Timestamp, limit: u32) -> Result<Vec<Delivery>> {
+    let due = statement!(
+        select_delivery!(
+            "
+            -- Repeats the condition of the index outbox_open: the rows that block their chat.
+            WHERE o.state IN ('pending', 'sending') AND o.state = 'pending' AND o.not_before <= $3
+              AND c.channel = $1 AND c.account = $2
+              AND NOT EXISTS (
+                  SELECT 1 FROM outbox earlier
+                  WHERE earlier.chat_id = o.chat_id AND earlier.seq < o.seq AND earlier.state IN ('pending', 'sending')
+              )
+            ORDER BY o.created_at, o.id
+            LIMIT $4
+            "
+        ),
+        channel,
+        account,
+        now,
+        limit,
+    );
+    all(&tx.read(due).await?.rows, read)
+}
+
+/// Cannot charge twice: of two that see the row pending, the second waits for the first and finds it sending. That an
+/// earlier row blocks it is read from the snapshot, which errs on the safe side: rows of a chat become visible in their
+/// order, and one that is done stays so.
+pub(super) async fn begin(tx: &Tx, hold: &Hold, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
+    let (Some(share), LeaseName::Account { channel, account }) = (leases::share(hold), &hold.name) else {
+        return Err(leases::lost(hold).into());
+    };
+    // Charged before anything leaves: a process that dies while sending leaves a row that says so.
+    let charge = statement!(
+        "
+        UPDATE outbox o SET state = 'sending', attempts = o.attempts + 1
+        FROM chats c
+        WHERE o.id = $1 AND o.state = 'pending' AND o.not_before <= $2
+          AND c.id = o.chat_id AND c.channel = $3 AND c.account = $4
+          -- Sent along with the statement that locks the lease, so it asks for itself.
+          AND EXISTS (
+              SELECT 1 FROM accounts WHERE channel = $3 AND account = $4 AND holder = $5 AND epoch = $6
+          )
+          AND NOT EXISTS (
+              SELECT 1 FROM outbox earlier
+              WHERE earlier.chat_id = o.chat_id AND earlier.seq < o.seq AND earlier.state IN ('pending', 'sending')
+          )
+        RETURNING o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.state,
+                  o.attempts, o.created_at
+        ",
+        id,
+        now,
+        channel,
+        account,
+        &hold.holder,
+        hold.epoch,
+    );
+    let [held, charged] = tx.transact([share, charge]).await?;
+    leases::require(&held, hold)?;
+    charged.row().map(read).transpose()
+}
+
+pub(super) async fn finish(tx: &Tx, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
+    let (state, platform_id, error, not_before) = match after {
+        AfterSend::Sent { platform_id } => (OutboxState::Sent, platform_id.as_deref(), None, None),
+        AfterSend::Retry { reason, not_before } => (OutboxState::Pending, None, Some(reason), Some(*not_before)),
+        AfterSend::Uncertain { reason } => (OutboxState::Uncertain, None, Some(reason), None),
+        AfterSend::Dead { reason } => (OutboxState::Dead, None, Some(reason), None),
+    };
+    let finish = statement!(
+        "
+        UPDATE outbox SET
+            state = $3,
+            platform_id = $4,
+            error = $5,
+            not_before = COALESCE($6, not_before),
+            done_at = CASE WHEN $3 = 'pending' THEN NULL ELSE $7 END
+        WHERE id = $1 AND state = 'sending' AND attempts = $2
+        RETURNING 1
+        ",
+        id,
+        attempt,
+        state.as_str(),
+        platform_id,
+        error.map(String::as_str),
+        not_before,
+        now,
+    );
+    if tx.write(finish).await?.row().is_some() {
+        return Ok(());
+    }
+    match find(tx, id).await? {
+        None => Err(Error::NotFound {
+            what: "delivery",
+            id: id.to_string(),
+        }
+        .into()),
+        // The answer to an earlier try of this very call was lost.
+        Some(row) if row.attempts == attempt && row.state == state => Ok(()),
+        Some(_) => Err(Error::Conflict(format!("attempt {attempt} at delivery {id} is not the one being made")).into()),
+    }
+}
+
+pub(super) async fn interrupted(tx: &Tx, channel: &str, account: &str) -> Result<Vec<Delivery>> {
+    let interrupted = statement!(
+        select_delivery!(
+            "
+            WHERE o.state IN ('pending', 'sending') AND o.state = 'sending' AND c.channel = $1 AND c.account = $2
+            ORDER BY o.created_at, o.id
+            "
+        ),
+        channel,
+        account,
+    );
+    all(&tx.read(interrupted).await?.rows, read)
+}
+
+pub(super) async fn after(tx: &Tx, chat: &ChatId, after_seq: i64, limit: u32) -> Result<Vec<Delivery>> {
+    let after = statement!(
+        select_delivery!(
+            "
+            WHERE o.chat_id = $1 AND o.seq > $2
+            ORDER BY o.seq
+            LIMIT $3
+            "
+        ),
+        chat,
+        after_seq,
+        limit,
+    );
+    all(&tx.read(after).await?.rows, read)
+}
+
+async fn find(tx: &Tx, id: OutboxId) -> Result<Option<Delivery>> {
+    let row: Statement<'_> = statement!(select_delivery!("WHERE o.id = $1"), id);
+    tx.read(row).await?.row().map(read).transpose()
+}
+
+fn read(row: &Row) -> Result<Delivery> {
+    Ok(Delivery {
+        id: OutboxId(get(row, "id")?),
+        chat: ChatId::new(get::<String>(row, "chat_id")?),
+        channel: get(row, "channel")?,
+        account: get(row, "account")?,
+        group: parsed(row, "group_id")?,
+        turn: get::<Option<uuid::Uuid>>(row, "turn_id")?.map(TurnId),
+        seq: get(row, "seq")?,
+        text: get(row, "text")?,
+        sender: get(row, "sender")?,
+        state: word(row, "state", OutboxState::parse)?,
+        attempts: count(row, "attempts")?,
+        created_at: time(row, "created_at")?,
+    })
+}

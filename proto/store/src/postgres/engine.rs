@@ -1,0 +1,442 @@
+//! The engine: how much patience each call has. The statements live in their own files.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
+use proto::group::{Chat, ChatSeen, Group};
+use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
+use proto::inbound::{Envelope, InboxMessage};
+use proto::ingest::{IndexBatch, Indexed, PartitionCursor};
+use proto::lease::holding::{Hold, LeaseName, LeaseRow};
+use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::snapshot::SnapshotRef;
+use proto::time::Timestamp;
+use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::migrate::{MIGRATIONS, migrate};
+use super::pool::{Connections, Patience};
+use super::{
+    Config, ConnectError, activity, begin, chats, claim, commit, config, connect, dead_letters, deliveries, effects,
+    fail, fence, groups, inbox, indexing, leases, outbox, partitions, release, retention, runners, snapshots,
+    transcripts, turns, upkeep, waiting,
+};
+use crate::{
+    Appended, Begun, ChatActivity, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord,
+};
+
+/// How long the start may take: longer than a migration that another process runs at the time.
+const START_WITHIN: Duration = Duration::from_secs(120);
+
+/// The rows in a Postgres database, shared by all processes of a fleet.
+pub struct PostgresStore {
+    connections: Connections,
+}
+
+impl PostgresStore {
+    /// Connects, checks the server, and brings the schema up to date. `now` stamps migrations.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says what to do; [`ConnectError::may_pass`] tells whether waiting may help.
+    pub async fn connect(config: &Config, now: Timestamp) -> Result<Self, ConnectError> {
+        let connections = Connections::new(config, config::understand(config)?)?;
+        let start = async {
+            let tx = connections.first().await?;
+            connect::check_server(&tx, &connections.server)
+                .await
+                .map_err(|failure| connect::classify_failure(&connections.server, failure))??;
+            migrate(&tx, &connections.server, MIGRATIONS, now).await
+        };
+        match timeout(START_WITHIN, start).await {
+            Ok(started) => started?,
+            Err(_) => {
+                return Err(ConnectError::Unreachable {
+                    server: connections.server,
+                    reason: format!("no answer within {START_WITHIN:?}"),
+                });
+            }
+        }
+        Ok(Self { connections })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn put_group(&self, group: &Group) -> Result<()> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { groups::put(&tx, group).await })
+            .await
+    }
+
+    async fn group(&self, id: &GroupId) -> Result<Option<Group>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { groups::find(&tx, id).await })
+            .await
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { groups::all(&tx).await })
+            .await
+    }
+
+    async fn remove_group(&self, id: &GroupId) -> Result<()> {
+        self.connections
+            .call(Patience::Long, |tx| async move { groups::remove(&tx, id).await })
+            .await
+    }
+
+    async fn see_chat(&self, seen: &ChatSeen) -> Result<Chat> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { chats::see(&tx, seen).await })
+            .await
+    }
+
+    async fn register_chat(&self, chat: &ChatId, group: Option<&GroupId>) -> Result<()> {
+        self.connections
+            .call(
+                Patience::Usual,
+                |tx| async move { chats::register(&tx, chat, group).await },
+            )
+            .await
+    }
+
+    async fn chat(&self, id: &ChatId) -> Result<Option<Chat>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { chats::find(&tx, id).await })
+            .await
+    }
+
+    async fn chats(&self) -> Result<Vec<Chat>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { chats::all(&tx).await })
+            .await
+    }
+
+    async fn append_inbox(&self, envelope: &Envelope, now: Timestamp) -> Result<Appended> {
+        self.connections
+            .call(
+                Patience::Usual,
+                |tx| async move { inbox::append(&tx, envelope, now).await },
+            )
+            .await
+    }
+
+    async fn adopt_log(&self, identity: &str, partitions: u32) -> Result<Vec<PartitionCursor>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                partitions::adopt(&tx, identity, partitions).await
+            })
+            .await
+    }
+
+    async fn restart_log(&self, seen: &PartitionCursor) -> Result<Vec<PartitionCursor>> {
+        self.connections
+            .call(
+                Patience::Usual,
+                |tx| async move { partitions::restart(&tx, seen).await },
+            )
+            .await
+    }
+
+    async fn partition_cursors(&self) -> Result<Vec<PartitionCursor>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { partitions::cursors(&tx).await })
+            .await
+    }
+
+    async fn index_batch(&self, batch: &IndexBatch, now: Timestamp) -> Result<Indexed> {
+        self.connections
+            .call(
+                Patience::Usual,
+                |tx| async move { indexing::index(&tx, batch, now).await },
+            )
+            .await
+    }
+
+    async fn lease(&self, name: &LeaseName) -> Result<LeaseRow> {
+        self.connections
+            .call(Patience::Short, |tx| async move { leases::look(&tx, name).await })
+            .await
+    }
+
+    async fn take_lease(&self, name: &LeaseName, holder: &str, seen: &LeaseRow) -> Result<Option<Epoch>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                leases::take(&tx, name, holder, seen).await
+            })
+            .await
+    }
+
+    async fn renew_lease(&self, hold: &Hold) -> Result<()> {
+        self.connections
+            .call(Patience::Short, |tx| async move { leases::renew(&tx, hold).await })
+            .await
+    }
+
+    async fn release_lease(&self, hold: &Hold) -> Result<()> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { leases::release(&tx, hold).await })
+            .await
+    }
+
+    async fn register_runner(&self, runner: &RunnerId, slots: u32, now: Timestamp) -> Result<Incarnation> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                runners::register(&tx, runner, slots, now).await
+            })
+            .await
+    }
+
+    async fn heartbeat(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<()> {
+        self.connections
+            .call(Patience::Short, |tx| async move {
+                runners::heartbeat(&tx, runner, incarnation).await
+            })
+            .await
+    }
+
+    async fn free_stale_groups(&self, runner: &RunnerId, current: Incarnation, now: Timestamp) -> Result<Vec<GroupId>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                runners::free_stale(&tx, runner, current, now).await
+            })
+            .await
+    }
+
+    async fn runners(&self) -> Result<Vec<RunnerRow>> {
+        self.connections
+            .call(Patience::Short, |tx| async move { runners::all(&tx).await })
+            .await
+    }
+
+    async fn declare_dead(&self, seen: &RunnerRow, now: Timestamp) -> Result<Vec<GroupId>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                runners::declare_dead(&tx, seen, now).await
+            })
+            .await
+    }
+
+    async fn retire_runner(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<()> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                runners::retire(&tx, runner, incarnation).await
+            })
+            .await
+    }
+
+    async fn claim_groups(&self, request: &ClaimRequest) -> Result<Vec<Claimed>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { claim::claim(&tx, request).await })
+            .await
+    }
+
+    async fn owned_groups(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<Vec<Fence>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                fence::owned(&tx, runner, incarnation).await
+            })
+            .await
+    }
+
+    async fn oldest_waiting(&self, now: Timestamp) -> Result<Option<Waiting>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { waiting::oldest(&tx, now).await })
+            .await
+    }
+
+    async fn waiting_chats(
+        &self,
+        now: Timestamp,
+        after: Option<&GroupId>,
+        limit: u32,
+    ) -> Result<Vec<(GroupId, ChatId)>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                waiting::chats(&tx, now, after, limit).await
+            })
+            .await
+    }
+
+    async fn begin_turn(&self, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                begin::begin(&tx, fence, fresh, now).await
+            })
+            .await
+    }
+
+    async fn read_follow_ups(&self, fence: &Fence, after: InboxOrd) -> Result<Vec<InboxMessage>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                inbox::follow_ups(&tx, fence, after).await
+            })
+            .await
+    }
+
+    async fn mark_prompted(&self, fence: &Fence, turn: TurnId, through: InboxOrd, session: &SessionId) -> Result<()> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                turns::mark_prompted(&tx, fence, turn, through, session).await
+            })
+            .await
+    }
+
+    async fn record_effect(
+        &self,
+        fence: &Fence,
+        turn: TurnId,
+        effect: &Reply,
+        fresh: OutboxId,
+        now: Timestamp,
+    ) -> Result<Recorded> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                effects::record(&tx, fence, turn, effect, fresh, now).await
+            })
+            .await
+    }
+
+    async fn append_transcript(&self, fence: &Fence, part: &TranscriptPart) -> Result<()> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                transcripts::append(&tx, fence, part).await
+            })
+            .await
+    }
+
+    async fn load_transcript(
+        &self,
+        group: &GroupId,
+        session: &SessionId,
+        subpath: Option<&str>,
+    ) -> Result<Option<Vec<Value>>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                transcripts::load(&tx, group, session, subpath).await
+            })
+            .await
+    }
+
+    async fn snapshot(&self, group: &GroupId) -> Result<Option<SnapshotRef>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { snapshots::find(&tx, group).await })
+            .await
+    }
+
+    async fn commit_turn(&self, fence: &Fence, commit: &TurnCommit, outbox_ids: &[OutboxId]) -> Result<Committed> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                commit::commit(&tx, fence, commit, outbox_ids).await
+            })
+            .await
+    }
+
+    async fn fail_turn(&self, fence: &Fence, failure: &TurnFailure, notice_id: OutboxId) -> Result<()> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                fail::fail(&tx, fence, failure, notice_id).await
+            })
+            .await
+    }
+
+    async fn release_group(&self, fence: &Fence, interrupted: bool, now: Timestamp) -> Result<()> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                release::release(&tx, fence, interrupted, now).await
+            })
+            .await
+    }
+
+    async fn turn(&self, turn: TurnId) -> Result<Option<TurnRecord>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { turns::find(&tx, turn).await })
+            .await
+    }
+
+    async fn put_notice(&self, key: &str, reply: &Reply, fresh: OutboxId, now: Timestamp) -> Result<Recorded> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                outbox::put_notice(&tx, key, reply, fresh, now).await
+            })
+            .await
+    }
+
+    async fn due_deliveries(&self, channel: &str, account: &str, now: Timestamp, limit: u32) -> Result<Vec<Delivery>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                deliveries::due(&tx, channel, account, now, limit).await
+            })
+            .await
+    }
+
+    async fn begin_delivery(&self, hold: &Hold, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                deliveries::begin(&tx, hold, id, now).await
+            })
+            .await
+    }
+
+    async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                deliveries::finish(&tx, id, attempt, after, now).await
+            })
+            .await
+    }
+
+    async fn interrupted_deliveries(&self, channel: &str, account: &str) -> Result<Vec<Delivery>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                deliveries::interrupted(&tx, channel, account).await
+            })
+            .await
+    }
+
+    async fn deliveries_after(&self, chat: &ChatId, after_seq: i64, limit: u32) -> Result<Vec<Delivery>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                deliveries::after(&tx, chat, after_seq, limit).await
+            })
+            .await
+    }
+
+    async fn chat_activity(&self, chat: &ChatId) -> Result<ChatActivity> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { activity::of_chat(&tx, chat).await })
+            .await
+    }
+
+    async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>> {
+        self.connections
+            .call(
+                Patience::Usual,
+                |tx| async move { dead_letters::newest(&tx, limit).await },
+            )
+            .await
+    }
+
+    async fn counts(&self, now: Timestamp) -> Result<Counts> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { upkeep::counts(&tx, now).await })
+            .await
+    }
+
+    async fn remove_old(&self, keep: Duration, limit: u32, now: Timestamp) -> Result<Removed> {
+        self.connections
+            .call(Patience::Long, |tx| async move {
+                retention::remove_before(&tx, now - keep, limit).await
+            })
+            .await
+    }
+
+    async fn check(&self) -> Result<()> {
+        self.connections
+            .call(Patience::Short, |tx| async move { upkeep::check(&tx).await })
+            .await
+    }
+}

@@ -1,0 +1,169 @@
+//! The connections of a process, and how a call is made over one: bounded in time, tried again where that is safe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_postgres::NoTls;
+use tokio_postgres::config::SslMode;
+
+use super::config::{Config, Target};
+use super::failure::{Failure, Result as CallResult, Verdict};
+use super::outage::Outage;
+use super::transaction::Tx;
+use super::{ConnectError, connect, tls};
+use crate::Result;
+
+/// How often a transaction that surely did not take effect is tried again within one call: deadlocks and serialization
+/// failures end after one or two, and more broken connections than this in a row are an outage.
+const TRIES_MAX: u32 = 5;
+/// Wait before another try, times its number: lets the transaction pass that was in the way.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(5);
+/// A connection that lay idle for longer is asked for a sign of life before it is used: its server may have gone without
+/// a word. Below the time between heartbeats, so that they do not find out the slow way.
+const TRUSTED_IDLE: Duration = Duration::from_secs(2);
+/// How long that sign may take.
+const SIGN_OF_LIFE_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long a call may take, all tries together.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Patience {
+    /// A heartbeat: a late one is worth as little as none.
+    Short,
+    /// Everything a person or a turn waits for.
+    Usual,
+    /// Upkeep, which nobody waits for.
+    Long,
+}
+
+/// The connections.
+pub(super) struct Connections {
+    pool: Pool,
+    begin: Arc<str>,
+    begin_patiently: Arc<str>,
+    usual: Duration,
+    /// For people.
+    pub(super) server: String,
+    pub(super) database: String,
+}
+
+impl Connections {
+    /// Prepares the pool; connects to nothing yet.
+    pub(super) fn new(config: &Config, target: Target) -> Result<Self, ConnectError> {
+        let manager_config = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
+        let database = target
+            .server
+            .get_dbname()
+            .or(target.server.get_user())
+            .unwrap_or("postgres")
+            .to_owned();
+        let manager = if target.server.get_ssl_mode() == SslMode::Disable {
+            Manager::from_config(target.server, NoTls, manager_config)
+        } else {
+            let connector = tls::connector(target.verification, target.ca_file.as_deref())?;
+            Manager::from_config(target.server, connector, manager_config)
+        };
+        let pool = Pool::builder(manager)
+            .max_size(config.pool_size.max(1))
+            .runtime(Runtime::Tokio1)
+            .create_timeout(Some(config.connect_timeout))
+            .pre_recycle(Hook::async_fn(|connection, metrics| {
+                Box::pin(async move {
+                    if metrics.last_used() < TRUSTED_IDLE {
+                        return Ok(());
+                    }
+                    match timeout(SIGN_OF_LIFE_WITHIN, connection.simple_query("")).await {
+                        Ok(Ok(_)) => Ok(()),
+                        Ok(Err(error)) => Err(HookError::Backend(error)),
+                        Err(_) => Err(HookError::message("no sign of life")),
+                    }
+                })
+            }))
+            .build()
+            .map_err(|error| ConnectError::Url(error.to_string()))?;
+        let usual = config.statement_timeout;
+        Ok(Self {
+            pool,
+            begin: begin(usual).into(),
+            begin_patiently: begin(Patience::LONG).into(),
+            // A statement that Postgres ends is a clear answer; this is for a server that does not answer.
+            usual: usual + Duration::from_secs(1),
+            server: target.name,
+            database,
+        })
+    }
+
+    /// Makes a call: `act` gets a transaction, and leaves it committed or has it rolled back.
+    pub(super) async fn call<T, F, Fut>(&self, patience: Patience, act: F) -> Result<T>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = CallResult<T>>,
+    {
+        let (limit, begin) = match patience {
+            Patience::Short => (self.usual.min(Patience::SHORT), &self.begin),
+            Patience::Usual => (self.usual, &self.begin),
+            Patience::Long => (Patience::LONG + Duration::from_secs(1), &self.begin_patiently),
+        };
+        let tries = self.try_until_clear(begin, act);
+        match timeout_at(Instant::now() + limit, tries).await {
+            Ok(result) => result.map_err(|failure| failure.into_error(&self.server)),
+            Err(_) => {
+                // Who does not answer here will not answer the others either: the next calls connect anew.
+                self.pool.retain(|_, _| false);
+                Err(Outage::new(&self.server, format!("no answer within {limit:?}")).into())
+            }
+        }
+    }
+
+    async fn try_until_clear<T, F, Fut>(&self, begin: &Arc<str>, act: F) -> CallResult<T>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = CallResult<T>>,
+    {
+        for tries in 1.. {
+            let connection = self.pool.get().await.map_err(Failure::NoConnection)?;
+            let tx = Tx::new(connection, Arc::clone(begin));
+            let outcome = act(tx.clone()).await;
+            let stage = tx.stage();
+            tx.close(outcome.as_ref().err()).await;
+            drop(tx);
+            match outcome {
+                Err(failure) if tries < TRIES_MAX && failure.judge(stage) == Verdict::TryAgain => {
+                    if !failure.leaves_connection_usable() {
+                        self.pool.retain(|connection, _| !connection.is_closed());
+                    }
+                    tracing::debug!(error = ?failure, tries, "a transaction that did not take effect is tried again");
+                    tokio::time::sleep(TRY_AGAIN_AFTER * tries).await;
+                }
+                outcome => return outcome,
+            }
+        }
+        unreachable!("the last try returns")
+    }
+
+    /// A connection for the start, with reasons for people.
+    pub(super) async fn first(&self) -> Result<Tx, ConnectError> {
+        let connection = self.pool.get().await;
+        let connection = connection.map_err(|error| connect::classify(&self.server, &self.database, &error))?;
+        Ok(Tx::new(connection, Arc::clone(&self.begin_patiently)))
+    }
+}
+
+impl Patience {
+    /// Well below the time for which a runner trusts itself, so that another try fits in.
+    const SHORT: Duration = Duration::from_secs(2);
+    const LONG: Duration = Duration::from_secs(60);
+}
+
+/// What a transaction begins with. The isolation level is named because an operator may have set another default. The
+/// time-outs end what a vanished process left open: without them its row locks would stay until TCP gives up, in hours.
+fn begin(limit: Duration) -> String {
+    let limit = limit.as_millis();
+    format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = {limit}; \
+         SET LOCAL idle_in_transaction_session_timeout = {limit}"
+    )
+}

@@ -1,0 +1,40 @@
+//! Whether a group has something to do: the one definition that commit, release and every way of losing a group use.
+//!
+//! To be asked in a later statement than the one that locked the group: a message that arrived while that one waited is
+//! not in its snapshot, and a group put to rest over it would never be claimed again.
+
+use proto::ids::{GroupId, InboxOrd};
+
+use super::columns::get;
+use super::failure::Result;
+use super::parameter::{Statement, statement};
+use super::transaction::Answer;
+
+/// Whether a message that engages the agent lies after `cursor`.
+pub(super) fn engaging_after(group: &GroupId, cursor: InboxOrd) -> Statement<'_> {
+    statement!(
+        "SELECT EXISTS (SELECT 1 FROM messages WHERE group_id = $1 AND ord > $2 AND engages) AS found",
+        group,
+        cursor,
+    )
+}
+
+/// Whether the group must be claimed again: something engages the agent after its cursor, or a turn was opened and not
+/// closed.
+pub(super) fn has_work(group: &GroupId) -> Statement<'_> {
+    statement!(
+        "
+        SELECT EXISTS (SELECT 1 FROM turns WHERE group_id = $1 AND state = 'open')
+            OR EXISTS (
+                SELECT 1 FROM messages
+                WHERE group_id = $1 AND ord > (SELECT cursor_ord FROM groups WHERE id = $1) AND engages
+            ) AS found
+        ",
+        group,
+    )
+}
+
+/// What either of them found.
+pub(super) fn found(answer: &Answer) -> Result<bool> {
+    get(answer.one()?, "found")
+}

@@ -1,0 +1,5 @@
+//! The engine on a real Postgres: the conformance suite, directly and through pgbouncer, and what only this engine
+//! promises. Each test starts its own server, so that one that stops or freezes it disturbs nobody.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod suite;

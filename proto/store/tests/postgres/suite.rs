@@ -1,0 +1,45 @@
+//! The conformance suite, every case in a database of its own on one server: a server per case would take minutes.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use proto::time::Timestamp;
+use servers::{PgBouncer, Postgres};
+use store::conformance::{World, cases};
+use store::postgres::{Config, PostgresStore};
+use tokio::task::JoinSet;
+
+/// Cases at a time: each has a few connections, and the machine few cores.
+const AT_ONCE: usize = 6;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_holds() {
+    let server = Postgres::start().await;
+    run_suite(&server, |url| url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_holds_behind_a_pgbouncer_that_lends_connections_per_transaction() {
+    let server = Postgres::start().await;
+    let bouncer = PgBouncer::start(&server).await;
+    run_suite(&server, |url| bouncer.through(&url)).await;
+}
+
+/// Runs all cases and names all that fail.
+async fn run_suite(server: &Postgres, way: impl Fn(String) -> String) {
+    let way = &way;
+    let failed: Vec<_> = futures::stream::iter(cases())
+        .map(|(name, case)| async move {
+            let config = Config::new(way(server.fresh_database().await));
+            let store = PostgresStore::connect(&config, Timestamp::default()).await.unwrap();
+            // A task of its own, so that one that panics leaves the others alone.
+            let mut task = JoinSet::new();
+            task.spawn(case(World::new(Arc::new(store), ())));
+            task.join_next().await.unwrap().is_err().then_some(name)
+        })
+        .buffer_unordered(AT_ONCE)
+        .filter_map(async |failed| failed)
+        .collect()
+        .await;
+    assert!(failed.is_empty(), "{failed:#?} of {} cases", cases().len());
+}
