@@ -16,6 +16,7 @@ use service::ids::RandomIds;
 use service::lifecycle::{Lifecycle, Outcome};
 use service::readiness::Readiness;
 use store::Store;
+use store::keeper::Takeover;
 use store::sqlite::SqliteStore;
 
 use crate::config::Config;
@@ -43,7 +44,7 @@ impl Node {
         let ids: Arc<dyn IdSource> = Arc::new(RandomIds);
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&data_dir.join(DATABASE), clock.now())?);
         let install = node_files::install_id(&data_dir, &*ids)?;
-        first_group::register(&*store, &*clock).await?;
+        first_group::register(&*store, &*clock, &config.gateway.name).await?;
 
         let hints = Arc::new(LocalHints::new());
         let ingress = Arc::new(LocalIngress::new(Arc::clone(&store), hints.clone(), Arc::clone(&clock)));
@@ -57,7 +58,7 @@ impl Node {
             hints: hints.clone(),
             runtime,
             clock: Arc::clone(&clock),
-            ids,
+            ids: Arc::clone(&ids),
             random: service::random::fraction,
             readiness: readiness.clone(),
             metrics: runner::Metrics::register(&mut registry),
@@ -75,6 +76,7 @@ impl Node {
         let scheduler_deps = scheduler::Deps {
             store: Arc::clone(&store),
             hints: hints.clone(),
+            blobs: None,
             clock: Arc::clone(&clock),
             random: service::random::fraction,
             readiness: readiness.clone(),
@@ -83,9 +85,19 @@ impl Node {
         let scheduler_config = scheduler::Config {
             retention: config.retention,
             lease: runner_config.runner.lease.timings(),
+            candidacy: scheduler::Candidacy {
+                holder: ids.uuid().simple().to_string(),
+                takeover: Takeover::AtOnce,
+            },
         };
         let metrics = gateway::Metrics::register(&mut registry);
         let gateway_config = gateway::Config {
+            name: config.gateway.name,
+            candidacy: gateway::Candidacy {
+                holder: ids.uuid().simple().to_string(),
+                timings: scheduler_config.lease,
+                takeover: Takeover::AtOnce,
+            },
             assistant_name: config.assistant_name,
             data_dir,
             http: config.http,
@@ -97,6 +109,7 @@ impl Node {
             ingress,
             hints,
             clock,
+            ids,
             random: service::random::fraction,
             readiness: readiness.clone(),
             metrics,

@@ -1,15 +1,17 @@
 //! The scheduler: what must happen although nobody asks for it.
 //!
 //! Reading order: how it starts ([`start`]), how silent runners are found (`reaper`), how missed hints are repaired
-//! (`sweep`), how what is done is removed (`retention`). It knows nothing of sandboxes, channels or agents, and keeps
+//! (`sweep`), how what is done is removed (`retention`, `orphans`). Of several schedulers one acts (`leadership`). It knows nothing of sandboxes, channels or agents, and keeps
 //! nothing that another one could not find out again from the rows.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod config;
 
+mod leadership;
 mod metrics;
 mod service;
 
+mod orphans;
 mod reaper;
 mod retention;
 mod sweep;
@@ -18,4 +20,5 @@ mod sweep;
 mod tests;
 
 pub use self::service::{Config, Deps, start};
+pub use leadership::Candidacy;
 pub use metrics::Metrics;

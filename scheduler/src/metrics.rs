@@ -15,6 +15,7 @@ pub struct Metrics {
     pub(crate) rows_removed: Counter,
     pub(crate) passes_failed: Counter,
     longest_wait: Gauge<f64, AtomicU64>,
+    leader: Gauge,
 }
 
 impl Metrics {
@@ -40,7 +41,18 @@ impl Metrics {
                 "Time the group at the head of the queue has waited for a runner; 0 when none waits",
                 Gauge::default(),
             ),
+            leader: registered(
+                registry,
+                "clawhold_leader",
+                "Whether this scheduler leads",
+                Gauge::default(),
+            ),
         }
+    }
+
+    /// Notes whether this scheduler leads.
+    pub(crate) fn set_leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     /// Notes how long the group that waits longest has waited.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use blobs::BlobStore;
 use bus::Hints;
 use proto::lease::LeaseTimings;
 use proto::time::Clock;
@@ -11,8 +12,9 @@ use service::readiness::Readiness;
 use store::Store;
 
 use crate::config::Retention;
+use crate::leadership::{Candidacy, Leadership};
 use crate::metrics::Metrics;
-use crate::{reaper, retention, sweep};
+use crate::{orphans, reaper, retention, sweep};
 
 /// Settings of the scheduler.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub struct Config {
     pub lease: LeaseTimings,
     /// Section `retention`.
     pub retention: Retention,
+    /// How this scheduler comes to lead.
+    pub candidacy: Candidacy,
 }
 
 /// What the scheduler is given.
@@ -30,6 +34,8 @@ pub struct Deps {
     pub store: Arc<dyn Store>,
     /// The bus.
     pub hints: Arc<dyn Hints>,
+    /// Files of groups, where they are not on this machine alone.
+    pub blobs: Option<Arc<dyn BlobStore>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Jitter.
@@ -43,17 +49,22 @@ pub struct Deps {
 /// Starts the loops; they run until the soft stop. Nothing here can fail: a store that cannot be reached makes the
 /// scheduler not ready, and is tried again.
 pub fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) {
+    let leadership = Leadership::seek(config.candidacy, config.lease, &deps, lifecycle);
     let condition = deps.readiness.condition("scheduler");
-    let (loop_deps, stop) = (deps.clone(), lifecycle.soft_stop());
+    let (loop_deps, leader, stop) = (deps.clone(), leadership.clone(), lifecycle.soft_stop());
     lifecycle.spawn_restarting("scheduler sweep", move || {
-        sweep::run(loop_deps.clone(), condition.clone(), stop.clone())
+        sweep::run(loop_deps.clone(), leader.clone(), condition.clone(), stop.clone())
     });
-    let (loop_deps, stop, timings) = (deps.clone(), lifecycle.soft_stop(), config.lease);
+    let (loop_deps, leader, stop, timings) = (deps.clone(), leadership.clone(), lifecycle.soft_stop(), config.lease);
     lifecycle.spawn_restarting("scheduler reaper", move || {
-        reaper::run(loop_deps.clone(), timings, stop.clone())
+        reaper::run(loop_deps.clone(), leader.clone(), timings, stop.clone())
+    });
+    let (loop_deps, leader, stop) = (deps.clone(), leadership.clone(), lifecycle.soft_stop());
+    lifecycle.spawn_restarting("scheduler orphans", move || {
+        orphans::run(loop_deps.clone(), leader.clone(), stop.clone())
     });
     let (stop, keep) = (lifecycle.soft_stop(), config.retention.keep());
     lifecycle.spawn_restarting("scheduler retention", move || {
-        retention::run(deps.clone(), keep, stop.clone())
+        retention::run(deps.clone(), leadership.clone(), keep, stop.clone())
     });
 }

@@ -3,28 +3,42 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use blobs::directory::DirectoryStore;
+use blobs::{BlobName, BlobStore};
 use bus::local::LocalHints;
 use bus::{Hint, Hints, Interest, Listener};
+use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use proto::claim::{ClaimRequest, Fence, STICKY_DELAY};
 use proto::group::{ChatSeen, Group, GroupSettings};
-use proto::ids::{ChatId, GroupId, Incarnation, RunnerId, TurnId};
+use proto::ids::{ChatId, Epoch, GroupId, Incarnation, RunnerId, SnapshotId, TurnId};
 use proto::inbound::Envelope;
 use proto::lease::LeaseTimings;
+use proto::lease::holding::LeaseName;
+use proto::snapshot::{BlobKey, BlobKind};
 use proto::time::{Clock, ManualClock, Timestamp};
 use proto::turn::{TurnCommit, Usage};
 use service::lifecycle::Lifecycle;
 use service::readiness::Readiness;
+use store::keeper::Takeover;
 use store::memory::MemoryStore;
 use store::{Appended, Begun, Store};
 use uuid::Uuid;
 
 use crate::config::Retention;
+use crate::leadership::Leadership;
 use crate::reaper::Reaper;
-use crate::{Config, Deps, Metrics, retention, start, sweep};
+use crate::{Candidacy, Config, Deps, Metrics, orphans, retention, start, sweep};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn candidacy(holder: &str) -> Candidacy {
+    Candidacy {
+        holder: holder.to_owned(),
+        takeover: Takeover::Observe,
+    }
+}
 
 struct World {
     deps: Deps,
@@ -40,12 +54,17 @@ impl World {
         let deps = Deps {
             store: Arc::new(MemoryStore::new()),
             hints: Arc::new(bus),
+            blobs: None,
             clock: Arc::new(clock.clone()),
             random: || 0.5,
             readiness: Readiness::new(),
             metrics: Metrics::register(&mut Registry::default()),
         };
         Self { deps, clock, hints }
+    }
+
+    fn leads(&self) -> Leadership {
+        Leadership::certain(Arc::clone(&self.deps.clock))
     }
 
     fn store(&self) -> &dyn Store {
@@ -138,7 +157,7 @@ async fn groups_of_a_silent_runner_are_freed_after_fifteen_seconds_and_others_ar
     let group = world.waiting_group().await;
     let runner = world.runner("a").await;
     let fence = world.claim(runner.clone()).await;
-    let mut reaper = Reaper::new(world.deps.clone(), LeaseTimings::FAST);
+    let mut reaper = Reaper::new(world.deps.clone(), world.leads(), LeaseTimings::FAST);
     assert_eq!(world.freed_after(&mut reaper, 60).await, Some(15));
     assert_eq!(world.deps.metrics.groups_freed.get(), 1);
     assert!(
@@ -157,7 +176,7 @@ async fn a_runner_whose_heart_beats_keeps_its_groups() {
     world.waiting_group().await;
     let runner = world.runner("a").await;
     world.claim(runner.clone()).await;
-    let mut reaper = Reaper::new(world.deps.clone(), LeaseTimings::FAST);
+    let mut reaper = Reaper::new(world.deps.clone(), world.leads(), LeaseTimings::FAST);
     for _ in 0..20 {
         world.store().heartbeat(&runner.0, runner.1).await.unwrap();
         assert_eq!(world.freed_after(&mut reaper, 2).await, None);
@@ -169,7 +188,7 @@ async fn a_reaper_that_was_paused_with_its_runners_frees_nothing() {
     let mut world = World::new();
     world.waiting_group().await;
     world.claim(world.runner("a").await).await;
-    let mut reaper = Reaper::new(world.deps.clone(), LeaseTimings::FAST);
+    let mut reaper = Reaper::new(world.deps.clone(), world.leads(), LeaseTimings::FAST);
     assert_eq!(world.freed_after(&mut reaper, 5).await, None);
     world.clock.advance(60 * SECOND);
     assert_eq!(world.freed_after(&mut reaper, 5).await, None);
@@ -180,7 +199,7 @@ async fn a_clock_that_is_set_forward_kills_nobody() {
     let mut world = World::new();
     world.waiting_group().await;
     world.claim(world.runner("a").await).await;
-    let mut reaper = Reaper::new(world.deps.clone(), LeaseTimings::FAST);
+    let mut reaper = Reaper::new(world.deps.clone(), world.leads(), LeaseTimings::FAST);
     reaper.tick().await.unwrap();
     world.clock.set_wall(world.clock.now() + DAY);
     assert_eq!(world.freed_after(&mut reaper, 5).await, None);
@@ -189,13 +208,13 @@ async fn a_clock_that_is_set_forward_kills_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_group_whose_hint_was_lost_is_found_by_the_sweep() {
     let mut world = World::new();
-    sweep::tick(&world.deps).await.unwrap();
+    sweep::tick(&world.deps, true).await.unwrap();
     assert!(!world.heard_wake().await, "nobody waits, so nobody is woken");
     world.waiting_group().await;
-    sweep::tick(&world.deps).await.unwrap();
+    sweep::tick(&world.deps, true).await.unwrap();
     assert!(world.heard_wake().await);
     world.claim(world.runner("a").await).await;
-    sweep::tick(&world.deps).await.unwrap();
+    sweep::tick(&world.deps, true).await.unwrap();
     assert!(!world.heard_wake().await);
 }
 
@@ -240,6 +259,7 @@ async fn a_started_scheduler_sweeps_every_second_says_so_and_stops() {
     let config = Config {
         lease: LeaseTimings::FAST,
         retention: Retention::default(),
+        candidacy: candidacy("a"),
     };
     start(config, world.deps.clone(), &lifecycle);
     assert!(!world.deps.readiness.report().ready);
@@ -253,4 +273,50 @@ async fn a_started_scheduler_sweeps_every_second_says_so_and_stops() {
     }
     lifecycle.begin_soft_stop();
     assert!(lifecycle.finished(SECOND).await.cut_off.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_watches_says_that_it_is_well_and_frees_nothing() {
+    let mut world = World::new();
+    world.waiting_group().await;
+    let runner = world.runner("a").await;
+    world.claim(runner).await;
+    let row = world.store().lease(&LeaseName::Scheduler).await.unwrap();
+    world
+        .store()
+        .take_lease(&LeaseName::Scheduler, "other", &row)
+        .await
+        .unwrap();
+    let lifecycle = Lifecycle::new();
+    let leadership = Leadership::seek(candidacy("b"), LeaseTimings::FAST, &world.deps, &lifecycle);
+    let mut reaper = Reaper::new(world.deps.clone(), leadership.clone(), LeaseTimings::FAST);
+    assert_eq!(world.freed_after(&mut reaper, 30).await, None);
+    assert!(!leadership.leads());
+    sweep::tick(&world.deps, leadership.leads()).await.unwrap();
+    assert!(!world.heard_wake().await, "only the leader calls");
+}
+
+#[tokio::test]
+async fn blobs_of_groups_that_are_gone_are_removed_and_no_others() {
+    let mut world = World::new();
+    let group = world.waiting_group().await;
+    let directory = tempfile::tempdir().unwrap();
+    let blobs = DirectoryStore::new(directory.path().to_owned());
+    let name = |group: &str| {
+        let key = BlobKey {
+            group: group.parse().unwrap(),
+            epoch: Epoch(1),
+            snapshot: SnapshotId(Uuid::from_u128(7)),
+            kind: BlobKind::Manifest,
+        };
+        key.to_string().parse::<BlobName>().unwrap()
+    };
+    let (kept, gone, foreign) = (name(group.as_str()), name("gone"), "groups/readme".parse().unwrap());
+    for name in [&kept, &gone, &foreign] {
+        blobs.put(name, Bytes::from_static(b"x")).await.unwrap();
+    }
+    world.deps.blobs = None;
+    assert_eq!(orphans::tick(&world.deps, &blobs).await.unwrap(), 1);
+    assert!(blobs.get(&gone).await.is_err());
+    assert!(blobs.get(&kept).await.is_ok() && blobs.get(&foreign).await.is_ok());
 }

@@ -10,15 +10,24 @@ use proto::lease::LeaseTimings;
 use tokio_util::sync::CancellationToken;
 
 use self::watch::Watch;
+use crate::leadership::Leadership;
 use crate::service::Deps;
 
 /// Passes per heartbeat interval: a change is seen soon after it happened, so that the silence is measured exactly.
 const PASSES_PER_HEARTBEAT: u32 = 3;
 
+/// Runners called at once to take over: more than have a free slot for it find nothing.
+const CALLS_MAX: usize = 16;
+
 /// Runs passes until the soft stop.
-pub(crate) async fn run(deps: Deps, timings: LeaseTimings, stop: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    deps: Deps,
+    leadership: Leadership,
+    timings: LeaseTimings,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let passes = async {
-        let mut reaper = Reaper::new(deps, timings);
+        let mut reaper = Reaper::new(deps, leadership, timings);
         loop {
             if let Err(error) = reaper.tick().await {
                 reaper.deps.metrics.passes_failed.inc();
@@ -37,18 +46,21 @@ pub(crate) async fn run(deps: Deps, timings: LeaseTimings, stop: CancellationTok
 /// What the reaper remembers between passes; all of it may be lost at any time.
 pub(crate) struct Reaper {
     deps: Deps,
+    leadership: Leadership,
     watch: Watch,
 }
 
 impl Reaper {
-    pub(crate) fn new(deps: Deps, timings: LeaseTimings) -> Self {
+    pub(crate) fn new(deps: Deps, leadership: Leadership, timings: LeaseTimings) -> Self {
         Self {
             deps,
+            leadership,
             watch: Watch::new(timings),
         }
     }
 
-    /// One pass: reads all heartbeats, declares dead who has been silent for too long.
+    /// One pass: reads all heartbeats, declares dead who has been silent for too long. Who does not lead watches as well,
+    /// so that a new leader need not begin to count.
     pub(crate) async fn tick(&mut self) -> store::Result<()> {
         let pass = self.pass().await;
         if pass.is_err() {
@@ -62,7 +74,11 @@ impl Reaper {
         let asked = self.deps.clock.monotonic();
         let rows = self.deps.store.runners().await?;
         let answered = self.deps.clock.monotonic();
-        for silent in self.watch.read(&rows, asked, answered) {
+        let silent = self.watch.read(&rows, asked, answered);
+        if !self.leadership.leads() {
+            return Ok(());
+        }
+        for silent in silent {
             // Takes effect only if the heartbeat still stands where it was read.
             let freed = self.deps.store.declare_dead(&silent, self.deps.clock.now()).await?;
             if !freed.is_empty() {
@@ -73,7 +89,10 @@ impl Reaper {
                     "runner declared dead; its groups are free"
                 );
                 self.deps.metrics.groups_freed.inc_by(freed.len() as u64);
-                self.deps.hints.publish(Hint::Ready { runner: None });
+                // One runner hears each: as many are called as may be needed.
+                for _ in 0..freed.len().min(CALLS_MAX) {
+                    self.deps.hints.publish(Hint::Ready { runner: None });
+                }
             }
         }
         Ok(())

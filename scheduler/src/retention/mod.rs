@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::leadership::Leadership;
 use crate::service::Deps;
 
 /// Rows removed in one transaction: a few milliseconds of the writer's time.
@@ -20,11 +21,20 @@ const INTERVAL: Duration = Duration::from_secs(60 * 60);
 const JITTER: f64 = 0.2;
 
 /// Runs passes until the soft stop.
-pub(crate) async fn run(deps: Deps, keep: Duration, stop: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    deps: Deps,
+    leadership: Leadership,
+    keep: Duration,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let passes = async {
         let mut wait = FIRST;
         loop {
             tokio::time::sleep(wait.mul_f64(1.0 - JITTER * (deps.random)())).await;
+            if !leadership.leads() {
+                wait = FIRST;
+                continue;
+            }
             wait = match tick(&deps, keep).await {
                 Ok(removed) if removed.more => FIRST,
                 Ok(_) => INTERVAL,

@@ -9,6 +9,7 @@ use bus::Hint;
 use service::readiness::Condition;
 use tokio_util::sync::CancellationToken;
 
+use crate::leadership::Leadership;
 use crate::service::Deps;
 
 /// Longest time a missed hint, or the end of a back-off, stays unnoticed.
@@ -17,12 +18,17 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const JITTER: f64 = 0.2;
 
 /// Runs passes until the soft stop.
-pub(crate) async fn run(deps: Deps, condition: Condition, stop: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    deps: Deps,
+    leadership: Leadership,
+    condition: Condition,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let sweep = async {
         // Only changes are told: an outage lasts many passes.
         let mut failing = false;
         loop {
-            match tick(&deps).await {
+            match tick(&deps, leadership.leads()).await {
                 Ok(()) => {
                     if failing {
                         tracing::info!("sweep works again");
@@ -46,8 +52,12 @@ pub(crate) async fn run(deps: Deps, condition: Condition, stop: CancellationToke
     Ok(())
 }
 
-/// One pass.
-pub(crate) async fn tick(deps: &Deps) -> store::Result<()> {
+/// One pass. Who does not lead only learns whether the store answers.
+pub(crate) async fn tick(deps: &Deps, leads: bool) -> store::Result<()> {
+    if !leads {
+        deps.metrics.set_longest_wait(Duration::ZERO);
+        return deps.store.check().await;
+    }
     let now = deps.clock.now();
     let waiting = deps.store.oldest_waiting(now).await?;
     deps.metrics.set_longest_wait(
