@@ -11,6 +11,7 @@ mod people;
 mod receiver;
 mod world;
 
+pub mod fleet;
 pub mod invariant;
 
 pub use command::{Said, command};

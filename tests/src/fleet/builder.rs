@@ -1,0 +1,222 @@
+//! Starts a fleet.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use proto::group::{ChatSeen, GroupSettings};
+use proto::ids::{ChatId, GroupId};
+use proto::time::Timestamp;
+use servers::{Nats, Postgres, Version};
+use store::Store;
+use store::postgres::{Config, PostgresStore};
+use store::registration::{Registration, register};
+use tempfile::TempDir;
+
+use super::platform::SECRET;
+use super::{Fleet, HOOK, InstantModel, Links, Platform, Role, Service, group_name};
+use crate::node::binary;
+use crate::people::install_tls;
+
+/// Settings of a fleet before it starts.
+pub struct FleetBuilder {
+    gateways: usize,
+    schedulers: usize,
+    runners: usize,
+    rooms: usize,
+    durable: bool,
+    version: Version,
+    environment: Vec<(String, String)>,
+    config: String,
+}
+
+impl Default for FleetBuilder {
+    fn default() -> Self {
+        Self {
+            gateways: 2,
+            schedulers: 2,
+            runners: 3,
+            rooms: 8,
+            durable: false,
+            version: Version::V2_15,
+            environment: Vec::new(),
+            config: String::new(),
+        }
+    }
+}
+
+impl FleetBuilder {
+    /// How many of each service.
+    #[must_use]
+    pub fn services(mut self, gateways: usize, schedulers: usize, runners: usize) -> Self {
+        (self.gateways, self.schedulers, self.runners) = (gateways, schedulers, runners);
+        self
+    }
+
+    /// Rooms, each a group of its own.
+    #[must_use]
+    pub fn rooms(mut self, rooms: usize) -> Self {
+        self.rooms = rooms;
+        self
+    }
+
+    /// Servers that write to the disk before they say so.
+    #[must_use]
+    pub fn durable(mut self) -> Self {
+        self.durable = true;
+        self
+    }
+
+    /// Another broker.
+    #[must_use]
+    pub fn nats(mut self, version: Version) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// An environment variable of all services.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.environment.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// More of `clawhold.toml`.
+    #[must_use]
+    pub fn config(mut self, toml: &str) -> Self {
+        self.config.push_str(toml);
+        self
+    }
+
+    /// Starts the servers and all services, and waits until they are ready.
+    pub async fn start(self) -> Fleet {
+        let mut fleet = self.prepare().await;
+        for service in fleet.services() {
+            service.start();
+        }
+        fleet.ready().await;
+        fleet
+    }
+
+    /// Starts the servers and prepares the services, without starting them. Rooms are registered.
+    pub async fn prepare(self) -> Fleet {
+        install_tls();
+        let (postgres, nats) = tokio::join!(self.postgres(), self.broker());
+        let database = postgres.fresh_database().await;
+        register_rooms(&database, self.rooms).await;
+        let (platform, model) = (Arc::new(Platform::start().await), InstantModel::start().await);
+        let directory = TempDir::with_prefix("chf").unwrap();
+        let config = directory.path().join("clawhold.toml");
+        let hook = format!(
+            "[channels.webhook.{HOOK}]\nsecret = \"{SECRET}\"\ncallback_url = \"{}\"\n",
+            platform.url()
+        );
+        std::fs::write(&config, format!("{}\n{hook}", self.config)).unwrap();
+        let mut environment: Vec<_> = [
+            ("CLAWHOLD_CONFIG", config.display().to_string()),
+            ("DOCKER_HOST", "process".to_owned()),
+            ("CONTAINER_IMAGE", instant_agent().display().to_string()),
+            ("ANTHROPIC_BASE_URL", model.url()),
+            ("ANTHROPIC_API_KEY", "stand-in".to_owned()),
+            ("TZ", "UTC".to_owned()),
+            ("LOG_LEVEL", "info".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        environment.extend(self.environment);
+        let mut fleet = Fleet {
+            gateways: Vec::new(),
+            schedulers: Vec::new(),
+            runners: Vec::new(),
+            platform,
+            model,
+            postgres,
+            nats,
+            database,
+            directory,
+        };
+        for number in 0..self.gateways {
+            let service = fleet.service(Role::Gateway, number, &environment).await;
+            fleet.gateways.push(service);
+        }
+        for number in 0..self.schedulers {
+            let service = fleet.service(Role::Scheduler, number, &environment).await;
+            fleet.schedulers.push(service);
+        }
+        for number in 0..self.runners {
+            let service = fleet.service(Role::Runner, number, &environment).await;
+            fleet.runners.push(service);
+        }
+        fleet
+            .platform
+            .deliver_to(fleet.gateways.iter().map(Service::http).collect());
+        fleet
+    }
+
+    async fn postgres(&self) -> Postgres {
+        // As many as a fleet of this size opens.
+        let options = Postgres::options().set("max_connections", "200");
+        if self.durable { options.durable() } else { options }.start().await
+    }
+
+    async fn broker(&self) -> Nats {
+        let options = Nats::options(self.version);
+        if self.durable { options.durable() } else { options }.start().await
+    }
+}
+
+impl Fleet {
+    async fn service(&self, role: Role, number: usize, environment: &[(String, String)]) -> Service {
+        let links = Links::start(&self.postgres, &self.nats).await;
+        let mut environment = environment.to_vec();
+        environment.push((
+            "CLAWHOLD_POSTGRES_URL".to_owned(),
+            links.postgres.through(&self.database),
+        ));
+        environment.push(("CLAWHOLD_NATS_URL".to_owned(), links.nats.through(&self.nats.url())));
+        Service::new(role, number, self.directory(), links, &environment)
+    }
+}
+
+/// The agent, built beside the binary under test.
+fn instant_agent() -> PathBuf {
+    let beside = [binary(), std::env::current_exe().unwrap().parent().unwrap().join("x")];
+    let found = beside.iter().map(|path| path.with_file_name("instant-agent"));
+    let deeper = std::env::current_exe()
+        .unwrap()
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .join("instant-agent");
+    let path = found.chain([deeper]).find(|path| path.exists());
+    path.expect("instant-agent is missing: run `cargo build --workspace --bins`, as script/test does")
+}
+
+/// Registers a group for each room, as an operator would before people may speak there.
+async fn register_rooms(database: &str, rooms: usize) {
+    let now = Timestamp::from_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64);
+    let store = PostgresStore::connect(&Config::new(database), now).await.unwrap();
+    for room in 0..rooms {
+        let chat = ChatSeen {
+            id: ChatId::new(format!("webhook:{HOOK}:{room}")),
+            channel: "webhook".to_owned(),
+            account: HOOK.to_owned(),
+            name: None,
+            is_group_chat: None,
+            seen_at: now,
+        };
+        store.see_chat(&chat).await.unwrap();
+        let registration = Registration {
+            group: GroupId::parse(&group_name(room)).unwrap(),
+            name: group_name(room),
+            is_main: false,
+            settings: GroupSettings {
+                requires_trigger: Some(false),
+                ..GroupSettings::default()
+            },
+            chats: vec![chat.id],
+            move_chats: false,
+        };
+        register(&store, &registration, now).await.unwrap();
+    }
+}

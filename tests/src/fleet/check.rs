@@ -1,0 +1,94 @@
+//! What must hold once a fleet is quiet again, whatever was done to it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Call, Fleet, Spoken};
+
+/// Checks everything; the fleet has come to rest.
+///
+/// # Panics
+/// With every promise that was broken.
+pub async fn check(fleet: &Fleet) {
+    let mut broken = Vec::new();
+    broken.extend(answered_once_and_in_order(fleet));
+    broken.extend(early_messages_said_once(&fleet.platform.spoken()));
+    broken.extend(never_two_sandboxes(&fleet.model.calls()));
+    broken.extend(super::Tables::connect(fleet).await.unsettled().await);
+    assert!(
+        broken.is_empty(),
+        "{} promises broken:\n{}\n{}",
+        broken.len(),
+        broken.join("\n"),
+        fleet.logs()
+    );
+}
+
+/// Every message that was taken is answered by exactly one reply, and answers come in the order of the questions.
+fn answered_once_and_in_order(fleet: &Fleet) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut expected: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    for (number, (room, _)) in fleet.platform.accepted() {
+        expected.entry(room).or_default().push(number);
+    }
+    let mut answered: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    for spoken in fleet.platform.spoken() {
+        answered.entry(spoken.room).or_default().extend(spoken.answers());
+    }
+    for (room, expected) in expected {
+        let answered = answered.remove(&room).unwrap_or_default();
+        if answered != expected {
+            broken.push(difference(room, &expected, &answered));
+        }
+    }
+    broken
+}
+
+fn difference(room: usize, expected: &[u64], answered: &[u64]) -> String {
+    let mut times: HashMap<u64, usize> = HashMap::new();
+    for number in answered {
+        *times.entry(*number).or_default() += 1;
+    }
+    let lost: Vec<_> = expected.iter().filter(|number| !times.contains_key(number)).collect();
+    let doubled: Vec<_> = times
+        .iter()
+        .filter(|(_, times)| **times > 1)
+        .map(|(number, _)| number)
+        .collect();
+    format!(
+        "room {room}: lost {lost:?}, answered twice {doubled:?}, in order: {}",
+        answered.is_sorted()
+    )
+}
+
+/// An early message names what it is about, so the same words twice in a room are the same message twice.
+fn early_messages_said_once(spoken: &[Spoken]) -> Vec<String> {
+    let mut times: HashMap<(usize, &str), usize> = HashMap::new();
+    for early in spoken.iter().filter(|spoken| spoken.text.starts_with("working on ")) {
+        *times.entry((early.room, early.text.as_str())).or_default() += 1;
+    }
+    let twice = times.into_iter().filter(|(_, times)| *times > 1);
+    twice
+        .map(|((room, text), times)| format!("room {room}: said {times} times: {text}"))
+        .collect()
+}
+
+/// Of two sandboxes of one group, the older one is never seen to act once the newer one has begun.
+fn never_two_sandboxes(calls: &[Call]) -> Vec<String> {
+    let mut by_group: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
+    for call in calls {
+        by_group.entry(&call.group).or_default().push(call);
+    }
+    let mut broken = Vec::new();
+    for (group, calls) in by_group {
+        for (earlier, later) in calls.iter().zip(calls.iter().skip(1)) {
+            let overlap = earlier.ended.is_none_or(|ended| ended > later.began) && earlier.sandbox != later.sandbox;
+            if later.epoch < earlier.epoch || overlap {
+                broken.push(format!(
+                    "{group}: {} acts while {} does",
+                    later.sandbox, earlier.sandbox
+                ));
+            }
+        }
+    }
+    broken
+}

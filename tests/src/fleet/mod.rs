@@ -1,0 +1,134 @@
+//! A whole fleet on this machine: real Postgres and NATS, every service a process of its own behind links that can be cut.
+//!
+//! Agents are plain processes that answer at once (`tests/instant-agent`) and call a model that records who acts when; the chat
+//! platform is a webhook that repeats what was not taken. What the platform and the model saw is the history that [`check`]
+//! judges, together with the tables.
+
+mod builder;
+mod check;
+mod history;
+mod links;
+mod load;
+mod model;
+mod platform;
+mod service;
+mod tables;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use servers::{Nats, Postgres};
+use tempfile::TempDir;
+
+pub use builder::FleetBuilder;
+pub use check::check;
+pub use history::{Call, Spoken};
+pub use links::Links;
+pub use load::{Load, Loaded};
+pub use model::InstantModel;
+pub use platform::Platform;
+pub use service::{Role, Service};
+pub use tables::Tables;
+
+/// How long anything may take before a story gives up.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A fleet and everything around it.
+pub struct Fleet {
+    /// Dropped first: services must not see their servers go.
+    pub gateways: Vec<Service>,
+    /// See [`Fleet::gateways`].
+    pub schedulers: Vec<Service>,
+    /// See [`Fleet::gateways`].
+    pub runners: Vec<Service>,
+    /// The chat platform.
+    pub platform: Arc<Platform>,
+    /// The model.
+    pub model: InstantModel,
+    /// The database.
+    pub postgres: Postgres,
+    /// The broker.
+    pub nats: Nats,
+    /// Address of the database without any link between.
+    pub database: String,
+    directory: TempDir,
+}
+
+impl Fleet {
+    /// A fleet of the usual size: two gateways, two schedulers, three runners.
+    pub fn builder() -> FleetBuilder {
+        FleetBuilder::default()
+    }
+
+    /// All services, to do something to each.
+    pub fn services(&mut self) -> impl Iterator<Item = &mut Service> {
+        self.gateways
+            .iter_mut()
+            .chain(&mut self.schedulers)
+            .chain(&mut self.runners)
+    }
+
+    /// Waits until every service says that it is ready.
+    pub async fn ready(&mut self) {
+        let started = Instant::now();
+        for service in self.services() {
+            while !service.is_ready().await {
+                assert!(
+                    started.elapsed() < PATIENCE,
+                    "{} is not ready: {:?}; its log:\n{}",
+                    service.name(),
+                    service.readiness().await,
+                    service.log_tail()
+                );
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    /// Waits for something, with all logs in the failure.
+    pub async fn until(&self, what: &str, predicate: impl AsyncFn() -> bool) {
+        self.within(PATIENCE, what, predicate).await;
+    }
+
+    /// As [`Fleet::until`], with another patience; returns how long it took.
+    pub async fn within(&self, patience: Duration, what: &str, predicate: impl AsyncFn() -> bool) -> Duration {
+        let started = Instant::now();
+        while !predicate().await {
+            assert!(
+                started.elapsed() < patience,
+                "waited in vain for {what}\n{}",
+                self.logs()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        started.elapsed()
+    }
+
+    /// Says something in a room, and waits until it was answered; returns how long that took.
+    pub async fn ask(&self, room: usize) -> Duration {
+        let number = self.platform.say(room, "").await;
+        self.within(PATIENCE, "an answer", async || self.platform.is_answered(number))
+            .await
+    }
+
+    /// The ends of all logs.
+    pub fn logs(&self) -> String {
+        let all = self.gateways.iter().chain(&self.schedulers).chain(&self.runners);
+        all.map(|service| format!("== {}\n{}\n", service.name(), service.log_tail()))
+            .collect()
+    }
+
+    /// Where the services keep their things.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// Name of the hook and account of all rooms.
+pub(crate) const HOOK: &str = "chaos";
+
+/// Name of a group.
+pub fn group_name(room: usize) -> String {
+    format!("room-{room}")
+}

@@ -1,0 +1,227 @@
+//! One service as a process: started, killed, frozen, asked how it is.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::Links;
+use crate::node::{binary, inherited};
+use crate::world::free_port;
+
+/// How long a service may take to say how it is: one that is frozen never does.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// What a service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// `clawhold gateway`.
+    Gateway,
+    /// `clawhold scheduler`.
+    Scheduler,
+    /// `clawhold runner`.
+    Runner,
+}
+
+/// One service.
+pub struct Service {
+    name: String,
+    role: Role,
+    directory: PathBuf,
+    environment: Vec<(String, String)>,
+    port: u16,
+    /// Its links.
+    pub links: Links,
+    child: Option<Child>,
+}
+
+impl Service {
+    /// Prepares one in a directory of its own; [`Service::start`] starts it.
+    pub fn new(role: Role, number: usize, fleet: &Path, links: Links, environment: &[(String, String)]) -> Self {
+        let name = format!("{}-{number}", role.command());
+        let directory = fleet.join(&name);
+        std::fs::create_dir_all(&directory).unwrap();
+        let port = free_port();
+        let mut environment = environment.to_vec();
+        environment.extend(
+            [
+                ("CLAWHOLD_DATA_DIR", directory.join("data").display().to_string()),
+                ("CLAWHOLD_HTTP_LISTEN", format!("127.0.0.1:{port}")),
+                ("CLAWHOLD_RUNNER_NAME", name.clone()),
+                ("CLAWHOLD_GATEWAY_NAME", name.clone()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        Self {
+            name,
+            role,
+            directory,
+            environment,
+            port,
+            links,
+            child: None,
+        }
+    }
+
+    /// Starts it, also again after it was killed.
+    pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// As [`Service::start`], with more environment.
+    pub fn start_with(&mut self, environment: &[(&str, &str)]) {
+        assert!(self.child.is_none(), "{} runs already", self.name);
+        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        let child = Command::new(binary())
+            .arg(self.role.command())
+            .current_dir(&self.directory)
+            .env_clear()
+            .envs(inherited())
+            .envs(self.environment.iter().cloned())
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+    }
+
+    /// Kills it as an outage would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Asks it to stop.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Takes it off the processor.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Its exit, if it has ended.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let ended = self.child.as_mut()?.try_wait().unwrap();
+        if ended.is_some() {
+            self.child = None;
+        }
+        ended
+    }
+
+    /// Whether there is a process, as far as we know.
+    pub fn runs(&self) -> bool {
+        self.child.is_some()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("it runs");
+        kill_process(Pid::from_child(child), signal).unwrap();
+    }
+
+    /// Its name: what it is, and its number.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// Address of its HTTP listener.
+    pub fn http(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A gateway's control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join("data").join("clawhold.sock")
+    }
+
+    /// What `/readyz` says, if it answers.
+    pub async fn readiness(&self) -> Option<Value> {
+        let request = reqwest::Client::new()
+            .get(format!("{}/readyz", self.http()))
+            .timeout(ANSWER);
+        request.send().await.ok()?.json().await.ok()
+    }
+
+    /// Whether it says that it is ready.
+    pub async fn is_ready(&self) -> bool {
+        self.readiness().await.is_some_and(|report| report["ready"] == true)
+    }
+
+    /// What `/metrics` says of one metric, its label sets added up.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let request = reqwest::Client::new()
+            .get(format!("{}/metrics", self.http()))
+            .timeout(ANSWER);
+        let text = request.send().await.unwrap().text().await.unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let of_it = lines.filter(|line| line.split(['{', ' ']).next() == Some(name));
+        of_it
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// The end of its log.
+    pub fn log_tail(&self) -> String {
+        let log = self.log_text();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(25)..].join("\n")
+    }
+
+    /// Its whole log.
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.join("log")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.kill();
+        // Its agents outlive it; those that were written down end here, the others by their own watchdog.
+        let Ok(records) = std::fs::read_dir(self.directory.join("data").join("processes")) else {
+            return;
+        };
+        for record in records.flatten() {
+            let record = std::fs::read(record.path()).unwrap_or_default();
+            let pid = serde_json::from_slice::<Value>(&record)
+                .ok()
+                .and_then(|record| record["pid"].as_i64());
+            if let Some(pid) = pid.and_then(|pid| Pid::from_raw(pid.try_into().ok()?)) {
+                // Ended already is fine.
+                let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+            }
+        }
+    }
+}
+
+impl Role {
+    /// The command that runs it.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Scheduler => "scheduler",
+            Self::Runner => "runner",
+        }
+    }
+}
