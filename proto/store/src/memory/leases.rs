@@ -45,19 +45,22 @@ impl State {
 
     /// The row of a lease that is held.
     fn lease_of(&mut self, hold: &Hold) -> Option<&mut LeaseRow> {
-        self.leases
-            .get_mut(&hold.name)
-            .filter(|row| row.holder.as_ref() == Some(&hold.holder) && row.epoch == hold.epoch)
+        let any = self.lacks(Switch::LeaseEpoch);
+        self.leases.get_mut(&hold.name).filter(|row| any || holds(row, hold))
     }
 
     /// The account that a hold is for.
-    pub(super) fn held_account<'h>(&mut self, hold: &'h Hold) -> Result<(&'h str, &'h str)> {
-        let held = self.lease_of(hold).is_some() || self.lacks(Switch::AccountEpoch);
+    pub(super) fn held_account<'h>(&self, hold: &'h Hold) -> Result<(&'h str, &'h str)> {
+        let held = holds(&self.lease(&hold.name), hold) || self.lacks(Switch::AccountEpoch);
         match &hold.name {
             LeaseName::Account { channel, account } if held => Ok((channel, account)),
             LeaseName::Account { .. } | LeaseName::Scheduler => Err(lost(hold)),
         }
     }
+}
+
+fn holds(row: &LeaseRow, hold: &Hold) -> bool {
+    row.holder.as_ref() == Some(&hold.holder) && row.epoch == hold.epoch
 }
 
 fn lost(hold: &Hold) -> Error {

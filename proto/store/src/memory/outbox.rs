@@ -7,6 +7,7 @@ use proto::turn::Recorded;
 
 use super::outbox_rows::OutboxRow;
 use super::state::State;
+use super::switches::Switch;
 use super::{chats, groups};
 use crate::{Error, Result};
 
@@ -61,7 +62,8 @@ impl State {
     }
 
     pub(super) fn put_notice(&mut self, key: &str, reply: &Reply, fresh: OutboxId, now: Timestamp) -> Result<Recorded> {
-        if let Some(known) = self.outbox.notice(key) {
+        let known = self.outbox.notice(key).filter(|_| !self.lacks(Switch::NoticeKey));
+        if let Some(known) = known {
             return Ok(Recorded::Already(known));
         }
         let chat = self

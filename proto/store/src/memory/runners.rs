@@ -54,8 +54,9 @@ impl State {
     }
 
     pub(super) fn declare_dead(&mut self, seen: &RunnerRow, now: Timestamp) -> Vec<GroupId> {
+        let any = self.lacks(Switch::DeathCompareAndSet);
         match self.living(&seen.runner, seen.incarnation, None) {
-            Ok(entry) if entry.row.heartbeat == seen.heartbeat => entry.row.dead = true,
+            Ok(entry) if any || entry.row.heartbeat == seen.heartbeat => entry.row.dead = true,
             Ok(_) | Err(_) => return Vec::new(),
         }
         self.free_groups(&seen.runner, seen.incarnation, now)

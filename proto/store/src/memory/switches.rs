@@ -11,6 +11,8 @@ pub enum Switch {
     IncarnationOnClaim,
     /// Only the newest life of a runner, not declared dead, may move its counter; others learn that they are over.
     IncarnationOnHeartbeat,
+    /// A life is declared dead only if its counter still stands where it was seen. Without it, also when it moved on.
+    DeathCompareAndSet,
     /// A group that has an owner, and with it a slot, is not claimed.
     OneSlotPerGroup,
     /// A batch of the log counts only if the partition is of its generation and stands where the batch begins.
@@ -25,22 +27,29 @@ pub enum Switch {
     SnapshotWithCommit,
     /// An early effect that its turn already has, or an interrupted attempt sent, is not put into the outbox again.
     EarlyEffectKey,
+    /// A notice of the system is put into the outbox once per key.
+    NoticeKey,
     /// An attempt at a delivery is charged only if it is pending.
     DeliveryCharge,
+    /// Only the attempt that is being made records its outcome.
+    DeliveryAttempt,
     /// Only the head of a chat's queue is sent.
     DeliveryOrder,
     /// Only the holder of the account charges an attempt.
     AccountEpoch,
     /// A lease is taken only if its row is still as it was seen.
     LeaseCompareAndSet,
+    /// Only its holder moves a lease's counter or gives it up; others learn that they lost it.
+    LeaseEpoch,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::EpochOnEffects,
         Self::IncarnationOnClaim,
         Self::IncarnationOnHeartbeat,
+        Self::DeathCompareAndSet,
         Self::OneSlotPerGroup,
         Self::CursorCompareAndSet,
         Self::DedupKey,
@@ -48,9 +57,12 @@ impl Switch {
         Self::CommitOnce,
         Self::SnapshotWithCommit,
         Self::EarlyEffectKey,
+        Self::NoticeKey,
         Self::DeliveryCharge,
+        Self::DeliveryAttempt,
         Self::DeliveryOrder,
         Self::AccountEpoch,
         Self::LeaseCompareAndSet,
+        Self::LeaseEpoch,
     ];
 }
