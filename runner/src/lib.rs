@@ -2,7 +2,7 @@
 //!
 //! Reading order: the [`service`] and its [`config`]; the `engine` (slots, claims, lease, recovery); a `run` (one group
 //! between claim and release); then the sandbox boundary, one concern each: [`sandbox`], [`mounts`], [`workspace`],
-//! [`mailbox`], [`agent`], [`proxy`].
+//! [`mailbox`], [`agent`], [`proxy`]; and the [`snapshot`]s by which a group's files follow it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod config;
@@ -17,6 +17,7 @@ pub mod mailbox;
 pub mod mounts;
 pub mod proxy;
 pub mod sandbox;
+pub mod snapshot;
 pub mod workspace;
 
 pub use metrics::Metrics;

@@ -32,7 +32,7 @@ impl Owner {
     }
 
     /// Makes it the owner of an open file or directory.
-    pub(super) fn own(self, file: impl AsFd) -> io::Result<()> {
+    pub(crate) fn own(self, file: impl AsFd) -> io::Result<()> {
         if rustix::process::geteuid().as_raw() == self.uid {
             return Ok(());
         }
