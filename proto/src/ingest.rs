@@ -73,7 +73,7 @@ pub enum Indexed {
 /// What a batch brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndexReport {
-    /// Groups whose inbox grew, each once.
+    /// Groups whose inbox grew, each once, by id.
     pub grown: Vec<GrownGroup>,
     /// Rows added to inboxes.
     pub stored: u64,

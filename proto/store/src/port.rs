@@ -171,7 +171,6 @@ pub struct Removed {
 ///
 /// A call whose future is dropped, like one that ends in [`Error::Unavailable`], may take effect all the same. So writes are
 /// not for `select!` and time-outs: nobody would know of a group that was claimed or a delivery that was charged that way.
-#[allow(unused_variables)]
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     // Registration.
@@ -219,47 +218,37 @@ pub trait Store: Send + Sync + 'static {
 
     /// Says which log the partitions are read from, by its identity. A log that is not the one of the newest generation
     /// starts the next generation: all cursors at 0; dedup keys swallow what was taken in before. Returns one cursor per
-    /// partition. A log without partitions yet gets them.
-    async fn adopt_log(&self, identity: &str, partitions: u32) -> Result<Vec<PartitionCursor>> {
-        Err(Error::Conflict("this engine does not know it yet".to_owned()))
-    }
+    /// partition, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] for the known log with another number of partitions.
+    async fn adopt_log(&self, identity: &str, partitions: u32) -> Result<Vec<PartitionCursor>>;
     /// Starts the next generation of the same log: it lost messages that were taken in already (a restored backup), so that
     /// its sequences start again below the cursors. Only if `seen` is still how the partition stands.
-    async fn restart_log(&self, seen: &PartitionCursor) -> Result<Vec<PartitionCursor>> {
-        Err(Error::Conflict("this engine does not know it yet".to_owned()))
-    }
+    async fn restart_log(&self, seen: &PartitionCursor) -> Result<Vec<PartitionCursor>>;
     /// How far each partition is taken in; empty before [`Store::adopt_log`].
-    async fn partition_cursors(&self) -> Result<Vec<PartitionCursor>> {
-        Err(Error::Conflict("this engine does not know it yet".to_owned()))
-    }
+    async fn partition_cursors(&self) -> Result<Vec<PartitionCursor>>;
     /// Takes a batch in: moves the cursor from exactly `batch.from`, appends to the inboxes in order as
     /// [`Store::append_inbox`] does, and makes groups ready. What cannot be read, and what is for a group or chat that
     /// does not exist, becomes a dead letter.
-    async fn index_batch(&self, batch: &IndexBatch, now: Timestamp) -> Result<Indexed> {
-        Err(Error::Conflict("this engine does not know it yet".to_owned()))
-    }
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] for records that do not follow one another, or lie outside what the batch covers.
+    async fn index_batch(&self, batch: &IndexBatch, now: Timestamp) -> Result<Indexed>;
 
     // Leases: leadership and accounts.
 
     /// A lease's row; one that was never held has no holder and epoch 0.
-    async fn lease(&self, name: &LeaseName) -> Result<LeaseRow> {
-        Err(Error::Conflict("this engine does not know it yet".to_owned()))
-    }
+    async fn lease(&self, name: &LeaseName) -> Result<LeaseRow>;
     /// Takes a lease whose row is still exactly `seen`; returns the new epoch, or `None` when somebody moved.
-    async fn take_lease(&self, name: &LeaseName, holder: &str, seen: &LeaseRow) -> Result<Option<Epoch>> {
-        Err(Error::Conflict("this engine does not know it yet".to_owned()))
-    }
+    async fn take_lease(&self, name: &LeaseName, holder: &str, seen: &LeaseRow) -> Result<Option<Epoch>>;
     /// Moves the lease's counter.
     ///
     /// # Errors
     /// [`Error::LeaseLost`].
-    async fn renew_lease(&self, hold: &Hold) -> Result<()> {
-        Err(Error::Conflict("this engine does not know it yet".to_owned()))
-    }
+    async fn renew_lease(&self, hold: &Hold) -> Result<()>;
     /// Gives the lease up, so that another may take it at once. One that is lost already is no error.
-    async fn release_lease(&self, hold: &Hold) -> Result<()> {
-        Err(Error::Conflict("this engine does not know it yet".to_owned()))
-    }
+    async fn release_lease(&self, hold: &Hold) -> Result<()>;
 
     // Runners.
 
@@ -283,9 +272,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends this life of a runner that owns nothing any more, so that nobody waits for it. One that still owns a group is
     /// left to the reaper.
-    async fn retire_runner(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<()> {
-        Err(Error::Conflict("this engine does not know it yet".to_owned()))
-    }
+    async fn retire_runner(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<()>;
 
     // Claim and turn.
 
@@ -368,9 +355,7 @@ pub trait Store: Send + Sync + 'static {
         subpath: Option<&str>,
     ) -> Result<Option<Vec<Value>>>;
     /// The group's committed workspace.
-    async fn snapshot(&self, group: &GroupId) -> Result<Option<SnapshotRef>> {
-        Err(Error::Conflict("this engine does not know it yet".to_owned()))
-    }
+    async fn snapshot(&self, group: &GroupId) -> Result<Option<SnapshotRef>>;
     /// Commits a turn: cursor, session, workspace, usage and outbox rows become true together; attempts return to zero. The claim
     /// goes on, and the group is ready again as of now if more is pending. Without a session the next turn starts a new
     /// one. `outbox_ids` gives one fresh id per reply.
