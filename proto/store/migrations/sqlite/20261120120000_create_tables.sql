@@ -6,15 +6,15 @@
 -- counting when the name is used again and no fence of its former life can match.
 CREATE TABLE groups (
     id                TEXT    NOT NULL PRIMARY KEY, -- folder name
-    name              TEXT    NOT NULL,
-    is_main           INTEGER NOT NULL CHECK (is_main IN (0, 1)),
+    name              TEXT    NOT NULL,             -- for people
+    is_main           INTEGER NOT NULL CHECK (is_main IN (0, 1)), -- may act for all groups
     settings          TEXT    NOT NULL,             -- JSON of proto::group::GroupSettings
-    created_at        INTEGER NOT NULL,
-    removed           INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1)),
+    created_at        INTEGER NOT NULL,             -- when it was registered
+    removed           INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1)), -- unregistered
     head_ord          INTEGER NOT NULL DEFAULT 0,   -- last position given out in the inbox
     cursor_ord        INTEGER NOT NULL DEFAULT 0,   -- covered by closed turns up to here
     ready_at          INTEGER,                      -- since when a message that engages waits; NULL: nothing to do
-    ready_kind        TEXT    NOT NULL DEFAULT 'interactive' CHECK (ready_kind IN ('interactive', 'task')),
+    ready_kind        TEXT    NOT NULL DEFAULT 'interactive' CHECK (ready_kind IN ('interactive', 'task')), -- for whom
     not_before        INTEGER NOT NULL DEFAULT 0,   -- back-off after a failed attempt
     owner             TEXT,                         -- runner that holds the claim
     owner_incarnation INTEGER,                      -- which life of it
@@ -48,12 +48,12 @@ END;
 -- A chat: one conversation on a platform; known as soon as it is seen, registered once it has a group.
 CREATE TABLE chats (
     id            TEXT    NOT NULL PRIMARY KEY, -- <channel>:<platform id>
-    channel       TEXT    NOT NULL,
-    account       TEXT    NOT NULL,
-    name          TEXT,
-    is_group_chat INTEGER NOT NULL CHECK (is_group_chat IN (0, 1)),
-    group_id      TEXT REFERENCES groups (id),
-    last_seen_at  INTEGER NOT NULL,
+    channel       TEXT    NOT NULL,             -- the channel it is on
+    account       TEXT    NOT NULL,             -- the account that sends for it; the one that heard of it last
+    name          TEXT,                         -- for people; NULL: not known
+    is_group_chat INTEGER NOT NULL CHECK (is_group_chat IN (0, 1)), -- more than two people may be in it
+    group_id      TEXT REFERENCES groups (id),  -- whose inbox it feeds; NULL: unregistered
+    last_seen_at  INTEGER NOT NULL,             -- when it was last heard of
     outbox_seq    INTEGER NOT NULL DEFAULT 0    -- last position given out in the chat's outbox
 ) STRICT;
 
@@ -62,17 +62,17 @@ CREATE INDEX chats_by_last_seen ON chats (last_seen_at);
 
 -- The inbox of every group. A row stays after its turn until retention takes it: its dedup key swallows re-sent events.
 CREATE TABLE messages (
-    group_id    TEXT    NOT NULL REFERENCES groups (id),
+    group_id    TEXT    NOT NULL REFERENCES groups (id), -- whose inbox
     ord         INTEGER NOT NULL,               -- order of arrival; gaps are allowed
     dedup_key   TEXT    NOT NULL UNIQUE,        -- <channel>:<account>:<platform id>
-    chat_id     TEXT    NOT NULL REFERENCES chats (id),
-    sender      TEXT    NOT NULL,
-    sender_name TEXT    NOT NULL,
-    text        TEXT    NOT NULL,
+    chat_id     TEXT    NOT NULL REFERENCES chats (id), -- where it was said, and where the answer goes
+    sender      TEXT    NOT NULL,               -- the platform's id of the sender
+    sender_name TEXT    NOT NULL,               -- display name of the sender
+    text        TEXT    NOT NULL,               -- what was said
     sent_at     INTEGER NOT NULL,               -- what the platform says; orders nothing
-    engages     INTEGER NOT NULL CHECK (engages IN (0, 1)),
+    engages     INTEGER NOT NULL CHECK (engages IN (0, 1)), -- whether it calls the agent; if not it is context
     trace       TEXT,                           -- traceparent of the trace it belongs to
-    arrived_at  INTEGER NOT NULL,
+    arrived_at  INTEGER NOT NULL,               -- when it was taken in; retention counts from it
     PRIMARY KEY (group_id, ord)
 ) STRICT;
 
@@ -81,27 +81,27 @@ CREATE INDEX messages_by_arrival ON messages (arrived_at);
 
 -- Runners, one row each over all their lives.
 CREATE TABLE runners (
-    id            TEXT    NOT NULL PRIMARY KEY,
+    id            TEXT    NOT NULL PRIMARY KEY, -- stable over its restarts on one host
     incarnation   INTEGER NOT NULL,             -- newest life
     heartbeat     INTEGER NOT NULL,             -- grows while it lives; only changes matter
-    dead          INTEGER NOT NULL CHECK (dead IN (0, 1)),
+    dead          INTEGER NOT NULL CHECK (dead IN (0, 1)), -- declared dead, or retired
     slots         INTEGER NOT NULL,             -- groups it serves at a time
-    registered_at INTEGER NOT NULL
+    registered_at INTEGER NOT NULL              -- start of the newest life
 ) STRICT;
 
 -- Slots that are taken. The unique group makes "one active sandbox per group" a fact of the database.
 CREATE TABLE slots (
-    runner   TEXT    NOT NULL REFERENCES runners (id),
+    runner   TEXT    NOT NULL REFERENCES runners (id), -- whose slot
     slot_no  INTEGER NOT NULL,                  -- counted from 0
-    group_id TEXT    NOT NULL UNIQUE REFERENCES groups (id),
+    group_id TEXT    NOT NULL UNIQUE REFERENCES groups (id), -- the group served in it
     PRIMARY KEY (runner, slot_no)
 ) STRICT, WITHOUT ROWID;
 
 -- Turns: one agent run over a batch of inbox rows; the same row over all attempts.
 CREATE TABLE turns (
-    id               TEXT    NOT NULL PRIMARY KEY,
-    group_id         TEXT    NOT NULL REFERENCES groups (id),
-    state            TEXT    NOT NULL CHECK (state IN ('open', 'committed', 'dead_lettered')),
+    id               TEXT    NOT NULL PRIMARY KEY, -- the same over all attempts
+    group_id         TEXT    NOT NULL REFERENCES groups (id), -- whose turn
+    state            TEXT    NOT NULL CHECK (state IN ('open', 'committed', 'dead_lettered')), -- what came of it
     epoch            INTEGER NOT NULL,          -- claim of the newest attempt
     attempt          INTEGER NOT NULL,          -- newest attempt, counted from 1
     from_ord         INTEGER NOT NULL,          -- cursor when it was opened
@@ -109,8 +109,8 @@ CREATE TABLE turns (
     prompted_through INTEGER,                   -- how far prompts handed to the agent reach
     session_id       TEXT,                      -- session that saw them
     error            TEXT,                      -- last failure, for the operator
-    opened_at        INTEGER NOT NULL,
-    closed_at        INTEGER,
+    opened_at        INTEGER NOT NULL,          -- when it was opened
+    closed_at        INTEGER,                   -- when it was committed or given up
     CHECK ((state = 'open') = (closed_at IS NULL))
 ) STRICT;
 
@@ -120,10 +120,10 @@ CREATE INDEX turns_by_group ON turns (group_id);
 
 -- Lines of session transcripts, as the Agent SDK writes them.
 CREATE TABLE transcripts (
-    group_id   TEXT    NOT NULL REFERENCES groups (id),
-    session_id TEXT    NOT NULL,
+    group_id   TEXT    NOT NULL REFERENCES groups (id), -- whose session
+    session_id TEXT    NOT NULL,                -- the Agent SDK's session
     subpath    TEXT    NOT NULL,                -- sub-agents are kept apart; '' is the session itself
-    idx        INTEGER NOT NULL,
+    idx        INTEGER NOT NULL,                -- order of the lines, from 1
     uuid       TEXT,                            -- the line's own id, where it has one: it is kept once
     written_at INTEGER NOT NULL,                -- groups.active_at when it was written: at most one claim too early
     line       TEXT    NOT NULL,                -- JSON
@@ -136,7 +136,7 @@ CREATE UNIQUE INDEX transcripts_lines ON transcripts (group_id, session_id, subp
 
 -- The committed workspace of each group. Moves only with a commit, so that files and cursor never disagree.
 CREATE TABLE snapshots (
-    group_id   TEXT    NOT NULL PRIMARY KEY REFERENCES groups (id),
+    group_id   TEXT    NOT NULL PRIMARY KEY REFERENCES groups (id), -- whose workspace
     id         TEXT    NOT NULL,                -- identity of the snapshot
     turn_id    TEXT    NOT NULL,                -- turn that committed it
     manifest   TEXT    NOT NULL,                -- name of the blob that holds its manifest
@@ -149,21 +149,21 @@ CREATE TABLE snapshots (
 -- What is to be said. Rows of one chat are sent in the order of seq.
 CREATE TABLE outbox (
     id            TEXT    NOT NULL PRIMARY KEY, -- also the idempotency key towards the platform
-    chat_id       TEXT    NOT NULL REFERENCES chats (id),
-    seq           INTEGER NOT NULL,
-    group_id      TEXT    NOT NULL REFERENCES groups (id),
+    chat_id       TEXT    NOT NULL REFERENCES chats (id), -- where it is said
+    seq           INTEGER NOT NULL,             -- place in the chat's queue
+    group_id      TEXT    NOT NULL REFERENCES groups (id), -- in whose name
     turn_id       TEXT,                         -- NULL for a notice of the system; outlives the turn's row
     early         INTEGER NOT NULL CHECK (early IN (0, 1)), -- sent before its turn committed
     key           TEXT    NOT NULL,             -- tool use, 'final', 'extra:<n>', 'notice', or the key of a system notice
-    text          TEXT    NOT NULL,
-    sender        TEXT,
-    state         TEXT    NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'uncertain', 'dead')),
+    text          TEXT    NOT NULL,             -- what is said
+    sender        TEXT,                         -- as whom, where not as the assistant
+    state         TEXT    NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'uncertain', 'dead')), -- how far
     attempts      INTEGER NOT NULL DEFAULT 0,   -- charged before the request leaves
-    not_before    INTEGER NOT NULL DEFAULT 0,
-    platform_id   TEXT,
+    not_before    INTEGER NOT NULL DEFAULT 0,   -- back-off after a failed attempt
+    platform_id   TEXT,                         -- what the platform calls it, once sent
     error         TEXT,                         -- why it is not sent
     said_epoch    INTEGER NOT NULL,             -- newest attempt (by its claim) that said it; 0 for a notice of the system
-    created_at    INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,             -- when it was put here
     done_at       INTEGER,                      -- when it was sent or given up
     UNIQUE (chat_id, seq)
 ) STRICT;
@@ -178,19 +178,19 @@ CREATE INDEX outbox_by_end ON outbox (done_at) WHERE done_at IS NOT NULL;
 
 -- Schedules that create work.
 CREATE TABLE tasks (
-    id           TEXT    NOT NULL PRIMARY KEY,
-    group_id     TEXT    NOT NULL REFERENCES groups (id),
-    chat_id      TEXT    NOT NULL REFERENCES chats (id),
-    prompt       TEXT    NOT NULL,
-    kind         TEXT    NOT NULL CHECK (kind IN ('cron', 'interval', 'once')),
+    id           TEXT    NOT NULL PRIMARY KEY,  -- identity
+    group_id     TEXT    NOT NULL REFERENCES groups (id), -- whose task
+    chat_id      TEXT    NOT NULL REFERENCES chats (id), -- where its answer goes
+    prompt       TEXT    NOT NULL,              -- what the agent is asked
+    kind         TEXT    NOT NULL CHECK (kind IN ('cron', 'interval', 'once')), -- how the schedule is meant
     schedule     TEXT    NOT NULL,              -- cron line, milliseconds or instant, as given
     timezone     TEXT    NOT NULL,              -- IANA zone the schedule is meant in
-    context_mode TEXT    NOT NULL CHECK (context_mode IN ('group', 'isolated')),
-    misfire      TEXT    NOT NULL CHECK (misfire IN ('one', 'all', 'skip')),
-    overlap      TEXT    NOT NULL CHECK (overlap IN ('skip', 'queue')),
-    state        TEXT    NOT NULL CHECK (state IN ('active', 'paused', 'done')),
+    context_mode TEXT    NOT NULL CHECK (context_mode IN ('group', 'isolated')), -- whose session
+    misfire      TEXT    NOT NULL CHECK (misfire IN ('one', 'all', 'skip')), -- of missed instants
+    overlap      TEXT    NOT NULL CHECK (overlap IN ('skip', 'queue')), -- with the one before
+    state        TEXT    NOT NULL CHECK (state IN ('active', 'paused', 'done')), -- only active ones fire
     next_due     INTEGER,                       -- moved by compare-and-set
-    created_at   INTEGER NOT NULL
+    created_at   INTEGER NOT NULL               -- when it was made
 ) STRICT;
 
 CREATE INDEX tasks_due ON tasks (next_due) WHERE state = 'active' AND next_due IS NOT NULL;
@@ -198,9 +198,9 @@ CREATE INDEX tasks_by_group ON tasks (group_id);
 
 -- Due instants that were fired: the key makes it once.
 CREATE TABLE firings (
-    task_id  TEXT    NOT NULL REFERENCES tasks (id),
-    due_at   INTEGER NOT NULL,
-    fired_at INTEGER NOT NULL,
+    task_id  TEXT    NOT NULL REFERENCES tasks (id), -- which task
+    due_at   INTEGER NOT NULL,                  -- the due instant
+    fired_at INTEGER NOT NULL,                  -- when it was fired
     turn_id  TEXT,                              -- turn that answered it
     PRIMARY KEY (task_id, due_at)
 ) STRICT, WITHOUT ROWID;
@@ -218,14 +218,14 @@ CREATE TABLE leaders (
 CREATE TABLE partitions (
     partition  INTEGER NOT NULL PRIMARY KEY,    -- counted from 0
     log        TEXT    NOT NULL,                -- identity of the log: made anew, it has another
-    generation INTEGER NOT NULL,                -- grows when the log was made anew or lost messages; sequences start again
+    generation INTEGER NOT NULL,                -- grows when the log is made anew or lost messages; from 0 again
     cursor     INTEGER NOT NULL                 -- last sequence taken in, moved by compare-and-set
 ) STRICT;
 
 -- Which gateway holds an account's socket or poller, and sends for it. A row appears with the first holder and stays.
 CREATE TABLE accounts (
-    channel   TEXT    NOT NULL,
-    account   TEXT    NOT NULL,
+    channel   TEXT    NOT NULL,                 -- the channel
+    account   TEXT    NOT NULL,                 -- the account on it
     holder    TEXT,                             -- one life of one gateway; NULL after a clean stop
     epoch     INTEGER NOT NULL,                 -- grows with every change of the holder: its fence
     heartbeat INTEGER NOT NULL,                 -- moved by the holder while it lives; only changes matter
@@ -235,14 +235,14 @@ CREATE TABLE accounts (
 
 -- Tokens and cost per committed turn; kept for good.
 CREATE TABLE usage (
-    turn_id                     TEXT    NOT NULL PRIMARY KEY,
-    group_id                    TEXT    NOT NULL REFERENCES groups (id),
-    input_tokens                INTEGER NOT NULL,
-    output_tokens               INTEGER NOT NULL,
-    cache_creation_input_tokens INTEGER NOT NULL,
-    cache_read_input_tokens     INTEGER NOT NULL,
+    turn_id                     TEXT    NOT NULL PRIMARY KEY, -- the committed turn
+    group_id                    TEXT    NOT NULL REFERENCES groups (id), -- whose turn
+    input_tokens                INTEGER NOT NULL, -- tokens in, not cached
+    output_tokens               INTEGER NOT NULL, -- tokens out
+    cache_creation_input_tokens INTEGER NOT NULL, -- tokens written to the prompt cache
+    cache_read_input_tokens     INTEGER NOT NULL, -- tokens read from the prompt cache
     cost_micros                 INTEGER,        -- millionths of a US dollar, where known
-    at                          INTEGER NOT NULL
+    at                          INTEGER NOT NULL -- when it was committed
 ) STRICT;
 
 CREATE INDEX usage_by_group ON usage (group_id, at);
@@ -251,7 +251,7 @@ CREATE INDEX usage_by_group ON usage (group_id, at);
 -- for a group or chat that does not exist; messages of the log that nobody can read.
 CREATE TABLE dead_letters (
     id          INTEGER NOT NULL PRIMARY KEY,   -- in the order of giving up
-    kind        TEXT    NOT NULL CHECK (kind IN ('message', 'unclaimed', 'malformed')),
+    kind        TEXT    NOT NULL CHECK (kind IN ('message', 'unclaimed', 'malformed')), -- which of the three
     group_id    TEXT,                           -- of an unclaimed one: as the envelope says
     ord         INTEGER,                        -- position in the inbox
     dedup_key   TEXT,                           -- this and the next six: as in messages
@@ -278,10 +278,10 @@ CREATE INDEX dead_letters_by_time ON dead_letters (at);
 
 -- Who changed what: administration and privileged acts of main.
 CREATE TABLE audit (
-    id      INTEGER NOT NULL PRIMARY KEY,
-    at      INTEGER NOT NULL,
-    actor   TEXT    NOT NULL,
-    action  TEXT    NOT NULL,
-    subject TEXT    NOT NULL,
+    id      INTEGER NOT NULL PRIMARY KEY,       -- in the order of the acts
+    at      INTEGER NOT NULL,                   -- when
+    actor   TEXT    NOT NULL,                   -- who
+    action  TEXT    NOT NULL,                   -- what was done
+    subject TEXT    NOT NULL,                   -- to what
     detail  TEXT    NOT NULL                    -- JSON
 ) STRICT;

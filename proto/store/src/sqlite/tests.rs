@@ -173,6 +173,7 @@ fn hot_statements_use_their_indexes() {
             "SELECT id FROM outbox WHERE turn_id = 't' AND early = 1 AND key = 'k'",
             "outbox_turn_keys",
         ),
+        ("DELETE FROM dead_letters WHERE group_id = 'g'", "dead_letters_by_group"),
     ] {
         let mut statement = other.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let plan: Vec<String> = statement
