@@ -4,11 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proto::ids::{ChatId, OutboxId, TurnId};
+use proto::ids::{ChatId, Epoch, OutboxId, TurnId};
 use proto::outbound::{Delivery, OutboxState};
 use proto::time::Timestamp;
-
-use proto::ids::Epoch;
 
 #[derive(Debug)]
 pub(super) struct OutboxRow {
@@ -25,8 +23,9 @@ pub(super) struct OutboxRow {
 pub(super) struct Outbox {
     rows: BTreeMap<OutboxId, OutboxRow>,
     by_chat: BTreeMap<(ChatId, i64), OutboxId>,
-    /// Of `by_chat` what blocks its chat.
+    /// Of `by_chat` what is pending or being sent.
     open: BTreeSet<(ChatId, i64)>,
+    uncertain: BTreeSet<OutboxId>,
     early: BTreeSet<(TurnId, OutboxId)>,
     notices: BTreeMap<String, OutboxId>,
 }
@@ -36,32 +35,44 @@ impl Outbox {
         self.rows.get(&id)
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &OutboxRow> {
-        self.rows.values()
+    /// How many may or may not have arrived.
+    pub(super) fn uncertain(&self) -> usize {
+        self.uncertain.len()
     }
 
     pub(super) fn insert(&mut self, row: OutboxRow) {
-        let (id, place) = (row.delivery.id, place(&row));
+        let id = row.delivery.id;
         match row.delivery.turn {
             Some(turn) if row.early => drop(self.early.insert((turn, id))),
             Some(_) => {}
             None => drop(self.notices.insert(row.key.clone(), id)),
         }
-        self.by_chat.insert(place.clone(), id);
-        if is_open(&row) {
-            self.open.insert(place);
-        }
+        self.by_chat.insert(place(&row), id);
         self.rows.insert(id, row);
+        self.index(id);
     }
 
     /// Changes a row; everything but its identity, place, turn and key may change.
     pub(super) fn change(&mut self, id: OutboxId, change: impl FnOnce(&mut OutboxRow)) {
         if let Some(row) = self.rows.get_mut(&id) {
             change(row);
-            if is_open(row) {
+            self.index(id);
+        }
+    }
+
+    /// Brings what depends on a row's state up to date.
+    fn index(&mut self, id: OutboxId) {
+        let Some(row) = self.rows.get(&id) else { return };
+        match row.delivery.state {
+            OutboxState::Pending | OutboxState::Sending => {
                 self.open.insert(place(row));
-            } else {
+                self.uncertain.remove(&id);
+            }
+            state @ (OutboxState::Sent | OutboxState::Uncertain | OutboxState::Dead) => {
                 self.open.remove(&place(row));
+                if state == OutboxState::Uncertain {
+                    self.uncertain.insert(id);
+                }
             }
         }
     }
@@ -75,6 +86,7 @@ impl Outbox {
             if let Some(row) = self.rows.remove(&id) {
                 self.by_chat.remove(&place(&row));
                 self.open.remove(&place(&row));
+                self.uncertain.remove(&id);
                 match row.delivery.turn {
                     Some(turn) => drop(self.early.remove(&(turn, id))),
                     None => drop(self.notices.remove(&row.key)),
@@ -83,12 +95,12 @@ impl Outbox {
         }
     }
 
-    /// Rows that block their chat, by chat and position.
+    /// Rows that are pending or being sent, by chat and position: they block what comes after them in their chat.
     pub(super) fn open(&self) -> impl Iterator<Item = &OutboxRow> {
         self.open.iter().filter_map(|place| self.at(place))
     }
 
-    /// Rows of a chat that block it.
+    /// Those of one chat.
     pub(super) fn open_of(&self, chat: &ChatId) -> impl Iterator<Item = &OutboxRow> {
         self.open
             .range((chat.clone(), i64::MIN)..=(chat.clone(), i64::MAX))
@@ -121,12 +133,4 @@ impl Outbox {
 
 fn place(row: &OutboxRow) -> (ChatId, i64) {
     (row.delivery.chat.clone(), row.delivery.seq)
-}
-
-/// Whether a row blocks what comes after it in its chat.
-fn is_open(row: &OutboxRow) -> bool {
-    match row.delivery.state {
-        OutboxState::Pending | OutboxState::Sending => true,
-        OutboxState::Sent | OutboxState::Uncertain | OutboxState::Dead => false,
-    }
 }

@@ -166,7 +166,9 @@ impl State {
             turn.session.clone_from(&commit.session);
             turn.closed_at = Some(commit.now);
         }
-        self.open_turns.retain(|_, turn| *turn != commit.turn);
+        if self.open_turn(&fence.group) == Some(commit.turn) {
+            self.open_turns.remove(&fence.group);
+        }
         let has_more = self.engaging_after(&fence.group, commit.through);
         let group = self.held(fence)?;
         group.cursor = commit.through;

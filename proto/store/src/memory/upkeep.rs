@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::ids::ChatId;
-use proto::outbound::OutboxState;
 use proto::time::Timestamp;
 use proto::turn::TurnState;
 
@@ -13,16 +12,12 @@ use crate::{ChatActivity, Counts, DeadLetter, Removed};
 
 impl State {
     pub(super) fn counts(&self, now: Timestamp) -> Counts {
-        let uncertain = self
-            .outbox
-            .all()
-            .filter(|row| row.delivery.state == OutboxState::Uncertain);
         Counts {
             groups: self.registered_groups().count() as u64,
             waiting_groups: self.groups.values().filter(|row| row.waits(now).is_some()).count() as u64,
             owned_groups: self.groups.values().filter(|row| row.owner.is_some()).count() as u64,
             outbox_pending: self.outbox.open().count() as u64,
-            outbox_uncertain: uncertain.count() as u64,
+            outbox_uncertain: self.outbox.uncertain() as u64,
             dead_letters: self.dead_letters.len() as u64,
         }
     }
