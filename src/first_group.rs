@@ -9,13 +9,15 @@ use store::Store;
 use store::registration::{self, Registration};
 
 /// The first start registers `main`, so that there is somebody to talk to.
-pub(crate) async fn register(store: &dyn Store, clock: &dyn Clock) -> anyhow::Result<()> {
+///
+/// Its local chat belongs to the gateway of this name until somebody opens it elsewhere.
+pub(crate) async fn register(store: &dyn Store, clock: &dyn Clock, gateway: &str) -> anyhow::Result<()> {
     if !store.groups().await?.is_empty() {
         return Ok(());
     }
     let now = clock.now();
     let group = GroupId::parse("main").context("main is a valid name")?;
-    let chat = store.see_chat(&cli::chat_seen(&group, now)).await?;
+    let chat = store.see_chat(&cli::chat_seen(&group, gateway, now)).await?;
     let registration = Registration {
         group,
         name: "Main".to_owned(),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use bus::{Hints, Ingress};
+use proto::ids::IdSource;
 use proto::time::Clock;
 use service::http::serve;
 use service::lifecycle::{Lifecycle, Policy};
@@ -23,7 +24,9 @@ use crate::channel::cli::clients::Clients;
 use crate::channel::cli::{CliApi, CliChannel};
 use crate::channel::webhook::{Hook, WebhookApi, WebhookChannel};
 use crate::config;
-use crate::delivery::{DeliveryLoop, Tools};
+use crate::delivery::Tools;
+use crate::delivery::account::{self, Candidacy};
+use crate::directory::Directory;
 use crate::http::{ControlSocket, bind_control_socket};
 use crate::intake::{AllowlistFile, Intake};
 use crate::metrics::Metrics;
@@ -31,6 +34,10 @@ use crate::metrics::Metrics;
 /// Settings of the gateway.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Name of this gateway among those of the installation ([`config::Gateway`]).
+    pub name: String,
+    /// How it competes with the others for accounts.
+    pub candidacy: Candidacy,
     /// Name of the assistant: gives the default trigger.
     pub assistant_name: String,
     /// Where the control socket is.
@@ -53,6 +60,8 @@ pub struct Deps {
     pub hints: Arc<dyn Hints>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Traces of messages that come without one.
+    pub ids: Arc<dyn IdSource>,
     /// Jitter.
     pub random: Random,
     /// Where this gateway says how it is.
@@ -91,7 +100,8 @@ impl Running {
 pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow::Result<Running> {
     let hooks = hooks(&config.channels)?;
     let clients = Arc::new(Clients::default());
-    let mut channels: Vec<Arc<dyn Channel>> = vec![Arc::new(CliChannel::new(Arc::clone(&clients)))];
+    let mut channels: Vec<Arc<dyn Channel>> =
+        vec![Arc::new(CliChannel::new(config.name.clone(), Arc::clone(&clients)))];
     for hook in hooks.values() {
         channels.push(Arc::new(WebhookChannel::new(
             Arc::clone(hook),
@@ -107,11 +117,13 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
 
     let stop = lifecycle.hard_stop();
     let on_invalid = config.security.sender_allowlist_on_invalid.into();
+    let directory = Arc::new(Directory::new(Arc::clone(&deps.store), Arc::clone(&deps.clock)));
     let intake = Arc::new(Intake::new(
-        Arc::clone(&deps.store),
+        Arc::clone(&directory),
         Arc::clone(&deps.ingress),
         AllowlistFile::new(config.security.sender_allowlist, on_invalid),
         config.assistant_name,
+        deps.ids,
         deps.metrics.clone(),
         lifecycle.soft_stop(),
     ));
@@ -124,7 +136,9 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         stop: stop.clone(),
     };
     let cli = CliApi {
+        gateway: config.name.clone(),
         intake,
+        directory: Arc::clone(&directory),
         store: Arc::clone(&deps.store),
         hints: Arc::clone(&deps.hints),
         clock: Arc::clone(&deps.clock),
@@ -132,6 +146,8 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         stop: stop.clone(),
     };
     let operator = ControlApi {
+        gateway: config.name,
+        directory: Arc::clone(&directory),
         store: Arc::clone(&deps.store),
         clock: Arc::clone(&deps.clock),
         readiness: deps.readiness.clone(),
@@ -139,7 +155,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     };
     let public = deps.health.merge(webhooks.router()).fallback(api::no_such_path);
     let private = operator.router().merge(cli.router()).fallback(api::no_such_path);
-    let (stop_public, stop_private) = (stop.clone(), stop.clone());
+    let (stop_public, stop_private, stop_writing) = (stop.clone(), stop.clone(), stop.clone());
     lifecycle.spawn_support("http", Policy::Critical, async move {
         serve(listener, public, stop_public).await;
         Ok(())
@@ -149,6 +165,10 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         Ok(())
     });
 
+    lifecycle.spawn_support("chat metadata", Policy::BestEffort, async move {
+        stop_writing.run_until_cancelled(directory.write_behind()).await;
+        Ok(())
+    });
     let delivering = deps.readiness.condition("delivery");
     let tools = Tools {
         store: deps.store,
@@ -158,10 +178,10 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         metrics: deps.metrics,
     };
     for channel in channels {
-        let delivery = DeliveryLoop::new(channel, tools.clone());
-        let (ready, stop) = (delivering.clone(), stop.clone());
+        let candidacy = config.candidacy.clone();
+        let serving = account::serve(channel, candidacy, tools.clone(), delivering.clone(), stop.clone());
         lifecycle.spawn_support("delivery", Policy::Critical, async move {
-            delivery.run(ready, stop).await;
+            serving.await;
             Ok(())
         });
     }

@@ -12,17 +12,23 @@ use prometheus_client::registry::Registry;
 use proto::claim::{ClaimRequest, Fence};
 use proto::group::{ChatSeen, Group, GroupSettings};
 use proto::ids::{ChatId, GroupId, OutboxId, RunnerId, TurnId};
+use proto::lease::LeaseTimings;
+use proto::lease::holding::{Hold, LeaseName};
 use proto::outbound::{Delivery, OutboxState, Reply, Resend, SendOutcome};
 use proto::sender_allowlist::OnInvalid;
 use proto::time::{Clock, Monotonic, Timestamp};
 use proto::turn::{TurnBatch, TurnCommit, Usage};
+use service::ids::RandomIds;
+use store::keeper::{Keeper, Takeover};
+use store::outage::Outage;
 use store::sqlite::SqliteStore;
 use store::{Begun, Store};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::channel::Channel;
-use crate::delivery::Tools;
+use crate::delivery::{DeliveryLoop, Lease, Tools};
+use crate::directory::Directory;
 use crate::intake::{AllowlistFile, Intake};
 use crate::metrics::Metrics;
 
@@ -54,6 +60,8 @@ impl Clock for ManualClock {
 
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
+    /// Makes [`World::store`] fail; the ingress goes on, as a broker does.
+    pub(crate) outage: Arc<Outage>,
     pub(crate) hints: Arc<dyn Hints>,
     pub(crate) ingress: Arc<dyn Ingress>,
     pub(crate) clock: Arc<ManualClock>,
@@ -64,18 +72,52 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("clawhold.db"), START).unwrap());
+        let rows: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("clawhold.db"), START).unwrap());
+        let outage = Arc::new(Outage::around(rows.clone()));
         let hints: Arc<dyn Hints> = Arc::new(LocalHints::new());
         let clock = Arc::new(ManualClock(AtomicI64::new(START.as_millis())));
-        let ingress = Arc::new(LocalIngress::new(store.clone(), hints.clone(), clock.clone()));
+        let ingress = Arc::new(LocalIngress::new(rows, hints.clone(), clock.clone()));
         Self {
-            store,
+            store: outage.clone(),
+            outage,
             hints,
             ingress,
             clock,
             dir,
             next_id: AtomicU64::new(1),
         }
+    }
+
+    pub(crate) fn directory(&self) -> Arc<Directory> {
+        Arc::new(Directory::new(self.store.clone(), self.clock.clone()))
+    }
+
+    /// A keeper of the account `bot` on the channel `test`.
+    pub(crate) fn keeper(&self, holder: &str) -> Keeper {
+        Keeper::new(
+            self.store.clone(),
+            account_bot(),
+            holder.to_owned(),
+            LeaseTimings::FAST,
+            self.clock.clone(),
+            || 0.5,
+            Takeover::Observe,
+        )
+    }
+
+    /// Takes that account.
+    pub(crate) async fn hold(&self, holder: &str) -> Hold {
+        let mut keeper = self.keeper(holder);
+        keeper.tick().await.unwrap();
+        let held = keeper.held().borrow().clone();
+        held.expect("nobody holds it").hold
+    }
+
+    /// A delivery loop that holds the account for as long as the clock stands still.
+    pub(crate) async fn delivery(&self, channel: Arc<ScriptedChannel>) -> DeliveryLoop {
+        let mut keeper = self.keeper("a");
+        keeper.tick().await.unwrap();
+        DeliveryLoop::new(channel, Lease::of(&keeper), self.tools())
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
@@ -101,10 +143,11 @@ impl World {
         let allowlist = AllowlistFile::new(self.dir.path().join("allow.json"), OnInvalid::DropEverybody);
         let stopping = CancellationToken::new();
         Intake::new(
-            self.store.clone(),
+            self.directory(),
             ingress,
             allowlist,
             "Andy".into(),
+            Arc::new(RandomIds),
             self.metrics(),
             stopping,
         )
@@ -222,6 +265,14 @@ impl World {
             snapshot: None,
         };
         self.store.commit_turn(fence, &commit, &ids).await.unwrap();
+    }
+}
+
+/// The lease of the account `bot` on the channel `test`.
+pub(crate) fn account_bot() -> LeaseName {
+    LeaseName::Account {
+        channel: "test".into(),
+        account: "bot".into(),
     }
 }
 

@@ -20,9 +20,10 @@ pub(super) async fn register(
     Path(chat): Path<String>,
     JsonBody(registration): JsonBody<Registration>,
 ) -> Result<StatusCode, ApiError> {
-    api.store
-        .register_chat(&ChatId::new(&*chat), registration.group.as_ref())
-        .await?;
+    let id = ChatId::new(&*chat);
+    let registered = api.store.register_chat(&id, registration.group.as_ref()).await;
+    api.directory.forget_chat(&id);
+    registered?;
     match registration.group {
         Some(group) => tracing::info!(chat.id = chat, group.id = %group, "chat registered"),
         None => tracing::info!(chat.id = chat, "chat unregistered"),

@@ -36,7 +36,11 @@ pub(super) async fn add(
     let now = api.clock.now();
     let name = new.name.unwrap_or_else(|| new.id.to_string());
     check_name(&name)?;
-    let local_chat = api.store.see_chat(&cli::chat_seen(&new.id, now)).await?.id;
+    let local_chat = api
+        .store
+        .see_chat(&cli::chat_seen(&new.id, &api.gateway, now))
+        .await?
+        .id;
     let registration = Registration {
         group: new.id,
         name,
@@ -45,7 +49,9 @@ pub(super) async fn add(
         chats: vec![local_chat],
         move_chats: false,
     };
-    let group = registration::register(&*api.store, &registration, now).await?;
+    let registered = registration::register(&*api.store, &registration, now).await;
+    api.directory.forget_group(&registration.group);
+    let group = registered?;
     tracing::info!(group.id = %group.id, group.is_main = group.is_main, "group added");
     Ok((StatusCode::CREATED, Json(group)))
 }
@@ -67,14 +73,18 @@ pub(super) async fn change(
     }
     group.is_main = change.is_main.unwrap_or(group.is_main);
     group.settings = merged(&group.settings, change.settings)?;
-    api.store.put_group(&group).await?;
+    let put = api.store.put_group(&group).await;
+    api.directory.forget_group(&id);
+    put?;
     tracing::info!(group.id = %id, "group changed");
     Ok(Json(group))
 }
 
 pub(super) async fn remove(State(api): State<ControlApi>, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     let id = parse_id(&id)?;
-    api.store.remove_group(&id).await?;
+    let removed = api.store.remove_group(&id).await;
+    api.directory.forget_group(&id);
+    removed?;
     tracing::info!(group.id = %id, "group removed");
     Ok(StatusCode::NO_CONTENT)
 }

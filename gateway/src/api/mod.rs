@@ -15,11 +15,16 @@ use proto::time::Clock;
 use service::readiness::Readiness;
 use store::Store;
 
+use crate::directory::Directory;
 use crate::http::ApiError;
 
 /// What the endpoints work with.
 #[derive(Clone)]
 pub struct ControlApi {
+    /// Name of this gateway: the account of the local chat of a group that is added here.
+    pub gateway: String,
+    /// Forgets what is changed here.
+    pub directory: Arc<Directory>,
     /// Rows.
     pub store: Arc<dyn Store>,
     /// Stamps what is registered.

@@ -11,6 +11,9 @@ use proto::ids::ChatId;
 use proto::outbound::{Delivery, Resend, SendOutcome};
 
 /// One account on one chat platform, as delivery sees it.
+///
+/// Of all gateways the one that holds the account's lease sends ([`crate::delivery::account`], which also says where a
+/// poller or socket of an account is started). Webhooks and other requests are taken in by any gateway.
 #[async_trait]
 pub trait Channel: Send + Sync + 'static {
     /// Name of the channel: the `channel` of its chats and deliveries.

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::ids::{ChatId, OutboxId};
+use proto::ids::{ChatId, Epoch, OutboxId};
+use proto::lease::holding::Hold;
 use proto::outbound::{AfterSend, Delivery, decide_after_send};
 use proto::time::Timestamp;
 
 use super::Tools;
+use super::lease::Lease;
 use crate::channel::Channel;
 use crate::metrics::DeliveryOutcome;
 
@@ -16,51 +18,67 @@ const RECORD_RETRY: Duration = Duration::from_millis(250);
 
 pub(super) struct Attempt {
     pub(super) channel: Arc<dyn Channel>,
+    pub(super) lease: Lease,
+    pub(super) hold: Hold,
     pub(super) tools: Tools,
 }
 
 /// An attempt that has ended.
 pub(super) struct Ended {
     pub(super) chat: ChatId,
-    /// The store failed while charging it: the row may be in `sending` although nothing was sent.
-    pub(super) begin_in_doubt: bool,
+    pub(super) begun: Begun,
+}
+
+/// How the charging of an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// It was charged, made and recorded, or it was not this loop's to make.
+    Clear,
+    /// The store failed: the row may be in `sending` although nothing was sent.
+    InDoubt,
+    /// The account is somebody else's since this hold.
+    LeaseLost(Epoch),
 }
 
 impl Attempt {
     pub(super) async fn make(self, id: OutboxId, chat: ChatId) -> Ended {
-        let begun = self
-            .tools
-            .store
-            .begin_delivery(
-                &proto::lease::holding::Hold {
-                    name: proto::lease::holding::LeaseName::Scheduler,
-                    holder: String::new(),
-                    epoch: proto::ids::Epoch(0),
-                },
-                id,
-                self.tools.clock.now(),
-            )
-            .await;
-        let begin_in_doubt = begun.is_err();
-        match begun {
-            Ok(Some(delivery)) => self.send_and_record(&delivery).await,
-            // Somebody else took it.
-            Ok(None) => {}
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                delivery.id = %id,
-                "an attempt to send could not be charged"
-            ),
-        }
-        Ended { chat, begin_in_doubt }
+        let now = self.tools.clock.now();
+        let begun = match self.tools.store.begin_delivery(&self.hold, id, now).await {
+            Ok(Some(delivery)) => {
+                self.send_and_record(&delivery).await;
+                Begun::Clear
+            }
+            // Somebody else took it, or its chat moved to another account.
+            Ok(None) => Begun::Clear,
+            Err(store::Error::LeaseLost(_)) => Begun::LeaseLost(self.hold.epoch),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, delivery.id = %id, "an attempt to send could not be charged");
+                Begun::InDoubt
+            }
+        };
+        Ended { chat, begun }
     }
 
     async fn send_and_record(&self, delivery: &Delivery) {
         service::crash_point!("delivery.before-send");
-        let outcome = self.channel.send(delivery).await;
-        service::crash_point!("delivery.after-send");
+        // The charge may have taken long. Sent now, it could overtake or repeat what the next holder sends.
+        let after = if self.lease.is_trusted_under(&self.hold, &*self.tools.clock) {
+            let outcome = self.channel.send(delivery).await;
+            service::crash_point!("delivery.after-send");
+            decide_after_send(
+                outcome,
+                delivery.attempts,
+                self.channel.resend(),
+                self.tools.clock.now(),
+            )
+        } else {
+            AfterSend::Retry {
+                reason: "the lease of the account ran out before it was sent".to_owned(),
+                not_before: delivery.created_at,
+            }
+        };
         let now = self.tools.clock.now();
-        let after = decide_after_send(outcome, delivery.attempts, self.channel.resend(), now);
         // Until the outcome is recorded nothing else of this chat may leave, so this waits as long as it takes.
         while let Err(error) = record(&self.tools, delivery, after.clone(), now).await {
             tracing::warn!(

@@ -1,11 +1,14 @@
 //! The way out: outbox rows of one account leave through its channel, in order per chat, chats side by side.
 //!
-//! An attempt is charged before anything leaves and its outcome recorded afterwards, so a crash at any moment leaves a
-//! row in `sending`, and the channel's stated policy decides about it. This loop decides nothing about texts or
-//! retries: that is [`proto::outbound`].
+//! Of all gateways the one that holds the account's lease delivers ([`account`]). An attempt is charged under that hold
+//! before anything leaves, the hold is looked at again right before it leaves, and its outcome is recorded afterwards. So
+//! a crash at any moment leaves a row in `sending`, and the channel's stated policy decides about it. This loop decides
+//! nothing about texts or retries: that is [`proto::outbound`].
 
+pub mod account;
 mod attempt;
 mod decide;
+mod lease;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,7 +18,8 @@ use bus::{Hints, Interest};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use proto::ids::ChatId;
+use proto::ids::{ChatId, Epoch};
+use proto::lease::holding::Hold;
 use proto::time::{Clock, Monotonic, Timestamp};
 use service::random::Random;
 use service::readiness::Condition;
@@ -24,7 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::channel::Channel;
 use crate::metrics::Metrics;
-use attempt::{Attempt, Ended};
+use attempt::{Attempt, Begun, Ended};
+pub use lease::Lease;
 
 /// Sends of one account under way at once: enough that a few slow chats do not hold up the others, few enough that a
 /// platform does not take it for an attack.
@@ -34,6 +39,9 @@ const PARALLEL_MAX: usize = 16;
 const PASS_MAX: u32 = 1_000;
 /// Longest time between two passes: the sweep that repairs a missed hint, and the grain of retry times.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often the holder looks for rows in `sending` that it is not sending: a chat may come from an account whose gateway
+/// died while sending.
+const SETTLE_EVERY: Duration = Duration::from_secs(2);
 /// Time that the last sends get to begin and to end when the node stops; within the lifecycle's own grace.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 
@@ -55,39 +63,47 @@ pub struct Tools {
 /// The delivery loop of one account.
 pub struct DeliveryLoop {
     channel: Arc<dyn Channel>,
+    lease: Lease,
     tools: Tools,
     under_way: FuturesUnordered<BoxFuture<'static, Ended>>,
     busy_chats: HashSet<ChatId>,
     /// Chats whose next row the store would not charge, and until when they are left alone: a store that is read but takes
     /// no writes (its disk is full) offers the same rows again at once.
     resting_chats: HashMap<ChatId, Monotonic>,
-    /// Rows may be in `sending` with nobody sending them: after a start, and after a begin in doubt.
-    sending_in_doubt: bool,
+    /// Since which change of the holder, and when last, rows were settled that are in `sending` with nobody sending them.
+    settled: Option<(Epoch, Monotonic)>,
+    /// The store said so before the keeper of the lease noticed.
+    lost: Option<Epoch>,
 }
 
 impl DeliveryLoop {
     /// A loop that has not looked yet.
-    pub fn new(channel: Arc<dyn Channel>, tools: Tools) -> Self {
+    pub fn new(channel: Arc<dyn Channel>, lease: Lease, tools: Tools) -> Self {
         Self {
             channel,
+            lease,
             tools,
             under_way: FuturesUnordered::new(),
             busy_chats: HashSet::new(),
             resting_chats: HashMap::new(),
-            sending_in_doubt: true,
+            settled: None,
+            lost: None,
         }
     }
 
-    /// One pass: settles what an earlier process left in `sending`, then starts what is due, as far as there is room.
+    /// One pass: settles what an earlier holder left in `sending`, then starts what is due, as far as there is room.
+    /// While the account is not held it does nothing.
     ///
     /// # Errors
     /// When the store cannot answer; the next pass tries again.
     pub async fn tick(&mut self, now: Timestamp) -> store::Result<()> {
-        if self.sending_in_doubt {
-            self.settle_interrupted(now).await?;
-            self.sending_in_doubt = false;
-        }
+        let Some(hold) = self.hold() else { return Ok(()) };
         let monotonic = self.tools.clock.monotonic();
+        let settled = self.settled.filter(|(epoch, _)| *epoch == hold.epoch);
+        if settled.is_none_or(|(_, at)| monotonic.since(at) >= SETTLE_EVERY) {
+            self.settle_interrupted(&hold, now).await?;
+            self.settled = Some((hold.epoch, monotonic));
+        }
         self.resting_chats.retain(|_, until| *until > monotonic);
         let (name, account) = (self.channel.name(), self.channel.account());
         for delivery in self.tools.store.due_deliveries(name, account, now, PASS_MAX).await? {
@@ -102,6 +118,8 @@ impl DeliveryLoop {
             self.busy_chats.insert(delivery.chat.clone());
             let attempt = Attempt {
                 channel: Arc::clone(&self.channel),
+                lease: self.lease.clone(),
+                hold: hold.clone(),
                 tools: self.tools.clone(),
             };
             self.under_way.push(Box::pin(attempt.make(delivery.id, delivery.chat)));
@@ -116,7 +134,8 @@ impl DeliveryLoop {
         }
     }
 
-    /// Ticks on every hint, after every end of a send, and at the latest every sweep, until told to stop.
+    /// Ticks on every hint, after every end of a send, when the lease is won, and at the latest every sweep, until told
+    /// to stop.
     pub async fn run(mut self, ready: Condition, stop: CancellationToken) {
         let mut hints = self.tools.hints.listen(Interest::Outbox {
             channel: self.channel.name().to_owned(),
@@ -124,7 +143,8 @@ impl DeliveryLoop {
         });
         while !stop.is_cancelled() {
             match self.tick(self.tools.clock.now()).await {
-                Ok(()) => ready.ok(),
+                Ok(()) if self.lease.is_reached() => ready.ok(),
+                Ok(()) => ready.degraded("the lease of an account cannot be kept: the database does not answer"),
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the outbox cannot be read");
                     ready.degraded("the outbox cannot be read");
@@ -135,6 +155,7 @@ impl DeliveryLoop {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(sweep) => {}
                 _ = hints.next() => {}
+                () = self.lease.changed() => {}
                 Some(ended) = self.under_way.next() => self.note_end(ended),
             }
         }
@@ -142,7 +163,7 @@ impl DeliveryLoop {
             tracing::info!(
                 channel.name = self.channel.name(),
                 deliveries = self.under_way.len(),
-                "stopped with deliveries under way; the next start decides about them"
+                "stopped with deliveries under way; the next holder decides about them"
             );
         }
     }
@@ -158,14 +179,22 @@ impl DeliveryLoop {
         self.settle().await;
     }
 
-    async fn settle_interrupted(&mut self, now: Timestamp) -> store::Result<()> {
-        let store = &self.tools.store;
-        for delivery in store
-            .interrupted_deliveries(self.channel.name(), self.channel.account())
-            .await?
-        {
+    fn hold(&self) -> Option<Hold> {
+        self.lease
+            .hold(&*self.tools.clock)
+            .filter(|hold| self.lost != Some(hold.epoch))
+    }
+
+    async fn settle_interrupted(&mut self, hold: &Hold, now: Timestamp) -> store::Result<()> {
+        let (name, account) = (self.channel.name(), self.channel.account());
+        for delivery in self.tools.store.interrupted_deliveries(name, account).await? {
             if self.busy_chats.contains(&delivery.chat) {
                 continue;
+            }
+            // Held still, so the rows were read while held: no other holder's attempt is among them. Should another
+            // take over now, the number of the attempt keeps this record from touching a later one.
+            if !self.lease.is_trusted_under(hold, &*self.tools.clock) {
+                break;
             }
             let after = decide::after_interruption(delivery.attempts, self.channel.resend(), now);
             attempt::record(&self.tools, &delivery, after, now).await?;
@@ -175,10 +204,20 @@ impl DeliveryLoop {
 
     fn note_end(&mut self, ended: Ended) {
         self.busy_chats.remove(&ended.chat);
-        if ended.begin_in_doubt {
-            self.sending_in_doubt = true;
-            self.resting_chats
-                .insert(ended.chat, self.tools.clock.monotonic() + SWEEP);
+        match ended.begun {
+            Begun::Clear => {}
+            Begun::LeaseLost(epoch) => {
+                tracing::warn!(
+                    channel.name = self.channel.name(),
+                    "the account is somebody else's by now"
+                );
+                self.lost = Some(epoch);
+            }
+            Begun::InDoubt => {
+                self.settled = None;
+                let rested = self.tools.clock.monotonic() + SWEEP;
+                self.resting_chats.insert(ended.chat, rested);
+            }
         }
     }
 }

@@ -1,3 +1,7 @@
+//! The outbox of one account that is held.
+
+mod fleet;
+
 use bus::Hint;
 use proto::outbound::{OutboxState, Resend, SendOutcome};
 
@@ -32,12 +36,12 @@ async fn rows_of_a_chat_leave_in_order_and_a_stuck_head_holds_its_chat_only() {
     for (chat, text) in [(&a, "a1"), (&a, "a2"), (&b, "b1"), (&b, "b2")] {
         world.say(chat, text).await;
     }
-    let channel = ScriptedChannel::new(Resend::Never, [busy(60)]);
-    let mut delivery = DeliveryLoop::new(channel.clone(), world.tools());
+    let channel = ScriptedChannel::new(Resend::Never, [busy(5)]);
+    let mut delivery = world.delivery(channel.clone()).await;
     pass(&mut delivery).await;
     pass(&mut delivery).await;
     assert_eq!(channel.given(), ["a1", "b1", "b2"]);
-    world.clock.advance(Duration::from_secs(61));
+    world.clock.advance(Duration::from_secs(6));
     pass(&mut delivery).await;
     pass(&mut delivery).await;
     assert_eq!(channel.given(), ["a1", "b1", "b2", "a1", "a2"]);
@@ -55,7 +59,7 @@ async fn a_lost_answer_is_sent_again_only_where_that_is_harmless() {
         let chat = world.chat("test:a", &group).await;
         world.say(&chat, "hi").await;
         let channel = ScriptedChannel::new(resend, [lost()]);
-        pass(&mut DeliveryLoop::new(channel, world.tools())).await;
+        pass(&mut world.delivery(channel).await).await;
         assert_eq!(world.states(&chat).await, [expected]);
     }
 }
@@ -68,7 +72,7 @@ async fn a_rejected_row_is_given_up_and_lets_the_next_pass() {
     world.say(&chat, "bad").await;
     world.say(&chat, "good").await;
     let rejected = SendOutcome::Rejected { reason: "400".into() };
-    let mut delivery = DeliveryLoop::new(ScriptedChannel::new(Resend::Never, [rejected]), world.tools());
+    let mut delivery = world.delivery(ScriptedChannel::new(Resend::Never, [rejected])).await;
     pass(&mut delivery).await;
     pass(&mut delivery).await;
     assert_eq!(world.states(&chat).await, [OutboxState::Dead, OutboxState::Sent]);
@@ -84,22 +88,16 @@ async fn what_a_dead_process_was_sending_follows_the_channels_policy() {
         let group = world.group("g", true).await;
         let chat = world.chat("test:a", &group).await;
         let id = world.say(&chat, "hi").await;
+        let dead = world.hold("dead").await;
         world
             .store
-            .begin_delivery(
-                &proto::lease::holding::Hold {
-                    name: proto::lease::holding::LeaseName::Scheduler,
-                    holder: String::new(),
-                    epoch: proto::ids::Epoch(0),
-                },
-                id,
-                world.clock.now(),
-            )
+            .begin_delivery(&dead, id, world.clock.now())
             .await
             .unwrap()
             .unwrap();
+        world.store.release_lease(&dead).await.unwrap();
         let channel = ScriptedChannel::new(resend, []);
-        pass(&mut DeliveryLoop::new(channel.clone(), world.tools())).await;
+        pass(&mut world.delivery(channel.clone()).await).await;
         assert_eq!(world.states(&chat).await, [expected], "{resend:?}");
     }
 }
@@ -112,7 +110,7 @@ async fn a_chat_nobody_has_open_waits_without_being_charged() {
     world.say(&chat, "hi").await;
     let channel = ScriptedChannel::new(Resend::Harmless, []);
     channel.unreachable.lock().unwrap().push(chat.clone());
-    let mut delivery = DeliveryLoop::new(channel.clone(), world.tools());
+    let mut delivery = world.delivery(channel.clone()).await;
     for _ in 0..3 {
         pass(&mut delivery).await;
     }
@@ -131,7 +129,7 @@ async fn a_tick_starts_no_second_send_for_a_chat_and_not_more_than_allowed() {
         let chat = world.chat(&format!("test:{n}"), &group).await;
         world.say(&chat, "hi").await;
     }
-    let mut delivery = DeliveryLoop::new(ScriptedChannel::new(Resend::Never, []), world.tools());
+    let mut delivery = world.delivery(ScriptedChannel::new(Resend::Never, [])).await;
     let now = world.clock.now();
     delivery.tick(now).await.unwrap();
     delivery.tick(now).await.unwrap();
@@ -149,7 +147,7 @@ async fn a_row_the_store_would_not_charge_rests_for_a_sweep_and_holds_its_chat_o
     world.say(&a, "a1").await;
     let full_disk = world.refuse_outbox_updates();
     let channel = ScriptedChannel::new(Resend::Never, []);
-    let mut delivery = DeliveryLoop::new(channel.clone(), world.tools());
+    let mut delivery = world.delivery(channel.clone()).await;
     pass(&mut delivery).await;
     drop(full_disk);
     world.say(&b, "b1").await;
@@ -173,7 +171,8 @@ async fn what_was_committed_just_before_the_stop_still_leaves() {
     let stop = CancellationToken::new();
     stop.cancel();
     let channel = ScriptedChannel::new(Resend::Never, []);
-    let running = DeliveryLoop::new(channel.clone(), world.tools()).run(readiness.condition("delivery"), stop);
+    let delivery = world.delivery(channel.clone()).await;
+    let running = delivery.run(readiness.condition("delivery"), stop);
     tokio::time::timeout(crate::world::SOON, running).await.unwrap();
     assert_eq!(channel.given(), ["one", "two"]);
 }
@@ -186,7 +185,7 @@ async fn a_store_that_takes_no_writes_does_not_hold_up_the_stop() {
     world.say(&chat, "one").await;
     let _full_disk = world.refuse_outbox_updates();
     let channel = ScriptedChannel::new(Resend::Never, []);
-    let mut delivery = DeliveryLoop::new(channel.clone(), world.tools());
+    let mut delivery = world.delivery(channel.clone()).await;
     tokio::time::timeout(crate::world::SOON, delivery.finish())
         .await
         .unwrap();
@@ -202,7 +201,8 @@ async fn the_loop_delivers_on_a_hint_and_ends_when_told() {
     let readiness = service::readiness::Readiness::new();
     let stop = CancellationToken::new();
     let channel = ScriptedChannel::new(Resend::Never, []);
-    let running = DeliveryLoop::new(channel, world.tools()).run(readiness.condition("delivery"), stop.clone());
+    let delivery = world.delivery(channel).await;
+    let running = delivery.run(readiness.condition("delivery"), stop.clone());
     let story = async {
         readiness.ready().await;
         world.say(&chat, "hi").await;

@@ -91,7 +91,9 @@ impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Invalid(InvalidEvent::Empty) => Self::bad_request(refused.to_string()),
-            Refused::Invalid(InvalidEvent::TooLong { .. }) => Self::too_large(refused.to_string()),
+            Refused::Invalid(InvalidEvent::TooLong { .. }) | Refused::TooLarge { .. } => {
+                Self::too_large(refused.to_string())
+            }
             Refused::Unavailable(error) => {
                 tracing::warn!(
                     error = &*error as &dyn std::error::Error,

@@ -1,11 +1,10 @@
 //! The sender allowlist's file, read on every use (SA-01), so that an edit holds from the next message on.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proto::sender_allowlist::{OnInvalid, SenderAllowlist};
-use tokio::io::AsyncReadExt;
 
 /// Largest file taken: some ten thousand senders. A larger one is not an allowlist.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -60,19 +59,22 @@ impl AllowlistFile {
     }
 
     async fn content(&self) -> Content {
-        let mut bytes = Vec::new();
-        let read = async {
-            let file = tokio::fs::File::open(&self.path).await?;
+        let path = self.path.clone();
+        // One hop to a thread that may block, for all steps: this is done for every message.
+        let read = tokio::task::spawn_blocking(move || {
+            let mut bytes = Vec::new();
             // One byte more than allowed tells a file at the limit from one beyond it.
-            file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).await
-        };
-        match read.await {
+            let mut file = std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1);
+            file.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        let read = read.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        match read {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Content::Missing,
             Err(error) => Content::Unusable(format!("cannot be read: {error}")),
-            Ok(_) if bytes.len() as u64 > FILE_BYTES_MAX => {
+            Ok(bytes) if bytes.len() as u64 > FILE_BYTES_MAX => {
                 Content::Unusable(format!("is larger than {FILE_BYTES_MAX} bytes"))
             }
-            Ok(_) => String::from_utf8(bytes)
+            Ok(bytes) => String::from_utf8(bytes)
                 .map_or_else(|_| Content::Unusable("is not UTF-8 text".to_owned()), Content::Text),
         }
     }

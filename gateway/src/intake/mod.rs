@@ -1,7 +1,8 @@
 //! The way in: an adapter's event becomes chat metadata, a decision, and an inbox row.
 //!
-//! The adapter is answered only when the message is durable; whatever cannot be stored now is refused visibly, so that
-//! the platform sends it again. Nothing is dropped silently for lack of a store.
+//! The adapter is answered only when the message is durable; whatever cannot be made durable now is refused visibly, so
+//! that the platform sends it again. What is known of chats and groups comes from the [`Directory`]: messages of known
+//! chats are taken even while the store is away, if the ingress takes them.
 
 mod allowlist_file;
 
@@ -10,14 +11,15 @@ use std::time::Duration;
 
 use bus::{Accepted, Ingress, IngressError};
 use proto::group::{Chat, ChatSeen, Group};
-use proto::ids::GroupId;
+use proto::ids::{GroupId, IdSource};
 use proto::inbound::{Envelope, InboundEvent, Intake as Decision, InvalidEvent, decide_intake};
+use proto::trace::TraceContext;
 use service::crash_point;
-use store::Store;
 use tokio_util::sync::CancellationToken;
 
 pub use allowlist_file::AllowlistFile;
 
+use crate::directory::Directory;
 use crate::metrics::{IntakeOutcome, Metrics};
 
 /// How long a platform waits for its answer at most (design §7): then it is told to try again. What was in flight may
@@ -49,6 +51,12 @@ pub enum Refused {
     /// It never will be.
     #[error(transparent)]
     Invalid(#[from] InvalidEvent),
+    /// It never will be: as it travels it is larger than what can be carried.
+    #[error("the message is too large: {bytes} bytes as it travels; send it in parts or as a file")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
     /// Not now: the platform must send it again.
     #[error("the message could not be stored")]
     Unavailable(#[source] Cause),
@@ -62,10 +70,11 @@ impl From<store::Error> for Refused {
 
 /// Takes events of all channels.
 pub struct Intake {
-    store: Arc<dyn Store>,
+    directory: Arc<Directory>,
     ingress: Arc<dyn Ingress>,
     allowlist: AllowlistFile,
     assistant_name: String,
+    ids: Arc<dyn IdSource>,
     metrics: Metrics,
     stopping: CancellationToken,
 }
@@ -76,21 +85,23 @@ pub struct Intake {
 struct Stopping;
 
 impl Intake {
-    /// Appends through `ingress`; `assistant_name` gives the default trigger. Once `stopping` is cancelled every event is
-    /// refused as one to be sent again.
+    /// Appends through `ingress`; `assistant_name` gives the default trigger, `ids` the traces of events that come
+    /// without one. Once `stopping` is cancelled every event is refused as one to be sent again.
     pub fn new(
-        store: Arc<dyn Store>,
+        directory: Arc<Directory>,
         ingress: Arc<dyn Ingress>,
         allowlist: AllowlistFile,
         assistant_name: String,
+        ids: Arc<dyn IdSource>,
         metrics: Metrics,
         stopping: CancellationToken,
     ) -> Self {
         Self {
-            store,
+            directory,
             ingress,
             allowlist,
             assistant_name,
+            ids,
             metrics,
             stopping,
         }
@@ -115,58 +126,36 @@ impl Intake {
     async fn decide_and_store(
         &self,
         seen: &ChatSeen,
-        event: InboundEvent,
+        mut event: InboundEvent,
         joins: Option<&GroupId>,
     ) -> Result<Taken, Refused> {
-        let known = self.store.chat(&seen.id).await?;
-        let is_new = known.is_none();
-        let chat = match known {
-            Some(chat) => chat,
-            None => self.store.see_chat(seen).await?,
-        };
+        let chat = self.directory.chat(seen).await?;
         let group = self.group_of(&chat, joins).await?;
         let allowlist = self.allowlist.read().await;
-        let sees = async {
-            if is_new {
-                Ok(())
-            } else {
-                self.store.see_chat(seen).await.map(drop)
-            }
-        };
-        match decide_intake(event, &chat, group.as_ref(), &allowlist, &self.assistant_name)? {
-            Decision::Accept(envelope) => {
-                // Side by side, so that both share one group commit of the store.
-                let (taken, seen_again) = tokio::join!(self.append(envelope), sees);
-                if let Err(error) = seen_again {
-                    // The next event of this chat says the same again; the message itself decides the answer.
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "chat metadata could not be refreshed"
-                    );
-                }
-                taken
-            }
-            Decision::Unregistered => sees.await.map(|()| Taken::Unregistered).map_err(Refused::from),
+        event.trace.get_or_insert_with(|| TraceContext::start(self.ids.uuid()));
+        match decide_intake(event, &chat, group.as_deref(), &allowlist, &self.assistant_name)? {
+            Decision::Accept(envelope) => self.append(envelope).await,
+            Decision::Unregistered => Ok(Taken::Unregistered),
             Decision::Dropped => {
                 if allowlist.log_denied {
                     tracing::debug!(chat.id = %chat.id, "message of a sender who is not allowed was dropped");
                 }
-                sees.await.map(|()| Taken::Dropped).map_err(Refused::from)
+                Ok(Taken::Dropped)
             }
-            Decision::Own => sees.await.map(|()| Taken::Own).map_err(Refused::from),
+            Decision::Own => Ok(Taken::Own),
         }
     }
 
-    async fn group_of(&self, chat: &Chat, joins: Option<&GroupId>) -> Result<Option<Group>, Refused> {
+    async fn group_of(&self, chat: &Chat, joins: Option<&GroupId>) -> Result<Option<Arc<Group>>, Refused> {
         let Some(id) = chat.group.as_ref().or(joins) else {
             return Ok(None);
         };
-        let Some(group) = self.store.group(id).await? else {
+        let Some(group) = self.directory.group(id).await? else {
             tracing::warn!(chat.id = %chat.id, group.id = %id, "the group a chat should join does not exist");
             return Ok(None);
         };
         if chat.group.is_none() {
-            self.store.register_chat(&chat.id, Some(id)).await?;
+            self.directory.register(&chat.id, id).await?;
             tracing::info!(chat.id = %chat.id, group.id = %id, "chat registered");
         }
         Ok(Some(group))
@@ -174,14 +163,19 @@ impl Intake {
 
     async fn append(&self, envelope: Envelope) -> Result<Taken, Refused> {
         let engages = envelope.engages;
+        let group = envelope.group.clone();
         let accepted = self.ingress.accept(envelope).await;
         crash_point!("intake.accepted");
         match accepted {
             Ok(Accepted::New) if engages => Ok(Taken::Accepted),
             Ok(Accepted::New) => Ok(Taken::Context),
             Ok(Accepted::Duplicate) => Ok(Taken::Duplicate),
-            // Removed between the decision and the append.
-            Err(IngressError::NoSuchGroup(_)) => Ok(Taken::Unregistered),
+            // Removed between the decision and the append, or a little earlier by somebody else.
+            Err(IngressError::NoSuchGroup(_)) => {
+                self.directory.forget_group(&group);
+                Ok(Taken::Unregistered)
+            }
+            Err(IngressError::TooLarge { bytes }) => Err(Refused::TooLarge { bytes }),
             Err(IngressError::Unavailable(cause)) => Err(Refused::Unavailable(cause)),
         }
     }
@@ -195,7 +189,7 @@ fn outcome(taken: &Result<Taken, Refused>) -> IntakeOutcome {
         Ok(Taken::Unregistered) => IntakeOutcome::Unregistered,
         Ok(Taken::Dropped) => IntakeOutcome::Dropped,
         Ok(Taken::Own) => IntakeOutcome::Own,
-        Err(Refused::Invalid(_)) => IntakeOutcome::Invalid,
+        Err(Refused::Invalid(_) | Refused::TooLarge { .. }) => IntakeOutcome::Invalid,
         Err(Refused::Unavailable(_)) => IntakeOutcome::Unavailable,
     }
 }

@@ -145,12 +145,12 @@ async fn a_stopping_node_takes_nothing_in() {
         world.dir.path().join("none"),
         proto::sender_allowlist::OnInvalid::AllowEverybody,
     );
-    let (store, ingress) = (world.store.clone(), world.ingress.clone());
     let intake = Intake::new(
-        store,
-        ingress,
+        world.directory(),
+        world.ingress.clone(),
         allowlist,
         "Andy".into(),
+        Arc::new(service::ids::RandomIds),
         world.metrics(),
         stopping.clone(),
     );
@@ -159,4 +159,49 @@ async fn a_stopping_node_takes_nothing_in() {
     let refused = intake.take(&seen, event(&seen, "1", "u", "hi"), None).await;
     assert!(matches!(refused, Err(Refused::Unavailable(_))));
     assert_eq!(world.store.chat(&seen.id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn messages_of_known_chats_are_taken_while_the_store_is_away_and_unknown_ones_are_to_be_sent_again() {
+    let world = World::new();
+    let group = world.group("team", true).await;
+    world.chat("test:1", &group).await;
+    let (intake, known, unknown) = (world.intake(), world.seen("test:1"), world.seen("test:2"));
+    let take = async |seen: &ChatSeen, id| intake.take(seen, event(seen, id, "u", "hi"), None).await;
+    assert_eq!(take(&known, "1").await.unwrap(), Taken::Accepted);
+
+    world.outage.set(store::outage::Manners::IsSilent);
+    world.clock.advance(Duration::from_secs(60));
+    for id in ["2", "3", "4"] {
+        assert_eq!(take(&known, id).await.unwrap(), Taken::Accepted);
+    }
+    assert!(matches!(take(&unknown, "5").await, Err(Refused::Unavailable(_))));
+
+    world.outage.set(store::outage::Manners::Answers);
+    world.clock.advance(Duration::from_secs(2));
+    assert_eq!(take(&unknown, "5").await.unwrap(), Taken::Unregistered);
+    let (_, batch) = world.begin_turn().await;
+    let ids: Vec<_> = batch
+        .messages
+        .iter()
+        .map(|row| row.envelope.dedup_key.as_str())
+        .collect();
+    assert_eq!(ids, ["test:bot:1", "test:bot:2", "test:bot:3", "test:bot:4"]);
+}
+
+#[tokio::test]
+async fn every_message_belongs_to_a_trace_its_platforms_if_that_names_one() {
+    let world = World::new();
+    let group = world.group("team", true).await;
+    world.chat("test:1", &group).await;
+    let (intake, seen) = (world.intake(), world.seen("test:1"));
+    let named = TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
+    let mut of_platform = event(&seen, "1", "u", "hi");
+    of_platform.trace = Some(named.clone());
+    intake.take(&seen, of_platform, None).await.unwrap();
+    intake.take(&seen, event(&seen, "2", "u", "hi"), None).await.unwrap();
+    let (_, batch) = world.begin_turn().await;
+    let trace = |n: usize| batch.messages[n].envelope.trace.clone().unwrap();
+    assert_eq!(trace(0), named);
+    assert_ne!(trace(1).trace_id(), named.trace_id());
 }

@@ -12,13 +12,19 @@ pub enum Accepted {
     Duplicate,
 }
 
-/// Why a message could not be taken; the platform must send it again.
+/// Why a message could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum IngressError {
     /// The group is not registered (any more).
     #[error("group {0} is not registered")]
     NoSuchGroup(proto::ids::GroupId),
-    /// It could not be made durable now.
+    /// It never will be taken: as it travels it is larger than the log takes.
+    #[error("the message is too large: {bytes} bytes")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// It could not be made durable now; the platform must send it again.
     #[error("the message could not be stored")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

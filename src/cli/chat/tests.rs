@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use proto::claim::ClaimRequest;
 use proto::group::{Group, GroupSettings};
 use proto::ids::{GroupId, IdSource, OutboxId, RunnerId, TurnId};
+use proto::lease::LeaseTimings;
 use proto::outbound::Reply;
 use proto::time::{Clock, Timestamp};
 use proto::turn::{TurnCommit, Usage};
@@ -18,6 +19,7 @@ use service::clock::SystemClock;
 use service::ids::RandomIds;
 use service::lifecycle::{Lifecycle, Policy};
 use service::readiness::Readiness;
+use store::keeper::Takeover;
 use store::sqlite::SqliteStore;
 use store::{Begun, Store};
 
@@ -62,6 +64,7 @@ impl Node {
             )),
             hints: Arc::clone(&hints),
             clock: Arc::clone(&clock),
+            ids: Arc::new(RandomIds),
             random: service::random::fraction,
             readiness,
             metrics: gateway::Metrics::register(&mut registry),
@@ -69,6 +72,12 @@ impl Node {
             version: "test",
         };
         let config = gateway::Config {
+            name: "local".into(),
+            candidacy: gateway::Candidacy {
+                holder: "test".into(),
+                timings: LeaseTimings::FAST,
+                takeover: Takeover::AtOnce,
+            },
             assistant_name: "Andy".into(),
             data_dir: data_dir.to_owned(),
             http: gateway::config::Http {

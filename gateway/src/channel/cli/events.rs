@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::clients::Connected;
 use super::messages::not_local;
 use super::wire::{Event, ReplyEvent};
-use super::{CliApi, chat_of, group_of};
+use super::{CliApi, chat_of, chat_seen, group_of};
 use crate::http::{ApiError, Params};
 
 /// How often a quiet stream shows that the node is there.
@@ -46,6 +46,10 @@ pub(super) async fn get(
         return Err(ApiError::no_such_group(group.as_str()));
     }
     let chat = chat_of(&group);
+    // From now on its replies are delivered here.
+    api.directory
+        .see(&chat_seen(&group, &api.gateway, api.clock.now()))
+        .await?;
     // Listening begins before the rows are read: what happens in between comes twice rather than never.
     let hints = api.hints.listen(Interest::Group(group));
     let client = api

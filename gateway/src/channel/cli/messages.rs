@@ -6,7 +6,7 @@ use http::StatusCode;
 use proto::inbound::InboundEvent;
 
 use super::wire::{Message, Posted, PostedStatus};
-use super::{ACCOUNT, CHANNEL, CliApi, NAME_BYTES_MAX, chat_seen, group_of};
+use super::{CHANNEL, CliApi, NAME_BYTES_MAX, OWNER, chat_seen, group_of};
 use crate::http::{ApiError, JsonBody};
 use crate::intake::Taken;
 
@@ -21,16 +21,16 @@ pub(super) async fn post(
             "\"id\" must be a unique text of 1 to {NAME_BYTES_MAX} bytes, for example a UUID"
         )));
     }
-    let sender = message.sender.unwrap_or_else(|| ACCOUNT.to_owned());
+    let sender = message.sender.unwrap_or_else(|| OWNER.to_owned());
     if sender.len() > NAME_BYTES_MAX {
         return Err(ApiError::bad_request(format!(
             "\"sender\" is longer than {NAME_BYTES_MAX} bytes"
         )));
     }
     let now = api.clock.now();
-    let seen = chat_seen(&group, now);
+    let seen = chat_seen(&group, &api.gateway, now);
     let event = InboundEvent {
-        dedup_key: format!("{CHANNEL}:{ACCOUNT}:{}", message.id),
+        dedup_key: format!("{CHANNEL}:{OWNER}:{}", message.id),
         chat: seen.id.clone(),
         sender_name: sender.clone(),
         sender,

@@ -2,6 +2,9 @@
 //!
 //! The socket is open to its owner only, so whoever writes here is the owner of the node. Replies wait, uncharged, as
 //! long as nobody has the chat open.
+//!
+//! The account of a local chat is the gateway where its client opened or wrote to it last; so what waits in the outbox
+//! follows the client. A client that has the same chat open at another gateway is shown replies again once it writes.
 
 mod acks;
 mod events;
@@ -25,14 +28,16 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::channel::Channel;
+use crate::directory::Directory;
 use crate::intake::Intake;
 use clients::{ACK_WAIT, Clients, Offered};
 use wire::ReplyEvent;
 
 /// Name of this channel.
 pub const CHANNEL: &str = "cli";
-/// Its only account: the owner of this machine's node.
-pub const ACCOUNT: &str = "local";
+/// Who writes here, and what its messages are deduplicated under: the same at all gateways, so that a message that is
+/// posted again at another one is the same message.
+const OWNER: &str = "local";
 /// Longest name of a sender or message id, in bytes: names and UUIDs are far shorter.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -46,28 +51,29 @@ pub fn group_of(chat: &str) -> Option<GroupId> {
     GroupId::parse(chat.strip_prefix(CHANNEL)?.strip_prefix(':')?).ok()
 }
 
-/// What is known of a group's local chat.
-pub fn chat_seen(group: &GroupId, now: Timestamp) -> ChatSeen {
+/// What is known of a group's local chat when its client is at the gateway of this name.
+pub fn chat_seen(group: &GroupId, gateway: &str, now: Timestamp) -> ChatSeen {
     ChatSeen {
         id: chat_of(group),
         channel: CHANNEL.to_owned(),
-        account: ACCOUNT.to_owned(),
+        account: gateway.to_owned(),
         name: Some(format!("Local chat of {group}")),
         is_group_chat: Some(false),
         seen_at: now,
     }
 }
 
-/// The local chat as delivery sees it.
+/// The local chats of one gateway as delivery sees them.
 #[derive(Debug)]
 pub struct CliChannel {
+    gateway: String,
     clients: Arc<Clients>,
 }
 
 impl CliChannel {
-    /// Sends to these clients.
-    pub fn new(clients: Arc<Clients>) -> Self {
-        Self { clients }
+    /// Sends to the clients of the gateway of this name.
+    pub fn new(gateway: String, clients: Arc<Clients>) -> Self {
+        Self { gateway, clients }
     }
 }
 
@@ -78,7 +84,7 @@ impl Channel for CliChannel {
     }
 
     fn account(&self) -> &str {
-        ACCOUNT
+        &self.gateway
     }
 
     fn resend(&self) -> Resend {
@@ -113,8 +119,12 @@ impl Channel for CliChannel {
 /// What the endpoints of the local chat work with.
 #[derive(Clone)]
 pub struct CliApi {
+    /// Name of this gateway: the account of the chats that are open here.
+    pub gateway: String,
     /// Takes messages.
     pub intake: Arc<Intake>,
+    /// Is told which chats are open here.
+    pub directory: Arc<Directory>,
     /// Rows.
     pub store: Arc<dyn Store>,
     /// Progress to show, and the poke when a client connects.
@@ -141,7 +151,7 @@ impl CliApi {
     fn poke(&self) {
         self.hints.publish(Hint::Outbox {
             channel: CHANNEL.to_owned(),
-            account: ACCOUNT.to_owned(),
+            account: self.gateway.clone(),
         });
     }
 }

@@ -5,6 +5,7 @@ use axum::extract::{Path, Request, State};
 use http::{HeaderMap, StatusCode};
 use proto::group::ChatSeen;
 use proto::inbound::InboundEvent;
+use proto::trace::TraceContext;
 
 use super::callback::IDEMPOTENCY_HEADER;
 use super::hook::Hook;
@@ -14,6 +15,8 @@ use super::{CHANNEL, WebhookApi};
 use crate::http::{ApiError, parse_body, read_body};
 use crate::intake::Taken;
 
+/// Header with the trace of a request (W3C Trace Context).
+const TRACE_HEADER: &str = "traceparent";
 /// Longest id or name in a message, in bytes; platforms' own are far shorter.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -42,7 +45,10 @@ pub(super) async fn post(
         is_group_chat: None,
         seen_at: now,
     };
-    let event = event(hook, message, &key, &seen);
+    let event = InboundEvent {
+        trace: trace(&parts.headers),
+        ..event(hook, message, &key, &seen)
+    };
     let status = match api.intake.take(&seen, event, hook.group.as_ref()).await? {
         Taken::Accepted => PostedStatus::Accepted,
         Taken::Context => PostedStatus::Context,
@@ -70,6 +76,11 @@ fn event(hook: &Hook, message: Message, key: &str, seen: &ChatSeen) -> InboundEv
         is_bot: false,
         trace: None,
     }
+}
+
+/// The trace that the platform's request belongs to, if it says so readably.
+fn trace(headers: &HeaderMap) -> Option<TraceContext> {
+    TraceContext::parse(headers.get(TRACE_HEADER)?.to_str().ok()?).ok()
 }
 
 fn idempotency_key(headers: &HeaderMap, message: &Message) -> Result<String, ApiError> {

@@ -60,7 +60,7 @@ async fn main_group(world: &World) -> ChatId {
     let group = world.group("main", true).await;
     let chat = world
         .store
-        .see_chat(&crate::channel::cli::chat_seen(&group, world.clock.now()))
+        .see_chat(&crate::channel::cli::chat_seen(&group, "local", world.clock.now()))
         .await
         .unwrap()
         .id;

@@ -124,6 +124,7 @@ async fn a_taken_port_or_a_bad_hook_is_refused_before_anything_runs() {
         ingress: other.ingress.clone(),
         hints: other.hints.clone(),
         clock: other.clock.clone(),
+        ids: Arc::new(RandomIds),
         random: || 0.5,
         readiness: readiness.clone(),
         metrics: other.metrics(),
@@ -131,6 +132,8 @@ async fn a_taken_port_or_a_bad_hook_is_refused_before_anything_runs() {
         version: "test",
     };
     let config = |listen, channels| Config {
+        name: "local".into(),
+        candidacy: candidacy(),
         assistant_name: "Andy".into(),
         data_dir: other.dir.path().to_owned(),
         http: Http { listen },

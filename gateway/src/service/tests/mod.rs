@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use proto::ids::GroupId;
+use proto::ids::{GroupId, IdSource};
+use proto::lease::LeaseTimings;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 use service::config::Secret;
+use service::ids::RandomIds;
+use store::keeper::Takeover;
 
 use super::*;
 use crate::config::{Channels, Http, Security, Webhook};
@@ -50,6 +53,8 @@ impl Node {
             webhook.insert("push".to_owned(), hook(callback_url));
         }
         let config = Config {
+            name: "local".into(),
+            candidacy: candidacy(),
             assistant_name: "Andy".into(),
             data_dir: world.dir.path().to_owned(),
             http: Http {
@@ -69,6 +74,7 @@ impl Node {
             ingress: world.ingress.clone(),
             hints: world.hints.clone(),
             clock: world.clock.clone(),
+            ids: Arc::new(RandomIds),
             random: || 0.5,
             health: service::http::router(readiness.clone(), Arc::new(registry)),
             readiness,
@@ -106,6 +112,15 @@ impl Node {
 
     fn socket(&self, method: Method, path: &str) -> RequestBuilder {
         self.private.request(method, format!("http://clawhold{path}"))
+    }
+}
+
+/// Every gateway of these tests is the only one, and succeeds a dead one at once.
+fn candidacy() -> Candidacy {
+    Candidacy {
+        holder: RandomIds.uuid().to_string(),
+        timings: LeaseTimings::FAST,
+        takeover: Takeover::AtOnce,
     }
 }
 

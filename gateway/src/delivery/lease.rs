@@ -1,0 +1,51 @@
+//! The lease of an account as delivery sees it: whether it may act now, and under which hold.
+
+use proto::lease::holding::Hold;
+use proto::time::Clock;
+use store::keeper::{Held, Keeper};
+use tokio::sync::watch;
+
+/// The lease of one account.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    held: watch::Receiver<Option<Held>>,
+    reached: watch::Receiver<bool>,
+}
+
+impl Lease {
+    /// What this keeper keeps.
+    pub fn of(keeper: &Keeper) -> Self {
+        Self {
+            held: keeper.held(),
+            reached: keeper.reached(),
+        }
+    }
+
+    /// The hold, if the account may be acted for right now.
+    pub(super) fn hold(&self, clock: &dyn Clock) -> Option<Hold> {
+        let held = self.held.borrow();
+        held.as_ref()
+            .filter(|held| held.is_trusted(clock.monotonic()))
+            .map(|held| held.hold.clone())
+    }
+
+    /// Whether the account may be acted for right now, under this very hold.
+    pub(super) fn is_trusted_under(&self, hold: &Hold, clock: &dyn Clock) -> bool {
+        self.hold(clock).as_ref() == Some(hold)
+    }
+
+    /// Whether the lease's row can be read and written: who waits for another holder is healthy, too.
+    pub(super) fn is_reached(&self) -> bool {
+        *self.reached.borrow()
+    }
+
+    /// Waits until the lease is won or lost, or its row can be reached or no longer. Cancel-safe.
+    pub(super) async fn changed(&mut self) {
+        tokio::select! {
+            Ok(()) = self.held.changed() => {}
+            Ok(()) = self.reached.changed() => {}
+            // The keeper is gone: nothing changes any more.
+            else => std::future::pending().await,
+        }
+    }
+}
