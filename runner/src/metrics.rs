@@ -8,12 +8,13 @@ use prometheus_client::registry::Registry;
 use proto::turn::Usage;
 use service::metrics::registered;
 
-use crate::proxy;
+use crate::{proxy, snapshot};
 
 /// What the runner counts.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     pub(crate) proxy: proxy::Metrics,
+    pub(crate) snapshots: snapshot::Metrics,
     pub(crate) claims: Counter,
     pub(crate) evictions: Counter,
     pub(crate) turns_committed: Counter,
@@ -31,9 +32,11 @@ impl Metrics {
     /// Registers the metrics.
     pub fn register(registry: &mut Registry) -> Self {
         let proxy = proxy::Metrics::register(registry);
+        let snapshots = snapshot::Metrics::register(registry);
         let mut counter = |name: &str, help: &str| registered(registry, name, help, Counter::default());
         Self {
             proxy,
+            snapshots,
             claims: counter("clawhold_claims", "Groups claimed by this runner"),
             evictions: counter(
                 "clawhold_evictions",

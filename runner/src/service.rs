@@ -7,6 +7,7 @@ use ::service::lifecycle::{Lifecycle, Policy};
 use ::service::random::Random;
 use ::service::readiness::Readiness;
 use anyhow::Context;
+use blobs::BlobStore;
 use bus::Hints;
 use chrono_tz::Tz;
 use proto::ids::{IdSource, RunnerId};
@@ -22,7 +23,11 @@ use crate::metrics::Metrics;
 use crate::mounts;
 use crate::proxy::Proxies;
 use crate::sandbox::SandboxRuntime;
+use crate::snapshot::{self, Quota, Snapshots};
 use crate::workspace::{Folders, Owner, Skill, effective_uid};
+
+/// What is known of local copies of snapshots, below the data directory.
+const SNAPSHOTS: &str = "snapshots";
 
 /// What the runner is given.
 pub struct Deps {
@@ -32,6 +37,8 @@ pub struct Deps {
     pub hints: Arc<dyn Hints>,
     /// What starts sandboxes.
     pub runtime: Arc<dyn SandboxRuntime>,
+    /// Where the files of groups are kept for other runners too; none: they are on this machine alone.
+    pub blobs: Option<Arc<dyn BlobStore>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ids.
@@ -52,6 +59,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// What no group may mount: data directory, configuration, engine socket.
     pub installation: Vec<PathBuf>,
+    /// Most that a group may keep in the store of files, in MiB.
+    pub group_quota_mb: u64,
     /// The assistant's name.
     pub assistant_name: String,
     /// Zone of the times shown to the agent.
@@ -88,6 +97,20 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     let timings = config.runner.lease.timings();
     let sandboxes = deps.readiness.condition("sandboxes");
     let leased = deps.readiness.condition("lease");
+    let snapshots = deps.blobs.as_ref().map(|blobs| {
+        Snapshots::open(snapshot::Deps {
+            blobs: Arc::clone(blobs),
+            state_dir: config.data_dir.join(SNAPSHOTS),
+            quota: Quota::of_mb(config.group_quota_mb),
+            owner,
+            metrics: deps.metrics.snapshots.clone(),
+            clock: Arc::clone(&deps.clock),
+            ids: Arc::clone(&deps.ids),
+        })
+    });
+    let snapshots = snapshots
+        .transpose()
+        .context("the directory of the snapshots cannot be made")?;
     let engine = Arc::new(Engine {
         store: deps.store,
         hints: deps.hints,
@@ -108,6 +131,8 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
             shadows: folders.shadows(),
         },
         folders,
+        snapshots: snapshots.map(Arc::new),
+        blobs: deps.blobs,
         slots: Default::default(),
         trust: watch::Sender::new(Trust::Full),
         runtime_state: watch::Sender::new(RuntimeState::Settling),

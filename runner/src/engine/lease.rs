@@ -49,7 +49,9 @@ pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings, condition: C
 
 /// Says goodbye, so that the leader does not wait for this life. What it still owns keeps it from being taken at its word.
 async fn retire(engine: &Engine, patience: Duration) {
-    let Settings { runner, incarnation, .. } = &engine.settings;
+    let Settings {
+        runner, incarnation, ..
+    } = &engine.settings;
     let retired = tokio::time::timeout(patience, engine.store.retire_runner(runner, *incarnation)).await;
     if !matches!(retired, Ok(Ok(()))) {
         tracing::info!("the end of this runner could not be recorded; it will be noticed by its silence");

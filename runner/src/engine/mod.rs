@@ -14,6 +14,7 @@ pub(crate) mod slots;
 use std::sync::Arc;
 use std::time::Duration;
 
+use blobs::BlobStore;
 use bus::{Hint, Hints};
 use chrono_tz::Tz;
 use proto::ids::{ChatId, IdSource, Incarnation, RunnerId};
@@ -30,6 +31,7 @@ use crate::metrics::Metrics;
 use crate::mounts;
 use crate::proxy::Proxies;
 use crate::sandbox::SandboxRuntime;
+use crate::snapshot::Snapshots;
 use crate::workspace::{Folders, Skill};
 use slots::Slots;
 
@@ -47,6 +49,9 @@ pub(crate) struct Engine {
     pub(crate) run_dirs: Arc<RunDirs>,
     pub(crate) watcher: Watcher,
     pub(crate) folders: Folders,
+    /// None where the files of groups are on this machine alone.
+    pub(crate) snapshots: Option<Arc<Snapshots>>,
+    pub(crate) blobs: Option<Arc<dyn BlobStore>>,
     pub(crate) skills: Vec<Skill>,
     pub(crate) mounts: mounts::Policy,
     pub(crate) settings: Settings,

@@ -277,7 +277,7 @@ fn no_room<E: Error>(what: &'static str) -> impl FnOnce(E) -> LaunchError {
     move |error| LaunchError::RuntimeDown(format!("{what} cannot be made on this host: {error}"))
 }
 
-fn failed<E: Error>(what: &'static str) -> impl FnOnce(E) -> LaunchError {
+pub(super) fn failed<E: Error>(what: &'static str) -> impl FnOnce(E) -> LaunchError {
     move |error| LaunchError::Failed(format!("{what} could not be made: {error}"))
 }
 

@@ -2,6 +2,7 @@
 //! does what the core wants, in order and each to its end.
 
 mod events;
+mod files;
 mod guard;
 mod launch;
 mod outcome;
@@ -72,6 +73,8 @@ struct GroupRun {
     reply_chat: ChatId,
     /// Session the agent works in.
     session: Option<SessionId>,
+    /// Whether the files of the group are on this host as they were committed.
+    files_are_here: bool,
     /// Texts said outside of a turn's answer, to give each a key.
     said: u32,
     /// Whether the core knows that the runner drains.
@@ -109,6 +112,7 @@ impl GroupRun {
             prompts: Vec::new(),
             reply_chat: ChatId::new(""),
             session: None,
+            files_are_here: false,
             said: 0,
             draining: false,
             trust: engine.trust.subscribe(),
@@ -137,6 +141,9 @@ impl GroupRun {
             effects.extend(self.decide(event));
         }
         self.discard_sandbox().await;
+        if let Some(snapshots) = &self.engine.snapshots {
+            snapshots.released(&fence.group);
+        }
         self.tell_working(false);
     }
 

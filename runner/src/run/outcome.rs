@@ -13,6 +13,9 @@ use crate::engine::persist::until_known;
 
 impl GroupRun {
     pub(super) async fn commit(&mut self, turn: &OpenTurn, through: InboxOrd, result: &AgentResult) -> Event {
+        let Ok(snapshot) = self.upload_files(turn.turn).await else {
+            return Event::FenceLost;
+        };
         let replies = final_replies(turn, through, result);
         let (engine, fence) = (&self.engine, &self.claimed.fence);
         let ids: Vec<_> = replies.iter().map(|_| OutboxId::fresh(&*engine.ids)).collect();
@@ -24,7 +27,7 @@ impl GroupRun {
             cost_micros: result.cost_usd.map(micros),
             now: engine.clock.now(),
             replies,
-            snapshot: None,
+            snapshot,
         };
         crash_point!("commit.before");
         // In doubt, the same commit is simply asked for again: the store knows the turn's id.
@@ -39,6 +42,7 @@ impl GroupRun {
                 for reply in &commit.replies {
                     engine.publish_outbox(&reply.chat).await;
                 }
+                self.keep_files(commit.snapshot.as_ref()).await;
                 Event::Committed
             }
             Err(error) => self.lost(&error),

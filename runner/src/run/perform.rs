@@ -100,7 +100,11 @@ impl GroupRun {
     async fn start_sandbox(&mut self, batch: &TurnBatch) -> Option<Event> {
         let started = self.engine.clock.monotonic();
         let prompt = self.prompt_of(batch);
-        match self.launch(prompt, batch.session.clone()).await {
+        let launched = match self.restore_files(batch.snapshot.as_ref()).await {
+            Ok(()) => self.launch(prompt, batch.session.clone()).await,
+            Err(error) => Err(error),
+        };
+        match launched {
             Ok(sandbox) => {
                 self.engine
                     .metrics

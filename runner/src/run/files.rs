@@ -1,0 +1,131 @@
+//! The group's files around a turn: brought here before the first sandbox of a claim, uploaded before each commit.
+//!
+//! On a machine whose files nobody else needs there are no snapshots, and all of this does nothing.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::ids::{OutboxId, TurnId};
+use proto::lease::Trust;
+use proto::outbound::Reply;
+use proto::snapshot::SnapshotRef;
+
+use super::GroupRun;
+use super::launch::{LaunchError, failed};
+use crate::engine::persist::until_known;
+use crate::snapshot::{Error, Root, Snapshots};
+
+/// Wait before an upload is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// The lease ended before the files were safe: what the turn did is dropped, and done again by the next owner.
+pub(super) struct GivenUp;
+
+impl GroupRun {
+    /// Brings the files to the committed snapshot, once in a claim.
+    pub(super) async fn restore_files(&mut self, wanted: Option<&SnapshotRef>) -> Result<(), LaunchError> {
+        let Some(snapshots) = self.engine.snapshots.clone().filter(|_| !self.files_are_here) else {
+            return Ok(());
+        };
+        let fence = &self.claimed.fence;
+        let restored = snapshots
+            .restore(&fence.group, fence.epoch, wanted, &self.roots()?)
+            .await;
+        match restored {
+            Ok(_) => {
+                self.files_are_here = true;
+                Ok(())
+            }
+            Err(error @ (Error::Corrupt(_) | Error::NotRestored(_))) => Err(LaunchError::Failed(chain(&error))),
+            // What this host cannot reach or hold is no fault of the message.
+            Err(error) => Err(LaunchError::RuntimeDown(format!(
+                "the files of a group cannot be brought here: {}",
+                chain(&error)
+            ))),
+        }
+    }
+
+    /// Uploads what the turn changed, however long it takes while the lease lasts. None: nothing changed, or the group keeps
+    /// more than it may, which its chat is told.
+    pub(super) async fn upload_files(&mut self, turn: TurnId) -> Result<Option<SnapshotRef>, GivenUp> {
+        let Some(snapshots) = self.engine.snapshots.clone() else {
+            return Ok(None);
+        };
+        let Ok(roots) = self.roots() else { return Err(GivenUp) };
+        loop {
+            let fence = &self.claimed.fence;
+            let error = match snapshots.take(&fence.group, fence.epoch, turn, &roots).await {
+                Ok(taken) => return Ok(taken),
+                Err(error) if error.is_over_quota() => {
+                    self.tell_over_quota(&error).await;
+                    return Ok(None);
+                }
+                Err(error) => error,
+            };
+            tracing::warn!(group.id = %fence.group, error = &error as &dyn std::error::Error, "the files cannot be uploaded; trying again");
+            if *self.trust.borrow() == Trust::Lost || self.stop.is_cancelled() {
+                return Err(GivenUp);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Makes what was committed the base of the next upload, and removes what nothing refers to any more.
+    pub(super) async fn keep_files(&mut self, committed: Option<&SnapshotRef>) {
+        let (Some(snapshots), Some(committed)) = (&self.engine.snapshots, committed) else {
+            return;
+        };
+        let group = &self.claimed.fence.group;
+        if let Err(error) = snapshots.committed(group, committed).await {
+            tracing::warn!(group.id = %group, error = &error as &dyn std::error::Error, "files will be read again after a restart");
+        }
+        let (snapshots, group): (Arc<Snapshots>, _) = (Arc::clone(snapshots), group.clone());
+        let tidy = async move {
+            snapshots.tidy(&group).await;
+            Ok(())
+        };
+        self.engine
+            .lifecycle
+            .spawn_support("tidy blobs", service::lifecycle::Policy::BestEffort, tidy);
+    }
+
+    fn roots(&self) -> Result<Vec<Root>, LaunchError> {
+        let engine = &self.engine;
+        let prepared = engine
+            .folders
+            .prepare(&self.claimed.group, &engine.settings.assistant_name, &engine.skills);
+        let folders = prepared.map_err(failed("the group's directories"))?;
+        Ok(Root::of_group(&folders))
+    }
+
+    async fn tell_over_quota(&mut self, error: &Error) {
+        let (engine, fence) = (&self.engine, &self.claimed.fence);
+        tracing::error!(group.id = %fence.group, error = error as &dyn std::error::Error, "the files of a group are not kept");
+        let key = format!("files-not-kept:{}:{}", fence.group, fence.epoch);
+        let reply = Reply {
+            key: key.clone(),
+            chat: self.reply_chat.clone(),
+            text: format!("I answered, but my changed files cannot be kept: {error}"),
+            sender: None,
+        };
+        let fresh = OutboxId::fresh(&*engine.ids);
+        let told = until_known(engine, || {
+            engine.store.put_notice(&key, &reply, fresh, engine.clock.now())
+        })
+        .await;
+        match told {
+            Ok(_) => engine.publish_outbox(&reply.chat).await,
+            Err(error) => {
+                tracing::warn!(group.id = %fence.group, error = &error as &dyn std::error::Error, "a chat could not be told")
+            }
+        }
+    }
+}
+
+fn chain(error: &Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
