@@ -6,6 +6,7 @@
 //! clocks running up to 10 % apart, `kill × 1.1 < dead × 0.9` keeps the two apart.
 
 pub mod holding;
+pub mod watch;
 
 use std::time::Duration;
 

@@ -1,0 +1,78 @@
+//! Never two acting sandboxes for one group: neither towards the model, nor on one workspace; and none without its runner.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proto::ids::{Epoch, GroupId};
+
+use super::Violation;
+use crate::history::Event;
+
+pub(super) fn check(events: &[(Duration, Event)]) -> Vec<Violation> {
+    let mut broken = two_reach_the_model(events);
+    broken.extend(two_share_a_workspace(events));
+    broken.extend(orphans(events));
+    broken
+}
+
+/// Once the sandbox of a claim has reached the model, no answer comes to the sandbox of an earlier one.
+fn two_reach_the_model(events: &[(Duration, Event)]) -> Vec<Violation> {
+    let mut thoughts: BTreeMap<&GroupId, Vec<(Epoch, Duration, Duration)>> = BTreeMap::new();
+    for (at, event) in events {
+        if let Event::Thought { group, epoch, from } = event {
+            thoughts.entry(group).or_default().push((*epoch, *from, *at));
+        }
+    }
+    let mut broken = Vec::new();
+    for (group, thoughts) in thoughts {
+        let overlap = thoughts.iter().find_map(|(old, _, until)| {
+            let newer = thoughts.iter().find(|(epoch, from, _)| epoch > old && from < until)?;
+            Some((*old, *until, newer.0, newer.1))
+        });
+        if let Some((old, until, new, from)) = overlap {
+            let seen = format_args!("epoch {old} until {until:?}, epoch {new} since {from:?}");
+            broken.push(Violation::of("never two acting sandboxes", Some(group), seen));
+        }
+    }
+    broken
+}
+
+fn two_share_a_workspace(events: &[(Duration, Event)]) -> Vec<Violation> {
+    let mut running: BTreeMap<(&str, &GroupId), Vec<u64>> = BTreeMap::new();
+    let mut broken = Vec::new();
+    for (at, event) in events {
+        if let Event::Runs {
+            host,
+            sandbox,
+            group,
+            on,
+        } = event
+        {
+            let there = running.entry((host, group)).or_default();
+            there.retain(|other| other != sandbox);
+            if *on {
+                there.push(*sandbox);
+            }
+            if there.len() > 1 {
+                let seen = format_args!("sandboxes {there:?} on {host} at {at:?}");
+                broken.push(Violation::of("never two sandboxes on one workspace", Some(group), seen));
+            }
+        }
+    }
+    broken
+}
+
+fn orphans(events: &[(Duration, Event)]) -> Vec<Violation> {
+    let orphan = |(at, event): &(Duration, Event)| match event {
+        Event::Orphan { group, sandbox } => {
+            let seen = format_args!("sandbox {sandbox} at {at:?}");
+            Some(Violation::of(
+                "no sandbox outlives its runner for long",
+                Some(group),
+                seen,
+            ))
+        }
+        _ => None,
+    };
+    events.iter().filter_map(orphan).collect()
+}

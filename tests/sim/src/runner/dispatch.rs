@@ -1,0 +1,132 @@
+//! The claim loop: fills free slots with the groups that waited longest, and makes room when there is none.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bus::{Hint, Interest};
+use proto::claim::{ClaimRequest, STICKY_DELAY, choose_eviction};
+use proto::time::Timestamp;
+
+use super::slots::Command;
+use super::{Runner, SLOTS, Stop, reconcile, run};
+use crate::network::Listener;
+
+const SWEEP: Duration = Duration::from_secs(1);
+
+enum Wake {
+    Look,
+    Sweep,
+    Stop,
+}
+
+/// Runs passes until the runner drains.
+pub(super) async fn run(runner: Rc<Runner>) {
+    let hints = runner
+        .world
+        .bus
+        .listen(&runner.me, Interest::Runner(runner.name.clone()));
+    let mut ready = None;
+    loop {
+        if tick(&runner).await.is_err() {
+            runner.me.sleep(runner.world.about(SWEEP)).await;
+        }
+        listen_for_work(&runner, &mut ready);
+        match wake(&runner, &hints, ready.as_ref()).await {
+            Wake::Look => {}
+            Wake::Sweep => {
+                runner.slots.tell_all(Command::Look);
+                reconcile::tick(&runner).await;
+            }
+            Wake::Stop => return,
+        }
+    }
+}
+
+async fn tick(runner: &Rc<Runner>) -> store::Result<()> {
+    if !*runner.runtime_is_up.borrow() || !runner.trusted() || runner.stopping() {
+        return Ok(());
+    }
+    let now = runner.me.now();
+    claim(runner, now).await?;
+    let full = runner.slots.used() >= SLOTS as usize;
+    let waiting = full && runner.rows.oldest_waiting(now).await?.is_some();
+    runner.slots.tell_all(Command::OthersWait(waiting));
+    if waiting && let Some(group) = choose_eviction(runner.slots.evictable()) {
+        runner.slots.tell(&group, Command::Evict);
+    }
+    Ok(())
+}
+
+async fn claim(runner: &Rc<Runner>, now: Timestamp) -> store::Result<()> {
+    let free = (SLOTS as usize).saturating_sub(runner.slots.used());
+    if free == 0 {
+        return Ok(());
+    }
+    let request = ClaimRequest {
+        runner: runner.name.clone(),
+        incarnation: runner.incarnation.get(),
+        free_slots: u32::try_from(free).unwrap_or(u32::MAX),
+        now,
+    };
+    for claimed in runner.rows.claim_groups(&request).await? {
+        run::spawn(runner, claimed);
+    }
+    Ok(())
+}
+
+/// Hears of groups that anybody may take while there is room for one.
+fn listen_for_work(runner: &Runner, ready: &mut Option<Listener>) {
+    if !has_room(runner) {
+        if let Some(listener) = ready.take() {
+            runner.world.bus.forget(&listener);
+        }
+    } else if ready.is_none() {
+        *ready = Some(runner.world.bus.listen(&runner.me, Interest::Ready));
+    }
+}
+
+fn has_room(runner: &Runner) -> bool {
+    runner.slots.used() < SLOTS as usize || !runner.slots.evictable().is_empty()
+}
+
+async fn wake(runner: &Rc<Runner>, hints: &Listener, ready: Option<&Listener>) -> Wake {
+    let mut stop = runner.stop.subscribe();
+    let mut runtime = runner.runtime_is_up.subscribe();
+    let sweep = runner.me.sleep(runner.world.about(SWEEP));
+    tokio::pin!(sweep);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop != Stop::No) => return Wake::Stop,
+            () = &mut sweep => return Wake::Sweep,
+            _ = runtime.changed() => return Wake::Look,
+            () = runner.slots.freed.notified() => return Wake::Look,
+            hint = hints.next() => match hint {
+                Hint::Inbox { group, .. } => runner.slots.tell(&group, Command::Look),
+                _ => {
+                    if !has_room(runner) {
+                        pass_on(runner);
+                    }
+                    return Wake::Look;
+                }
+            },
+            () = heard(ready) => return Wake::Look,
+        }
+    }
+}
+
+async fn heard(ready: Option<&Listener>) {
+    match ready {
+        Some(listener) => drop(listener.next().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Passes on to whoever has room what this runner was asked first, once others may claim it too.
+fn pass_on(runner: &Rc<Runner>) {
+    let passing = Rc::clone(runner);
+    runner.me.spawn(async move {
+        passing.me.sleep(STICKY_DELAY).await;
+        passing.publish(Hint::Ready { runner: None });
+    });
+}
