@@ -3,12 +3,17 @@
 //!
 //! Rows are truth, messages are hints: whoever misses a hint finds the same thing by its next sweep.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+
 mod hints;
 mod ingress;
 mod log;
 
+#[cfg(test)]
+mod conformance;
 pub mod local;
+pub mod nats;
 
 pub use hints::{Hint, Hints, Interest, Listener};
 pub use ingress::{Accepted, Ingress, IngressError};
-pub use log::{Log, LogReader, LogState, LogUnavailable};
+pub use log::{Log, LogReader, LogState, LogUnavailable, Waiting};

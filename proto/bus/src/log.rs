@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use proto::ingest::LogRecord;
+use proto::time::Timestamp;
 
 /// Why the log cannot be read now.
 #[derive(Debug, thiserror::Error)]
@@ -19,11 +20,22 @@ pub struct LogState {
     pub last_sequence: u64,
 }
 
+/// A message that is not indexed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its sequence.
+    pub sequence: u64,
+    /// When the log took it.
+    pub since: Timestamp,
+}
+
 /// A log that holds what was accepted until it is indexed.
 #[async_trait]
 pub trait Log: Send + Sync + 'static {
     /// What it is like now.
     async fn state(&self) -> Result<LogState, LogUnavailable>;
+    /// The oldest message of a partition after this sequence: how far the indexer is behind.
+    async fn waiting(&self, partition: u32, after: u64) -> Result<Option<Waiting>, LogUnavailable>;
     /// Reads a partition from the message after this sequence on.
     async fn read(&self, partition: u32, after: u64) -> Result<Box<dyn LogReader>, LogUnavailable>;
     /// Removes what a partition holds up to and including this sequence: it is indexed.
@@ -33,7 +45,7 @@ pub trait Log: Send + Sync + 'static {
 /// Reads one partition in order.
 #[async_trait]
 pub trait LogReader: Send {
-    /// The next messages in order: waits for the first, then takes what comes within `linger`, at most `limit`. An error
-    /// ends the reader: open another one. Cancel-safe: what was not returned is returned by the next call.
+    /// The next messages in order: waits for the first, then takes what comes within `linger`, at most `limit`. It may
+    /// return earlier when nothing more is there. An error ends the reader: open another one. Cancel-safe: what was not returned is returned by the next call.
     async fn next(&mut self, limit: usize, linger: Duration) -> Result<Vec<LogRecord>, LogUnavailable>;
 }

@@ -1,0 +1,7 @@
+//! The bus over real servers, the newest and the oldest that is supported.
+
+mod logins;
+mod outages;
+mod ports;
+mod streams;
+mod world;
