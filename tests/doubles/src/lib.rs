@@ -7,8 +7,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod model;
+pub mod s3;
 
 pub use model::{
     ApiError, Auth, Credentials, DEMO_API_KEY, Fault, ModelDouble, ModelRequest, OauthAccount, RateLimit,
     RecordedRequest, Reply, Rule, Running, Script, Usage, demo_script, echo_script,
 };
+pub use s3::{RunningS3, S3Double};

@@ -64,6 +64,8 @@ pub(super) fn client(options: &Options) -> Result<AmazonS3, OptionsError> {
         .with_access_key_id(&options.access_key_id)
         .with_secret_access_key(&options.secret_access_key)
         .with_allow_http(options.allow_http)
+        // Not every store that speaks S3 knows the call that deletes many.
+        .with_disable_bulk_delete(true)
         .with_retry(RetryConfig {
             backoff: BackoffConfig::default(),
             max_retries: RETRIES_MAX,
