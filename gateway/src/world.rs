@@ -261,6 +261,7 @@ impl World {
             session: None,
             usage: Usage::default(),
             cost_micros: None,
+            outcome: proto::task::RunOutcome::Answered,
             now: self.clock.now(),
             snapshot: None,
         };

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::group::{Chat, Group};
 use crate::ids::{ChatId, GroupId, InboxOrd};
 use crate::sender_allowlist::{Mode, SenderAllowlist};
+use crate::task::FiringRef;
 use crate::time::Timestamp;
 use crate::trace::TraceContext;
 use crate::trigger::Trigger;
@@ -57,6 +58,9 @@ pub struct Envelope {
     /// The trace it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
+    /// For a firing of a task: which one. Only the store puts one here; what comes from a platform has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<FiringRef>,
 }
 
 /// A row of a group's inbox.
@@ -141,6 +145,7 @@ pub fn decide_intake(
         sent_at: event.sent_at,
         engages,
         trace: event.trace,
+        task: None,
     }))
 }
 

@@ -105,6 +105,7 @@ impl World {
             sent_at: now,
             engages: true,
             trace: None,
+            task: None,
         };
         assert!(matches!(
             self.store().append_inbox(&envelope, now).await,
@@ -239,6 +240,7 @@ async fn what_is_covered_is_removed_when_its_days_are_over() {
         session: None,
         usage: Usage::default(),
         cost_micros: None,
+        outcome: proto::task::RunOutcome::Answered,
         now,
         snapshot: None,
     };

@@ -61,10 +61,13 @@ pub enum ProgressKind {
     Tool,
 }
 
+/// Subtype of the result of a prompt whose check decided that the model need not be woken. Ours, not the SDK's.
+pub const NOT_WOKEN: &str = "not_woken";
+
 /// The SDK's result, reported as what it is (AR-D1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentResult {
-    /// The SDK's subtype: `success` or an `error_*`.
+    /// The SDK's subtype: `success` or an `error_*`; or [`NOT_WOKEN`].
     pub subtype: String,
     /// Whether it is an error, whatever the subtype says.
     pub is_error: bool,

@@ -8,7 +8,8 @@ mod agent_to_host;
 mod host_to_agent;
 
 pub use agent_to_host::{
-    AgentMessage, AgentResult, InvalidMessage, Progress, ProgressKind, Request, parse_agent_message, requests,
+    AgentMessage, AgentResult, InvalidMessage, NOT_WOKEN, Progress, ProgressKind, Request, parse_agent_message,
+    requests,
 };
 pub use host_to_agent::{
     Answer, CloseReason, HostMessage, Prompt, RequestError, Start, StartGroup, encode_host_message,

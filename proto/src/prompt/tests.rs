@@ -15,6 +15,7 @@ fn message(ord: i64, name: &str, text: &str, engages: bool) -> InboxMessage {
             sent_at: Timestamp::from_millis(1_704_115_800_000),
             engages,
             trace: None,
+            task: None,
         },
     }
 }

@@ -28,7 +28,7 @@ pub fn decide_after_run(failures_in_row: u32, outcome: RunOutcome, pause_after: 
         RunOutcome::Answered | RunOutcome::Silent | RunOutcome::NotWoken => 0,
         RunOutcome::Failed => failures_in_row.saturating_add(1),
         // Says nothing about whether the task works.
-        RunOutcome::Skipped | RunOutcome::Cancelled => failures_in_row,
+        RunOutcome::Skipped | RunOutcome::Missed | RunOutcome::Cancelled => failures_in_row,
     };
     if outcome == RunOutcome::Failed && pause_after > 0 && failures_in_row >= pause_after {
         AfterRun::Pause { failures_in_row }

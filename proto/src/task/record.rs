@@ -60,6 +60,8 @@ pub struct Task {
     pub failures_in_row: u32,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Grows with every change of its row, firings among them; 0 for a task that was not stored yet.
+    pub version: i64,
 }
 
 impl Task {

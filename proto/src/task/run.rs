@@ -42,17 +42,20 @@ pub enum RunOutcome {
     Failed,
     /// It was left out: an earlier one was unfinished.
     Skipped,
+    /// It was passed over, and others behind it: nobody fired them in time.
+    Missed,
     /// The task was paused or cancelled before it began (SC-D4).
     Cancelled,
 }
 
 impl RunOutcome {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Answered,
         Self::Silent,
         Self::NotWoken,
         Self::Failed,
         Self::Skipped,
+        Self::Missed,
         Self::Cancelled,
     ];
 
@@ -64,6 +67,7 @@ impl RunOutcome {
             Self::NotWoken => "not_woken",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
+            Self::Missed => "missed",
             Self::Cancelled => "cancelled",
         }
     }

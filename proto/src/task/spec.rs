@@ -11,6 +11,13 @@ use crate::ids::{ChatId, GroupId};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
 
+/// Most tasks of one group that are not done: bounds what an agent that schedules without end can make us hold.
+pub const TASKS_MAX: u32 = 500;
+/// Longest prompt of a task, in bytes: as of a message.
+pub const PROMPT_BYTES_MAX: usize = 256 * 1024;
+/// Longest check script of a task, in bytes: what is longer belongs into a file of the workspace.
+pub const CHECK_SCRIPT_BYTES_MAX: usize = 16 * 1024;
+
 /// Which conversation a task runs in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

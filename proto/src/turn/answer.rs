@@ -2,8 +2,9 @@
 
 use super::run::OpenTurn;
 use crate::ids::InboxOrd;
-use crate::ipc::AgentResult;
+use crate::ipc::{AgentResult, NOT_WOKEN};
 use crate::outbound::{Reply, strip_internal};
+use crate::task::RunOutcome;
 
 /// Key of the reply that answers a turn.
 pub const FINAL_KEY: &str = "final";
@@ -29,6 +30,20 @@ pub fn final_replies(turn: &OpenTurn, through: InboxOrd, result: &AgentResult) -
         text,
         sender: None,
     }]
+}
+
+/// How a run ended whose turn says `replies` at its end. What it said early is not known here: the store knows, and takes a
+/// silence after it for an answer.
+pub fn run_outcome(result: &AgentResult, replies: &[Reply]) -> RunOutcome {
+    if result.subtype == NOT_WOKEN {
+        RunOutcome::NotWoken
+    } else if result.is_error {
+        RunOutcome::Failed
+    } else if replies.is_empty() {
+        RunOutcome::Silent
+    } else {
+        RunOutcome::Answered
+    }
 }
 
 fn describe_limit(subtype: &str) -> &str {

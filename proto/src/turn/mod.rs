@@ -14,6 +14,7 @@ use crate::ids::{InboxOrd, OutboxId, SessionId, TurnId};
 use crate::inbound::InboxMessage;
 use crate::outbound::Reply;
 use crate::snapshot::SnapshotRef;
+use crate::task::RunOutcome;
 use crate::time::Timestamp;
 
 /// What a runner works on: the batch of one turn as read after the claim.
@@ -81,6 +82,8 @@ pub struct TurnCommit {
     pub usage: Usage,
     /// Cost in millionths of a US dollar, where known.
     pub cost_micros: Option<i64>,
+    /// How the run ended, for the history of the task whose firing the turn covers.
+    pub outcome: RunOutcome,
     /// When.
     pub now: Timestamp,
 }

@@ -15,5 +15,6 @@ pub mod outage;
 pub mod postgres;
 pub mod registration;
 pub mod sqlite;
+pub mod tasks;
 
 pub use port::*;

@@ -11,6 +11,7 @@ use proto::ingest::{IndexBatch, Indexed, Malformed, PartitionCursor};
 use proto::lease::holding::{Hold, LeaseName, LeaseRow};
 use proto::outbound::{AfterSend, Delivery, Reply};
 use proto::snapshot::SnapshotRef;
+use proto::task::{FireReport, FireTask, Fired, RunsOf, Task, TaskId, TaskRun};
 use proto::time::Timestamp;
 use proto::turn::{Committed, Recorded, TurnBatch, TurnCommit, TurnFailure, TurnState};
 use serde_json::Value;
@@ -172,6 +173,7 @@ pub struct Removed {
 /// A call whose future is dropped, like one that ends in [`Error::Unavailable`], may take effect all the same. So writes are
 /// not for `select!` and time-outs: nobody would know of a group that was claimed or a delivery that was charged that way.
 #[async_trait]
+#[allow(unused_variables)]
 pub trait Store: Send + Sync + 'static {
     // Registration.
 
@@ -183,7 +185,7 @@ pub trait Store: Send + Sync + 'static {
     async fn group(&self, id: &GroupId) -> Result<Option<Group>>;
     /// All groups, by id.
     async fn groups(&self) -> Result<Vec<Group>>;
-    /// Unregisters a group: its chats become unregistered, its inbox, session, turns and dead letters are removed.
+    /// Unregisters a group: its chats become unregistered, its inbox, session, turns, tasks and dead letters are removed.
     ///
     /// What was already put into the outbox in its name is still delivered. Epochs and inbox positions go on counting if
     /// a group of that name is registered again, so that no fence of the former one can match.
@@ -416,6 +418,68 @@ pub trait Store: Send + Sync + 'static {
     /// its answer, its deliberate silence or its notice.
     async fn chat_activity(&self, chat: &ChatId) -> Result<ChatActivity>;
 
+    // Tasks.
+
+    /// Adds a task (version 0) or changes the one that was read (its version). `None`: it was changed meanwhile, or a task of
+    /// that name is there already; read it and decide again. With `fence`, only while that claim holds.
+    ///
+    /// A task that is active no longer loses its firings that no turn has begun: they are recorded as cancelled (SC-D4).
+    ///
+    /// # Errors
+    /// [`Error::Fenced`]; [`Error::NotFound`] when the group, the chat, or the task that was read is gone;
+    /// [`Error::Conflict`] when the chat is not the group's, the task is of another group, or the group has
+    /// [`proto::task::TASKS_MAX`] tasks that are not done.
+    async fn put_task(&self, task: &Task, fence: Option<&Fence>, now: Timestamp) -> Result<Option<Task>> {
+        not_yet()
+    }
+    /// One task.
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>> {
+        not_yet()
+    }
+    /// The tasks of a group, or of all groups, by id.
+    async fn tasks(&self, group: Option<&GroupId>) -> Result<Vec<Task>> {
+        not_yet()
+    }
+    /// Removes a task and cancels its firings that no turn has begun; a run that has begun goes on to its end. Its history
+    /// stays until retention takes it. With `fence`, only while that claim holds.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`]; [`Error::NotFound`].
+    async fn remove_task(&self, id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> Result<()> {
+        not_yet()
+    }
+    /// Earliest due instant of all active tasks.
+    async fn next_due_at(&self) -> Result<Option<Timestamp>> {
+        not_yet()
+    }
+    /// Active tasks that are due at `now`, the one due first first.
+    async fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<Task>> {
+        not_yet()
+    }
+    /// Does what was decided about a due task: each due instant becomes a firing once, by its key `(task, due)`, and a row
+    /// of the group's inbox, and the group is ready for it; `next_due` moves from exactly what was seen. What the overlap
+    /// policy leaves out, and that some were missed, goes into the history.
+    ///
+    /// Two that do the same at once only waste work. A task whose chat belongs to its group no more is paused instead.
+    async fn fire_task(&self, fire: &FireTask, now: Timestamp) -> Result<Fired> {
+        not_yet()
+    }
+    /// Fires a task once, now, in whatever state it is; its schedule goes on as it was. With `fence`, only while that claim
+    /// holds.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`]; [`Error::NotFound`]; [`Error::Conflict`] when the overlap policy leaves it out or its chat
+    /// belongs to its group no more.
+    async fn run_task_now(&self, id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> Result<FireReport> {
+        not_yet()
+    }
+    /// What came of firings, the one that ended last first. The commit or the dead letter of the turn that covers a firing
+    /// records it, once, and counts failures in a row: after as many as the task allows it is paused, and what its chat is
+    /// told says so.
+    async fn task_runs(&self, of: &RunsOf, limit: u32) -> Result<Vec<TaskRun>> {
+        not_yet()
+    }
+
     // Upkeep.
 
     /// Dead letters, newest first.
@@ -425,8 +489,13 @@ pub trait Store: Send + Sync + 'static {
     /// Removes at most `limit` rows older than `keep`: covered messages (with their dedup keys: platforms re-send within
     /// days), closed turns, deliveries that are done (sent, uncertain or dead) unless their turn is open, transcripts of
     /// sessions no group or open turn refers to and that nobody wrote to since, dead letters, runners that are dead, own
-    /// nothing, and registered before that. Usage is kept.
+    /// nothing, and registered before that, firings that ended, and tasks that are done and did not change since. Usage is
+    /// kept.
     async fn remove_old(&self, keep: Duration, limit: u32, now: Timestamp) -> Result<Removed>;
     /// Answers when the store can commit.
     async fn check(&self) -> Result<()>;
+}
+
+fn not_yet<T>() -> Result<T> {
+    Err(Error::Unavailable("this engine does not know it yet".into()))
 }

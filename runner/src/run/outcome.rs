@@ -3,7 +3,7 @@
 use proto::ids::{InboxOrd, OutboxId, TurnId};
 use proto::ipc::AgentResult;
 use proto::outbound::{Reply, strip_internal};
-use proto::turn::answer::final_replies;
+use proto::turn::answer::{final_replies, run_outcome};
 use proto::turn::run::{Event, OpenTurn};
 use proto::turn::{AfterFailure, Committed, TurnCommit, TurnFailure};
 use service::crash_point;
@@ -25,6 +25,7 @@ impl GroupRun {
             session: result.session_id.clone().or_else(|| self.session.clone()),
             usage: result.usage,
             cost_micros: result.cost_usd.map(micros),
+            outcome: run_outcome(result, &replies),
             now: engine.clock.now(),
             replies,
             snapshot,

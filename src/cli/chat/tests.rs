@@ -135,6 +135,7 @@ async fn echo(
                     session: None,
                     usage: Usage::default(),
                     cost_micros: None,
+                    outcome: proto::task::RunOutcome::Answered,
                     now,
                     snapshot: None,
                 };

@@ -28,6 +28,7 @@ pub(crate) fn message(group: &GroupId, text: &str) -> Envelope {
         sent_at: Timestamp::from_millis(1_800_000_000_000),
         engages: true,
         trace: None,
+        task: None,
     }
 }
 

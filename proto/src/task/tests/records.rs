@@ -59,6 +59,7 @@ fn the_snapshot_for_agents_has_nanoclaws_words_ipc_20() {
         next_due: Some(at("2026-03-15T08:00:00Z")),
         failures_in_row: 0,
         created_at: at("2026-03-14T10:00:00Z"),
+        version: 1,
     };
     let shown = serde_json::to_value(task.snapshot()).unwrap();
     let fixture = include_str!("../../../fixtures/nanoclaw/snapshots/current_tasks.json");

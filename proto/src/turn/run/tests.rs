@@ -33,6 +33,7 @@ fn message(ord: i64, engages: bool) -> InboxMessage {
         sent_at: Timestamp::default(),
         engages,
         trace: None,
+        task: None,
     };
     InboxMessage {
         ord: InboxOrd(ord),

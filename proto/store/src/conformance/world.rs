@@ -10,6 +10,7 @@ use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, Ses
 use proto::inbound::Envelope;
 use proto::lease::holding::{Hold, LeaseName};
 use proto::outbound::{Delivery, Reply};
+use proto::task::RunOutcome;
 use proto::time::Timestamp;
 use proto::turn::{AfterFailure, Committed, TurnBatch, TurnCommit, TurnFailure, Usage};
 
@@ -128,6 +129,7 @@ impl World {
             sent_at: at(0),
             engages,
             trace: None,
+            task: None,
         }
     }
 
@@ -240,6 +242,7 @@ impl World {
             session: Some(SessionId::new("session")),
             usage,
             cost_micros: Some(7),
+            outcome: RunOutcome::Answered,
             now,
             snapshot: None,
         }

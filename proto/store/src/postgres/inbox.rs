@@ -147,6 +147,7 @@ pub(super) fn read_envelope(row: &Row) -> Result<Envelope> {
         sent_at: time(row, "sent_at")?,
         engages: get(row, "engages")?,
         trace: get::<Option<&str>>(row, "trace")?.and_then(|trace| TraceContext::parse(trace).ok()),
+        task: None,
     })
 }
 

@@ -118,5 +118,6 @@ pub(super) fn read_envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
         sent_at: time(row, "sent_at")?,
         engages: row.get("engages")?,
         trace: trace(row, "trace")?,
+        task: None,
     })
 }

@@ -71,6 +71,7 @@ fn some_envelope(dice: &mut Dice, step: i64, now: Timestamp) -> Envelope {
         sent_at: now,
         engages: dice.roll(3) > 0,
         trace: (dice.roll(2) == 0).then(|| TraceContext::start(Uuid::from_u128(u128::from(step.unsigned_abs()) + 1))),
+        task: None,
     }
 }
 

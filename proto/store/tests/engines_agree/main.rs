@@ -194,6 +194,7 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 sent_at: now,
                 engages: dice.roll(3) > 0,
                 trace: None,
+                task: None,
             };
             both!(stores, s => s.append_inbox(&envelope, now)).ok();
         }
@@ -264,6 +265,7 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 session: (dice.roll(3) > 0).then(|| SessionId::new(format!("s{}", dice.roll(3)))),
                 usage: Usage::default(),
                 cost_micros: None,
+                outcome: proto::task::RunOutcome::Answered,
                 now,
                 snapshot: (dice.roll(2) == 0).then(|| fleet::snapshot(id(7))),
             };

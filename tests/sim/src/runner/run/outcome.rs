@@ -3,7 +3,7 @@
 use proto::ids::{InboxOrd, OutboxId, TurnId};
 use proto::ipc::AgentResult;
 use proto::outbound::strip_internal;
-use proto::turn::answer::final_replies;
+use proto::turn::answer::{final_replies, run_outcome};
 use proto::turn::run::{Event, OpenTurn};
 use proto::turn::{AfterFailure, Committed, TurnCommit, TurnFailure};
 
@@ -28,6 +28,7 @@ impl GroupRun {
             session: result.session_id.clone().or_else(|| self.session.clone()),
             usage: result.usage,
             cost_micros: None,
+            outcome: run_outcome(result, &replies),
             now: runner.me.now(),
             replies,
             snapshot: None,
