@@ -5,6 +5,7 @@
 mod cli;
 mod config;
 mod first_group;
+mod fleet;
 mod node_files;
 mod one_node;
 mod runtime;

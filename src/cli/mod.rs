@@ -3,8 +3,11 @@
 pub(crate) mod chat;
 pub(crate) mod config;
 mod control;
+pub(crate) mod demo_model;
 pub(crate) mod group;
+pub(crate) mod health;
 pub(crate) mod image;
+pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod up;
 
@@ -12,6 +15,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::fleet::Role;
 
 /// Runs Claude agents for chat groups, each group in its own sandbox.
 #[derive(Debug, Parser)]
@@ -25,6 +30,12 @@ pub(crate) struct Cli {
 enum Command {
     /// Runs a whole node in one process.
     Up(up::UpArgs),
+    /// Runs a gateway of a fleet: channels, webhooks, delivery.
+    Gateway(service::ServiceArgs),
+    /// Runs a scheduler of a fleet: one of several leads.
+    Scheduler(service::ServiceArgs),
+    /// Runs a runner of a fleet: the sandboxes.
+    Runner(service::ServiceArgs),
     /// Talks to a group of the running node.
     Chat(chat::ChatArgs),
     /// Lists and changes groups.
@@ -33,8 +44,13 @@ enum Command {
     Status(status::StatusArgs),
     /// Checks and prints the configuration.
     Config(config::ConfigArgs),
-    /// Makes the image the agents run in.
+    /// Makes the images of the agents and of the services.
     Image(image::ImageArgs),
+    /// Asks the service of this machine or container whether it can work.
+    Health(health::HealthArgs),
+    /// Serves the scripted stand-in model.
+    #[command(hide = true)]
+    DemoModel(demo_model::DemoModelArgs),
 }
 
 /// Runs a command to its exit code.
@@ -43,11 +59,16 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     match cli.command {
         Command::Up(args) => up::run(args).await,
+        Command::Gateway(args) => service::run(Role::Gateway, args).await,
+        Command::Scheduler(args) => service::run(Role::Scheduler, args).await,
+        Command::Runner(args) => service::run(Role::Runner, args).await,
         Command::Chat(args) => chat::run(args).await,
         Command::Group(args) => group::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Config(args) => config::run(&args),
         Command::Image(args) => image::run(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Health(args) => health::run(args).await,
+        Command::DemoModel(args) => demo_model::run(args).await,
     }
 }
 

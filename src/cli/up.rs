@@ -112,7 +112,7 @@ fn demo_settings(model: &doubles::Running) -> Vec<(String, toml::Value)> {
     ]
 }
 
-fn require_credential(config: &Config) -> anyhow::Result<()> {
+pub(super) fn require_credential(config: &Config) -> anyhow::Result<()> {
     let model = &config.model;
     if model.api_key.is_none() && model.oauth_token.is_none() && model.oauth_refresh_token.is_none() {
         bail!(

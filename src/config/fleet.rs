@@ -34,6 +34,10 @@ pub(crate) struct Nats {
     pub(crate) certificate_file: Option<PathBuf>,
     /// See `certificate_file`.
     pub(crate) key_file: Option<PathBuf>,
+    /// Address where it tells about itself, for example `http://nats:8222`: lets us warn when it does not write to disk
+    /// before it confirms.
+    #[serde(deserialize_with = "range::http_url")]
+    pub(crate) monitoring_url: Option<String>,
     /// First word of all subjects and names: tells installations on one broker apart.
     #[serde(deserialize_with = "range::not_empty")]
     pub(crate) prefix: String,
@@ -95,6 +99,8 @@ pub(crate) struct S3 {
     pub(crate) access_key_id: Option<Secret>,
     /// Proof of it.
     pub(crate) secret_access_key: Option<Secret>,
+    /// What goes with keys that end.
+    pub(crate) session_token: Option<Secret>,
 }
 
 impl Default for Postgres {
@@ -116,6 +122,7 @@ impl Default for Nats {
             ca_file: None,
             certificate_file: None,
             key_file: None,
+            monitoring_url: None,
             prefix: "clawhold".to_owned(),
             replicas: 1,
             max_mb: 4096,

@@ -82,9 +82,15 @@ fn p_d1_a_time_out_that_is_no_number_is_refused() {
 fn paths_below_home_are_found() {
     let home = tempfile::tempdir().unwrap();
     let overrides = vec![("data_dir".to_owned(), toml::Value::from("~/node"))];
-    let config = load_in(home.path(), environment(home.path(), &[]), None, Profile::OneNode, overrides)
-        .unwrap()
-        .config;
+    let config = load_in(
+        home.path(),
+        environment(home.path(), &[]),
+        None,
+        Profile::OneNode,
+        overrides,
+    )
+    .unwrap()
+    .config;
     assert_eq!(config.data_dir, home.path().join("node"));
     assert_eq!(
         config.runner.mount_allowlist,

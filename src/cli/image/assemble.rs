@@ -7,20 +7,24 @@ use bollard::query_parameters::{BuildImageOptions, BuildImageOptionsBuilder};
 use bollard::{Docker, body_full};
 
 use super::args::BuildArgs;
+use super::context::Context as BuildContext;
+use super::engine;
 use super::host_network::HostNetwork;
 use super::progress::{Progress, Tail};
-use super::{context, engine};
 
-/// Builds the image on `base` and labels it with `source`.
+/// Builds the image of `context` on `base` and labels it with `source`.
 pub(super) async fn build(
     engine: &Docker,
     args: &BuildArgs,
     base: &str,
+    context: &BuildContext,
     source: &str,
     progress: &Progress,
 ) -> anyhow::Result<()> {
     let network = HostNetwork::of_this_process();
-    let archive = context::archive(network.ca_bundle.as_ref()).context("packing the build context")?;
+    let archive = context
+        .archive(network.ca_bundle.as_ref())
+        .context("packing the build context")?;
     let options = options(args, base, source, network.build_args);
     let mut answers = Box::pin(engine.build_image(options, None, Some(body_full(archive.into()))));
 
@@ -49,7 +53,8 @@ pub(super) async fn build(
         };
         if let Some(reason) = failure {
             bail!(
-                "building the agent image failed at `{step}`: {reason}; its last lines:{}",
+                "building the {} failed at `{step}`: {reason}; its last lines:{}",
+                args.kind.name(),
                 tail.text()
             );
         }
@@ -60,7 +65,7 @@ pub(super) async fn build(
 fn options(args: &BuildArgs, base: &str, source: &str, mut build_args: HashMap<String, String>) -> BuildImageOptions {
     build_args.insert("BASE_IMAGE".to_owned(), base.to_owned());
     BuildImageOptionsBuilder::new()
-        .t(&args.tag)
+        .t(args.tag())
         .buildargs(&build_args)
         .labels(&HashMap::from([(engine::SOURCE_LABEL, source)]))
         // The engine may have no bridge at all, and a bridge may not reach the host's resolver.

@@ -11,18 +11,15 @@ use super::args::BuildArgs;
 use super::progress::Progress;
 use super::{debian_base, engine};
 
-/// The base when nothing else is asked for; the Dockerfile has the same default.
-const BASE_IMAGE_DEFAULT: &str = "node:22-slim";
-
 /// A registry that shows no sign of progress for this long counts as out of reach.
 const REGISTRY_SILENCE_MAX: Duration = Duration::from_secs(20);
 
 /// Returns the name of a base image that is in the engine.
 pub(super) async fn choose(engine: &Docker, args: &BuildArgs, progress: &Progress) -> anyhow::Result<String> {
     if args.no_registry {
-        return debian_base::ensure(engine, args.force, progress).await;
+        return debian_base::ensure(engine, args.kind, args.force, progress).await;
     }
-    let wanted = args.base_image.as_deref().unwrap_or(BASE_IMAGE_DEFAULT);
+    let wanted = args.base_image.as_deref().unwrap_or(args.kind.base_default());
     if engine::has_image(engine, wanted).await? {
         return Ok(wanted.to_owned());
     }
@@ -35,7 +32,7 @@ pub(super) async fn choose(engine: &Docker, args: &BuildArgs, progress: &Progres
         (Err(reason), None) => {
             progress.say(&format!("no registry can be reached ({reason})"));
             progress.say("making a base image from Debian packages instead");
-            debian_base::ensure(engine, args.force, progress).await
+            debian_base::ensure(engine, args.kind, args.force, progress).await
         }
     }
 }

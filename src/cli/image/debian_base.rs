@@ -17,31 +17,24 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio_util::io::ReaderStream;
 
 use super::engine;
+use super::kind::Kind;
 use super::progress::{Progress, Tail};
 
 /// Debian 13: its Node is 20.
 const SUITE: &str = "trixie";
 
-/// The Dockerfile adds what is missing here, but a base that has the tools saves it the download.
-const RECIPE: [&str; 7] = [
-    "--variant=minbase",
-    "--format=tar",
-    "--include=ca-certificates,curl,git,nodejs,ripgrep",
-    // Nobody reads manuals in there: 70 MB.
-    "--dpkgopt=path-exclude=/usr/share/doc/*",
-    "--dpkgopt=path-exclude=/usr/share/man/*",
-    "--dpkgopt=path-exclude=/usr/share/info/*",
-    "--dpkgopt=path-exclude=/usr/share/locale/*",
-];
+/// Nobody reads manuals in there: 70 MB.
+const UNREAD: [&str; 4] = ["doc", "man", "info", "locale"];
 
 /// Returns the name of the base image, made now if it is not in the engine or `again` is set.
-pub(super) async fn ensure(engine: &Docker, again: bool, progress: &Progress) -> anyhow::Result<String> {
-    let (repository, tag) = ("clawhold-base", recipe_tag());
+pub(super) async fn ensure(engine: &Docker, kind: Kind, again: bool, progress: &Progress) -> anyhow::Result<String> {
+    let recipe = recipe(kind);
+    let (repository, tag) = ("clawhold-base", recipe_tag(&recipe));
     let name = format!("{repository}:{tag}");
     if !again && engine::has_image(engine, &name).await? {
         return Ok(name);
     }
-    let mut mmdebstrap = start_mmdebstrap()?;
+    let mut mmdebstrap = start_mmdebstrap(&recipe)?;
     let lines = mmdebstrap.stderr.take().expect("standard error is piped");
     let options = CreateImageOptionsBuilder::new()
         .from_src("-")
@@ -66,18 +59,26 @@ pub(super) async fn ensure(engine: &Docker, again: bool, progress: &Progress) ->
     }
 }
 
-fn recipe_tag() -> String {
+/// The arguments that say what to make.
+fn recipe(kind: Kind) -> Vec<String> {
+    let what = ["--variant=minbase".to_owned(), "--format=tar".to_owned()];
+    let include = format!("--include={}", kind.packages().join(","));
+    let exclude = UNREAD.map(|directory| format!("--dpkgopt=path-exclude=/usr/share/{directory}/*"));
+    what.into_iter().chain([include]).chain(exclude).collect()
+}
+
+fn recipe_tag(recipe: &[String]) -> String {
     let mut hash = Sha256::new();
-    for part in RECIPE {
+    for part in recipe {
         hash.update(part);
         hash.update([0]);
     }
     format!("{SUITE}-{}", &hex::encode(hash.finalize())[..12])
 }
 
-fn start_mmdebstrap() -> anyhow::Result<Child> {
+fn start_mmdebstrap(recipe: &[String]) -> anyhow::Result<Child> {
     let command = Command::new("mmdebstrap")
-        .args(RECIPE)
+        .args(recipe)
         .args([SUITE, "-"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

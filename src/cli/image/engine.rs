@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bollard::Docker;
 use bollard::errors::Error;
+use bollard::query_parameters::RemoveImageOptions;
 
 /// Label of an image that names the sources it was built from.
 pub(super) const SOURCE_LABEL: &str = "dev.clawhold.source";
@@ -38,15 +39,35 @@ pub(super) async fn has_image(engine: &Docker, name: &str) -> anyhow::Result<boo
     }
 }
 
-/// The sources an image was built from; none when there is no such image or it is not ours.
-pub(super) async fn image_source(engine: &Docker, name: &str) -> anyhow::Result<Option<String>> {
+/// An image in the engine.
+pub(super) struct Image {
+    id: String,
+    /// The sources it was built from; none when it is not ours.
+    pub(super) source: Option<String>,
+}
+
+/// The image of that name, if there is one.
+pub(super) async fn image(engine: &Docker, name: &str) -> anyhow::Result<Option<Image>> {
     match engine.inspect_image(name).await {
         Ok(image) => {
             let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
-            Ok(labels.get(SOURCE_LABEL).cloned())
+            Ok(Some(Image {
+                id: image.id.unwrap_or_default(),
+                source: labels.get(SOURCE_LABEL).cloned(),
+            }))
         }
         Err(error) if is_not_found(&error) => Ok(None),
         Err(error) => Err(error).with_context(|| format!("asking the engine for image {name}")),
+    }
+}
+
+/// Removes an image of ours that lost its last name to a newer one, or each build would leave one behind.
+pub(super) async fn forget(engine: &Docker, image: Image) {
+    let now = engine.inspect_image(&image.id).await;
+    let nameless = now.is_ok_and(|image| image.repo_tags.unwrap_or_default().is_empty());
+    if image.source.is_some() && nameless {
+        // Refused while a container uses it, which is as it should be.
+        let _ = engine.remove_image(&image.id, None::<RemoveImageOptions>, None).await;
     }
 }
 

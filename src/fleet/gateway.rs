@@ -1,0 +1,50 @@
+//! `clawhold gateway`.
+
+use std::sync::Arc;
+
+use bus::nats::Scope;
+use gateway::delivery::account::Candidacy;
+use store::keeper::Takeover;
+
+use super::base::Base;
+use super::servers;
+use crate::{first_group, node_files};
+
+/// Starts it; `None` when it was told to stop before it could.
+pub(super) async fn start(mut base: Base) -> anyhow::Result<Option<::gateway::Running>> {
+    let front = base.front().await?;
+    let bus = servers::broker(&base, Scope::Stream)?;
+    let Some(store) = servers::database(&base).await? else {
+        return Ok(None);
+    };
+    let config = base.config.clone();
+    first_group::register(&*store, &*base.clock, &config.gateway.name).await?;
+    front.close().await;
+    let metrics = ::gateway::Metrics::register(&mut base.registry);
+    let deps = ::gateway::Deps {
+        store,
+        ingress: bus.ingress(),
+        hints: bus.hints(),
+        clock: Arc::clone(&base.clock),
+        ids: Arc::clone(&base.ids),
+        random: service::random::fraction,
+        readiness: base.readiness.clone(),
+        metrics,
+        health: service::http::router(base.readiness.clone(), Arc::new(std::mem::take(&mut base.registry))),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let config = ::gateway::Config {
+        candidacy: Candidacy {
+            holder: base.holder(&config.gateway.name),
+            timings: config.runner.lease.timings(),
+            takeover: Takeover::Observe,
+        },
+        name: config.gateway.name,
+        assistant_name: config.assistant_name,
+        data_dir: node_files::make_data_dir(&config.data_dir)?,
+        http: config.http,
+        channels: config.channels,
+        security: config.security,
+    };
+    Ok(Some(::gateway::start(config, deps, &base.lifecycle).await?))
+}
