@@ -62,10 +62,9 @@ async fn ask(url: &str) -> anyhow::Result<Value> {
         format!("no service answers at {url}: it does not run, or it listens elsewhere (http.listen)")
     })?;
     // Not ready is a report as well, with a status of its own.
-    answer
-        .json()
-        .await
-        .with_context(|| format!("what answers at {url} is not a service of ours"))
+    let report: Option<Value> = answer.json().await.ok();
+    let report = report.filter(|report| report["ready"].is_boolean());
+    report.with_context(|| format!("what answers at {url} is not a service of ours"))
 }
 
 fn is_ready(report: &Value) -> bool {
