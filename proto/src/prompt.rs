@@ -1,9 +1,11 @@
-//! The prompt the agent sees: one context line and the messages as XML (F-01…F-05).
+//! The prompt the agent sees: one context line and the messages as XML (F-01…F-05), or a task's prompt behind a notice
+//! (F-06).
 
 use chrono_tz::Tz;
 
 use crate::ids::InboxOrd;
 use crate::inbound::InboxMessage;
+use crate::task::FiringRef;
 use crate::time::Timestamp;
 
 /// Most messages in one prompt: as in NanoClaw (DB-15), but the rest waits for the next turn instead of being dropped.
@@ -24,15 +26,27 @@ pub fn format_messages<'m>(zone: Tz, messages: impl IntoIterator<Item = &'m Inbo
     prompt
 }
 
+/// Notice before the prompt of a task (F-06, AR-03).
+const TASK_NOTICE: &str = "[SCHEDULED TASK - This was started by a schedule. Nobody in the chat has just written it.]";
+
+/// Formats a batch as a prompt: messages as XML; a firing as a notice and the task's own words, after the chatter before it.
+pub fn format_batch(zone: Tz, batch: &[InboxMessage]) -> String {
+    let Some((firing, chatter)) = batch.split_last().filter(|(last, _)| is_firing(last)) else {
+        return format_messages(zone, batch);
+    };
+    let task = format!("{TASK_NOTICE}\n\n{}", firing.envelope.text);
+    if chatter.is_empty() {
+        task
+    } else {
+        format!("{}\n\n{task}", format_messages(zone, chatter))
+    }
+}
+
 /// The prompt of an attempt whose predecessor was interrupted after the agent had begun to work on it.
 ///
 /// `already_sent` are the texts that were sent early in this turn, oldest first. The messages are repeated in full:
 /// should the session turn out to be lost, nothing is.
-pub fn format_interrupted<'m>(
-    zone: Tz,
-    already_sent: &[String],
-    messages: impl IntoIterator<Item = &'m InboxMessage>,
-) -> String {
+pub fn format_interrupted(zone: Tz, already_sent: &[String], messages: &[InboxMessage]) -> String {
     let mut prompt = String::from(
         "[Your run was interrupted before it was finished. Continue where you left off: do not repeat steps that are \
          done, and give your final answer to the messages below.]\n",
@@ -44,29 +58,74 @@ pub fn format_interrupted<'m>(
         }
         prompt.push_str("</already_sent>\n");
     }
-    prompt.push_str(&format_messages(zone, messages));
+    prompt.push_str(&format_batch(zone, messages));
     prompt
 }
 
 /// Chooses which of the pending messages go into one prompt, oldest first: [`MESSAGES_MAX`] of them, or as many more
 /// as it takes to reach the first one that engages the agent. Nothing is dropped (DB-D5); the rest waits.
 ///
+/// A firing is a batch of its own: with the chatter before it as context, or quite alone where it is isolated. So its
+/// outcome and its cost are those of one turn, and nobody's answer goes to another one's chat.
+///
 /// `pending` is what lies after the cursor, cut at [`PENDING_MAX`]. `None`: nobody called the agent.
 pub fn choose_batch(pending: &[InboxMessage]) -> Option<&[InboxMessage]> {
     match pending.iter().position(|message| message.envelope.engages) {
-        Some(first_engaging) => Some(&pending[..pending.len().min(MESSAGES_MAX.max(first_engaging + 1))]),
+        Some(first_engaging) => Some(batch_of(pending, first_engaging)),
         // The one that engages lies even further back: this much chatter is a turn of its own.
         None if pending.len() >= PENDING_MAX => Some(pending),
         None => None,
     }
 }
 
+fn batch_of(pending: &[InboxMessage], first_engaging: usize) -> &[InboxMessage] {
+    match &pending[first_engaging].envelope.task {
+        Some(firing) if firing.is_isolated() => &pending[first_engaging..=first_engaging],
+        Some(_) => &pending[..=first_engaging],
+        None => {
+            let length = pending.len().min(MESSAGES_MAX.max(first_engaging + 1));
+            let firing = pending[..length].iter().position(is_firing);
+            &pending[..firing.unwrap_or(length)]
+        }
+    }
+}
+
+fn is_firing(message: &InboxMessage) -> bool {
+    message.envelope.task.is_some()
+}
+
+/// The firing that a batch is for, if it is for one.
+pub fn firing_of(batch: &[InboxMessage]) -> Option<&FiringRef> {
+    batch.last()?.envelope.task.as_ref()
+}
+
+/// Whether a batch runs in a session and a sandbox of its own.
+pub fn is_isolated(batch: &[InboxMessage]) -> bool {
+    firing_of(batch).is_some_and(FiringRef::is_isolated)
+}
+
 /// Chooses the batch of an attempt that follows one whose prompts reached `seen_through`: at least those messages, which
-/// the session contains already, so that an answer to them moves the cursor past them.
+/// the session contains already, so that an answer to them moves the cursor past them. A firing's batch never grows.
 pub fn choose_batch_again(pending: &[InboxMessage], seen_through: InboxOrd) -> Option<&[InboxMessage]> {
-    let seen = pending.partition_point(|message| message.ord <= seen_through);
-    let length = choose_batch(pending).map_or(0, <[_]>::len).max(seen);
+    let chosen = choose_batch(pending);
+    if chosen.and_then(firing_of).is_some() {
+        return chosen;
+    }
+    // What was handed over ends before the first firing.
+    let until = pending.iter().position(is_firing).unwrap_or(pending.len());
+    let seen = pending[..until].partition_point(|message| message.ord <= seen_through);
+    let length = chosen.map_or(0, <[_]>::len).max(seen);
     (length > 0).then(|| &pending[..length])
+}
+
+/// A batch with the chatter before it that its session has not seen: isolated firings let it pass unseen, and see none
+/// themselves.
+pub fn with_unseen(mut unseen: Vec<InboxMessage>, batch: &[InboxMessage]) -> Vec<InboxMessage> {
+    if is_isolated(batch) {
+        unseen.clear();
+    }
+    unseen.extend_from_slice(batch);
+    unseen
 }
 
 /// Largest position in a batch.

@@ -74,6 +74,18 @@ pub struct Prompt {
     pub through: InboxOrd,
     /// The text.
     pub text: String,
+    /// What is asked in the sandbox before the model is woken for it. One that does not know of checks just wakes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
+}
+
+/// A question that saves tokens: whether the model is needed at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Run by bash in the workspace. The last line of its output is JSON: `{"wake": false}` ends the prompt with the result
+    /// [`super::NOT_WOKEN`]; `{"wake": true, "data": …}` wakes the model, which is shown the data. Anything else, or no end
+    /// within 30 s, is the error `error_check`.
+    pub script: String,
 }
 
 /// The answer to a request.

@@ -12,7 +12,7 @@ pub use agent_to_host::{
     requests,
 };
 pub use host_to_agent::{
-    Answer, CloseReason, HostMessage, Prompt, RequestError, Start, StartGroup, encode_host_message,
+    Answer, Check, CloseReason, HostMessage, Prompt, RequestError, Start, StartGroup, encode_host_message,
 };
 
 /// Version of this contract; a message with another one is refused.

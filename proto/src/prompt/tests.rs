@@ -1,6 +1,7 @@
 use super::*;
 use crate::ids::{ChatId, GroupId};
 use crate::inbound::Envelope;
+use crate::task::{ContextMode, TaskId};
 
 fn message(ord: i64, name: &str, text: &str, engages: bool) -> InboxMessage {
     InboxMessage {
@@ -94,4 +95,82 @@ fn a_later_attempt_covers_at_least_what_the_session_has_seen() {
     );
     pending.clear();
     assert_eq!(length(&pending, 5), None);
+}
+
+fn firing(ord: i64, context: ContextMode) -> InboxMessage {
+    let mut message = message(ord, "Scheduled task", "water the plants & report", true);
+    message.envelope.task = Some(FiringRef {
+        task: TaskId::parse("plants").unwrap(),
+        due_at: Timestamp::from_millis(1_704_115_800_000),
+        context,
+        check_script: None,
+    });
+    message
+}
+
+fn ords(batch: Option<&[InboxMessage]>) -> Vec<i64> {
+    batch.unwrap().iter().map(|message| message.ord.0).collect()
+}
+
+#[test]
+fn f_06_a_firing_is_a_notice_and_the_words_of_its_task() {
+    let batch = [firing(1, ContextMode::Group)];
+    insta::assert_snapshot!(format_batch(Tz::UTC, &batch), @r"
+    [SCHEDULED TASK - This was started by a schedule. Nobody in the chat has just written it.]
+
+    water the plants & report
+    ");
+}
+
+#[test]
+fn chatter_before_a_firing_is_its_context() {
+    let batch = [message(1, "Ann", "it is hot", false), firing(2, ContextMode::Group)];
+    insta::assert_snapshot!(format_batch(Tz::UTC, &batch), @r#"
+    <context timezone="UTC" />
+    <messages>
+    <message sender="Ann" time="Jan 1, 2024, 1:30 PM">it is hot</message>
+    </messages>
+
+    [SCHEDULED TASK - This was started by a schedule. Nobody in the chat has just written it.]
+
+    water the plants & report
+    "#);
+}
+
+#[test]
+fn a_firing_never_shares_a_turn_with_messages_that_call() {
+    let pending = [
+        message(1, "Ann", "hi", true),
+        message(2, "Bob", "ho", false),
+        firing(3, ContextMode::Group),
+        message(4, "Ann", "you there?", true),
+    ];
+    assert_eq!(ords(choose_batch(&pending)), [1, 2]);
+    assert_eq!(ords(choose_batch(&pending[1..])), [2, 3]);
+    assert_eq!(ords(choose_batch(&pending[3..])), [4]);
+}
+
+#[test]
+fn an_isolated_firing_is_quite_alone_and_chatter_waits_for_the_group() {
+    let chatter = message(1, "Ann", "hm", false);
+    let pending = [chatter.clone(), firing(2, ContextMode::Isolated)];
+    let alone = choose_batch(&pending).unwrap();
+    assert_eq!(ords(Some(alone)), [2]);
+    assert_eq!(ords(Some(&with_unseen(vec![chatter.clone()], alone))), [2]);
+    let called = [message(3, "Ann", "hi", true)];
+    assert_eq!(ords(Some(&with_unseen(vec![chatter], &called))), [1, 3]);
+}
+
+#[test]
+fn a_later_attempt_at_a_firing_is_the_same_batch() {
+    for context in [ContextMode::Group, ContextMode::Isolated] {
+        let pending = [
+            message(1, "Ann", "hm", false),
+            firing(2, context),
+            message(3, "Ann", "hi", true),
+        ];
+        assert_eq!(choose_batch_again(&pending, InboxOrd(2)), choose_batch(&pending));
+    }
+    let pending = [message(1, "Ann", "hi", true), firing(2, ContextMode::Group)];
+    assert_eq!(ords(choose_batch_again(&pending, InboxOrd(1))), [1]);
 }

@@ -36,3 +36,12 @@ pub fn decide_after_run(failures_in_row: u32, outcome: RunOutcome, pause_after: 
         AfterRun::GoOn { failures_in_row }
     }
 }
+
+/// What is added to the words about the failure that paused a task.
+pub fn paused_note(failures_in_row: u32) -> String {
+    let times = match failures_in_row {
+        1 => "once".to_owned(),
+        more => format!("{more} times in a row"),
+    };
+    format!(" It failed {times} and is paused now; resume it once the reason is gone.")
+}

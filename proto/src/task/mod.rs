@@ -20,7 +20,7 @@ mod run;
 mod spec;
 mod wire;
 
-pub use after_run::{AfterRun, FAILURES_IN_ROW_MAX, decide_after_run};
+pub use after_run::{AfterRun, FAILURES_IN_ROW_MAX, decide_after_run, paused_note};
 pub use fire::{CHAT_LOST, FireReport, FireTask, Fired, RunsOf, missed_reason};
 pub use firing::{DueTask, FIRED_PER_PASS_MAX, FiringDecision, SKIP_TOLERANCE, decide_firing};
 pub use id::{InvalidTaskId, TaskId};

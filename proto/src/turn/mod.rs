@@ -29,9 +29,10 @@ pub struct TurnBatch {
     pub runner_deaths: u32,
     /// The cursor before this turn.
     pub cursor: InboxOrd,
-    /// Messages after the cursor, in order; never empty.
+    /// In order; never empty. Those up to the cursor are chatter that the group's session has not seen: an isolated firing let
+    /// it pass.
     pub messages: Vec<InboxMessage>,
-    /// Session to resume: that of an interrupted attempt, else the group's.
+    /// Session to resume: that of an interrupted attempt, else the group's; an isolated firing begins without.
     pub session: Option<SessionId>,
     /// Where an earlier attempt got to, if it had begun to work on its prompt.
     pub interrupted: Option<Interrupted>,
@@ -74,7 +75,8 @@ pub struct TurnCommit {
     pub through: InboxOrd,
     /// What is said, in order; empty for a deliberate silence.
     pub replies: Vec<Reply>,
-    /// Session to resume next time.
+    /// Session to resume next time. The group keeps the one it has after an isolated firing, and when the model was not
+    /// woken.
     pub session: Option<SessionId>,
     /// The workspace as of now, where it changed; none keeps the group's snapshot.
     pub snapshot: Option<SnapshotRef>,

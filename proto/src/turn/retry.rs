@@ -60,12 +60,19 @@ pub fn backoff(base: Duration, attempt: u32, random: f64) -> Duration {
 
 /// The short notice a chat gets when its message is given up.
 pub fn notice(head: &InboxMessage, reason_for_people: &str) -> Reply {
+    let text = match &head.envelope.task {
+        None => format!(
+            "Sorry, I could not answer your message: {reason_for_people}. I have put it aside; an operator can see why."
+        ),
+        Some(firing) => format!(
+            "Sorry, a scheduled task could not be run ({}): {reason_for_people}. An operator can see why.",
+            firing.task
+        ),
+    };
     Reply {
         key: "notice".to_owned(),
         chat: head.envelope.chat.clone(),
-        text: format!(
-            "Sorry, I could not answer your message: {reason_for_people}. I have put it aside; an operator can see why."
-        ),
+        text,
         sender: None,
     }
 }

@@ -3,8 +3,8 @@
 use chrono_tz::Tz;
 use proto::ids::{InboxOrd, TurnId};
 use proto::inbound::InboxMessage;
-use proto::ipc::Prompt;
-use proto::prompt::{format_interrupted, format_messages, last_ord};
+use proto::ipc::{Check, Prompt};
+use proto::prompt::{firing_of, format_batch, format_interrupted, last_ord};
 use proto::turn::TurnBatch;
 
 use super::{GroupRun, HandedPrompt};
@@ -14,7 +14,7 @@ impl GroupRun {
     pub(super) fn prompt_of(&mut self, batch: &TurnBatch) -> Prompt {
         let zone = self.zone();
         let text = match &batch.interrupted {
-            None => format_messages(zone, &batch.messages),
+            None => format_batch(zone, &batch.messages),
             Some(before) => format_interrupted(zone, &before.already_sent, &batch.messages),
         };
         self.prompt(batch.turn, batch.attempt, &batch.messages, text)
@@ -22,7 +22,7 @@ impl GroupRun {
 
     /// The prompt of further messages in a turn.
     pub(super) fn prompt_of_follow_up(&mut self, turn: TurnId, attempt: u32, messages: &[InboxMessage]) -> Prompt {
-        let text = format_messages(self.zone(), messages);
+        let text = format_batch(self.zone(), messages);
         self.prompt(turn, attempt, messages, text)
     }
 
@@ -37,6 +37,7 @@ impl GroupRun {
         }
         let through = last_ord(messages).unwrap_or(InboxOrd::ZERO);
         let uuid = self.engine.ids.uuid();
+        let script = firing_of(messages).and_then(|firing| firing.check_script.clone());
         self.prompts.push(HandedPrompt { uuid, through });
         Prompt {
             turn_id,
@@ -44,6 +45,7 @@ impl GroupRun {
             uuid,
             through,
             text,
+            check: script.map(|script| Check { script }),
         }
     }
 

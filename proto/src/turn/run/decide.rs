@@ -4,7 +4,7 @@ use super::{Effect, Event, Exit, OpenTurn, Phase, Run};
 use crate::inbound::InboxMessage;
 use crate::ipc::{AgentResult, CloseReason};
 use crate::nanoclaw::SESSION_NOT_FOUND;
-use crate::prompt::last_ord;
+use crate::prompt::{firing_of, last_ord};
 use crate::time::Monotonic;
 use crate::turn::TurnBatch;
 
@@ -69,6 +69,10 @@ impl Run {
             self.handed = last_ord(&batch.messages).unwrap_or(self.handed);
             self.phase = Phase::Starting { turn, since: now };
             return Ok(vec![Effect::StartSandbox(batch)]);
+        }
+        if turn.is_isolated() {
+            // Not in this sandbox, which knows the group's session: the claim is given back, and the next one starts afresh.
+            return Ok(self.close_to_give_back(now));
         }
         if !ahead {
             self.handed = last_ord(&batch.messages).unwrap_or(self.handed);
@@ -194,7 +198,7 @@ impl Run {
                 self.phase = Phase::Committing {
                     turn: turn.turn,
                     through,
-                    then_close: result.is_error,
+                    then_close: result.is_error || turn.is_isolated(),
                 };
                 vec![Effect::Commit {
                     turn,
@@ -223,8 +227,9 @@ impl Run {
 
     fn on_inbox_grew(&mut self, messages: Vec<InboxMessage>, now: Monotonic) -> Vec<Effect> {
         let called = !messages.is_empty();
+        let may_join = firing_of(&messages).is_none() && self.takes_follow_ups && !self.others_wait && !self.stopping;
         match &mut self.phase {
-            Phase::Working { turn, .. } if called && self.takes_follow_ups && !self.others_wait && !self.stopping => {
+            Phase::Working { turn, .. } if called && may_join && turn.takes_follow_ups() => {
                 self.handed = last_ord(&messages).unwrap_or(self.handed);
                 turn.messages.extend(messages.iter().cloned());
                 vec![Effect::FollowUp {
@@ -261,11 +266,10 @@ impl Run {
                     },
                 ]
             }
-            Phase::Opening { .. }
-            | Phase::Committing { .. }
-            | Phase::Idle { .. }
-            | Phase::Closing { .. }
-            | Phase::Done => {
+            Phase::Closing { give_back, .. } => {
+                vec![Effect::Kill, Effect::Release { interrupted: give_back }]
+            }
+            Phase::Opening { .. } | Phase::Committing { .. } | Phase::Idle { .. } | Phase::Done => {
                 vec![Effect::Kill, Effect::Release { interrupted: false }]
             }
         }
@@ -285,16 +289,22 @@ impl Run {
             Phase::Idle { since } if now.since(*since) >= limits.idle => {
                 return self.close_if_idle(CloseReason::Idle, now);
             }
-            Phase::Closing { since, killed: false } if now.since(*since) >= limits.close => {
+            Phase::Closing {
+                since,
+                killed,
+                give_back,
+            } if now.since(*since) >= limits.close => {
+                let (killed, give_back) = (*killed, *give_back);
+                if killed {
+                    // The engine does not answer. The fence, not the kill, keeps that sandbox from being heard again.
+                    return self.finish(vec![Effect::Release { interrupted: give_back }]);
+                }
                 self.phase = Phase::Closing {
                     since: now,
                     killed: true,
+                    give_back,
                 };
                 return vec![Effect::Kill];
-            }
-            Phase::Closing { since, killed: true } if now.since(*since) >= limits.close => {
-                // The engine does not answer. The fence, not the kill, keeps that sandbox from being heard again.
-                return self.finish(vec![Effect::Release { interrupted: false }]);
             }
             Phase::Opening { .. }
             | Phase::Committing { .. }
@@ -308,11 +318,21 @@ impl Run {
         }
     }
 
+    fn close_to_give_back(&mut self, now: Monotonic) -> Vec<Effect> {
+        self.phase = Phase::Closing {
+            since: now,
+            killed: false,
+            give_back: true,
+        };
+        vec![Effect::Close(CloseReason::Evicted)]
+    }
+
     fn close_if_idle(&mut self, reason: CloseReason, now: Monotonic) -> Vec<Effect> {
         if matches!(self.phase, Phase::Idle { .. }) {
             self.phase = Phase::Closing {
                 since: now,
                 killed: false,
+                give_back: false,
             };
             vec![Effect::Close(reason)]
         } else {

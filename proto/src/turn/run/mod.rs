@@ -4,7 +4,9 @@
 //! its end, and feeds back what happened. Nothing here knows a store, a sandbox or a clock.
 //!
 //! Invariants: the cursor moves only by [`Effect::Commit`], and only as far as the agent said it consumed; a run ends
-//! in exactly one of release, failure and lost fence; messages are handed over in inbox order, each once.
+//! in exactly one of release, failure and lost fence; messages are handed over in inbox order, each once; a firing is
+//! never handed over beside anything else, and an isolated one only to a sandbox that did nothing before and does nothing
+//! after it.
 
 mod decide;
 mod event;
@@ -16,6 +18,7 @@ use std::time::Duration;
 
 use crate::ids::{ChatId, InboxOrd, TurnId};
 use crate::inbound::InboxMessage;
+use crate::prompt::{firing_of, is_isolated};
 use crate::time::Monotonic;
 
 /// Limits of a run.
@@ -73,8 +76,12 @@ enum Phase {
     },
     /// The sandbox is warm and has nothing to do.
     Idle { since: Monotonic },
-    /// The sandbox was asked to finish.
-    Closing { since: Monotonic, killed: bool },
+    /// The sandbox was asked to finish; `give_back`: for a turn that was begun and needs another sandbox.
+    Closing {
+        since: Monotonic,
+        killed: bool,
+        give_back: bool,
+    },
     /// Over.
     Done,
 }
@@ -91,6 +98,16 @@ pub struct OpenTurn {
 }
 
 impl OpenTurn {
+    /// Whether further messages may join it: a firing stays alone.
+    fn takes_follow_ups(&self) -> bool {
+        firing_of(&self.messages).is_none()
+    }
+
+    /// Whether its sandbox serves it alone.
+    fn is_isolated(&self) -> bool {
+        is_isolated(&self.messages)
+    }
+
     /// Chat the answer goes to: that of the last message up to `through` that called the agent.
     pub fn reply_chat(&self, through: InboxOrd) -> Option<&ChatId> {
         let covered = || self.messages.iter().rev().filter(|message| message.ord <= through);

@@ -6,6 +6,7 @@ use super::*;
 use crate::ids::{GroupId, SessionId};
 use crate::inbound::Envelope;
 use crate::ipc::AgentResult;
+use crate::task::{ContextMode, FiringRef, TaskId};
 use crate::time::Timestamp;
 use crate::turn::answer::final_replies;
 use crate::turn::{TurnBatch, Usage};
@@ -41,13 +42,28 @@ fn message(ord: i64, engages: bool) -> InboxMessage {
     }
 }
 
+fn firing(ord: i64, context: ContextMode) -> InboxMessage {
+    let mut firing = message(ord, true);
+    firing.envelope.task = Some(FiringRef {
+        task: TaskId::parse("task").unwrap(),
+        due_at: Timestamp::default(),
+        context,
+        check_script: None,
+    });
+    firing
+}
+
 fn batch(turn: u128, cursor: i64, ords: std::ops::RangeInclusive<i64>) -> Event {
+    batch_of(turn, cursor, ords.map(|ord| message(ord, true)).collect())
+}
+
+fn batch_of(turn: u128, cursor: i64, messages: Vec<InboxMessage>) -> Event {
     Event::Begun(Box::new(TurnBatch {
         turn: TurnId(Uuid::from_u128(turn)),
         attempt: 1,
         runner_deaths: 0,
         cursor: InboxOrd(cursor),
-        messages: ords.map(|ord| message(ord, true)).collect(),
+        messages,
         session: None,
         interrupted: None,
         snapshot: None,
@@ -380,4 +396,55 @@ fn a_lost_fence_kills_and_writes_nothing() {
 fn an_answer_that_was_not_asked_for_is_a_named_error() {
     let error = working(1).transition(Event::Committed, at(1)).unwrap_err();
     assert_eq!(error.to_string(), "event committed cannot happen while working");
+}
+
+#[test]
+fn a_firing_is_the_next_turn_of_an_idle_sandbox_at_once() {
+    let mut run = idle();
+    let grew = Event::InboxGrew(vec![firing(2, ContextMode::Group)]);
+    assert_eq!(steps(&mut run, 2, [grew]), ["begin"]);
+    let begun = batch_of(2, 1, vec![firing(2, ContextMode::Group)]);
+    assert_eq!(steps(&mut run, 2, [begun]), ["hand over..1"]);
+    assert_eq!(steps(&mut run, 3, [result(2)]), ["commit 2"]);
+    assert_eq!(steps(&mut run, 3, [Event::Committed]), ["begin"]);
+}
+
+#[test]
+fn a_firing_does_not_join_a_turn_and_nothing_joins_a_firing() {
+    let mut run = working(1);
+    let grew = Event::InboxGrew(vec![firing(2, ContextMode::Group)]);
+    assert!(steps(&mut run, 1, [grew]).is_empty());
+    assert_eq!(steps(&mut run, 2, [result(1)]), ["commit 1"]);
+    let begun = batch_of(2, 1, vec![firing(2, ContextMode::Group)]);
+    assert_eq!(steps(&mut run, 2, [Event::Committed, begun]), ["hand over..1"]);
+    assert!(steps(&mut run, 3, [Event::InboxGrew(vec![message(3, true)])]).is_empty());
+    assert_eq!(steps(&mut run, 4, [result(2)]), ["commit 2"]);
+}
+
+#[test]
+fn an_isolated_firing_gets_a_sandbox_of_its_own_and_the_attempt_back_for_it() {
+    let mut run = idle();
+    let grew = Event::InboxGrew(vec![firing(2, ContextMode::Isolated)]);
+    let begun = batch_of(2, 1, vec![firing(2, ContextMode::Isolated)]);
+    assert_eq!(steps(&mut run, 2, [grew, begun]), ["close Evicted"]);
+    let exited = Event::Exited(Exit { reason: "0".into() });
+    assert_eq!(steps(&mut run, 3, [exited]), ["kill", "release interrupted"]);
+    assert!(run.is_done());
+}
+
+#[test]
+fn the_sandbox_of_an_isolated_firing_serves_nothing_else() {
+    let mut run = Run::claimed(LIMITS);
+    let begun = batch_of(1, 0, vec![firing(1, ContextMode::Isolated)]);
+    assert_eq!(steps(&mut run, 0, [begun]), ["start..1"]);
+    assert!(
+        steps(
+            &mut run,
+            0,
+            [Event::AgentReady, Event::InboxGrew(vec![message(2, true)])]
+        )
+        .is_empty()
+    );
+    assert_eq!(steps(&mut run, 1, [result(1)]), ["commit 1"]);
+    assert_eq!(steps(&mut run, 1, [Event::Committed]), ["close Idle"]);
 }
