@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use service::metrics::registered;
@@ -20,6 +21,7 @@ pub struct Metrics {
     events: Family<IntakeLabels, Counter>,
     deliveries: Family<DeliveryLabels, Counter>,
     delay: Family<ChannelLabel, Histogram, fn() -> Histogram>,
+    accounts_held: Family<ChannelLabel, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -109,6 +111,12 @@ impl Metrics {
                 "Time from the writing of an outbox row to its arrival at the platform",
                 Family::new_with_constructor(|| Histogram::new(DELAY_BUCKETS_S)),
             ),
+            accounts_held: registered(
+                registry,
+                "clawhold_accounts_held",
+                "Accounts whose lease this gateway holds, by channel",
+                Family::default(),
+            ),
         }
     }
 
@@ -128,6 +136,16 @@ impl Metrics {
             outcome,
         };
         self.deliveries.get_or_create(&labels).inc();
+    }
+
+    /// Notes that this gateway acts for one more account, or for one less.
+    pub(crate) fn count_account(&self, channel: &str, is_held: bool) {
+        let labels = ChannelLabel {
+            channel: channel.to_owned(),
+        };
+        self.accounts_held
+            .get_or_create(&labels)
+            .inc_by(if is_held { 1 } else { -1 });
     }
 
     /// Records how long a delivered row was under way.

@@ -70,6 +70,8 @@ pub struct DeliveryLoop {
     /// Chats whose next row the store would not charge, and until when they are left alone: a store that is read but takes
     /// no writes (its disk is full) offers the same rows again at once.
     resting_chats: HashMap<ChatId, Monotonic>,
+    /// Whether the last pass was allowed to act.
+    is_holder: bool,
     /// Since which change of the holder, and when last, rows were settled that are in `sending` with nobody sending them.
     settled: Option<(Epoch, Monotonic)>,
     /// The store said so before the keeper of the lease noticed.
@@ -86,6 +88,7 @@ impl DeliveryLoop {
             under_way: FuturesUnordered::new(),
             busy_chats: HashSet::new(),
             resting_chats: HashMap::new(),
+            is_holder: false,
             settled: None,
             lost: None,
         }
@@ -97,7 +100,9 @@ impl DeliveryLoop {
     /// # Errors
     /// When the store cannot answer; the next pass tries again.
     pub async fn tick(&mut self, now: Timestamp) -> store::Result<()> {
-        let Some(hold) = self.hold() else { return Ok(()) };
+        let hold = self.hold();
+        self.note_standing(hold.is_some());
+        let Some(hold) = hold else { return Ok(()) };
         let monotonic = self.tools.clock.monotonic();
         let settled = self.settled.filter(|(epoch, _)| *epoch == hold.epoch);
         if settled.is_none_or(|(_, at)| monotonic.since(at) >= SETTLE_EVERY) {
@@ -159,7 +164,9 @@ impl DeliveryLoop {
                 Some(ended) = self.under_way.next() => self.note_end(ended),
             }
         }
-        if tokio::time::timeout(STOP_GRACE, self.finish()).await.is_err() {
+        let finished = tokio::time::timeout(STOP_GRACE, self.finish()).await;
+        self.note_standing(false);
+        if finished.is_err() {
             tracing::info!(
                 channel.name = self.channel.name(),
                 deliveries = self.under_way.len(),
@@ -200,6 +207,12 @@ impl DeliveryLoop {
             attempt::record(&self.tools, &delivery, after, now).await?;
         }
         Ok(())
+    }
+
+    fn note_standing(&mut self, is_holder: bool) {
+        if std::mem::replace(&mut self.is_holder, is_holder) != is_holder {
+            self.tools.metrics.count_account(self.channel.name(), is_holder);
+        }
     }
 
     fn note_end(&mut self, ended: Ended) {

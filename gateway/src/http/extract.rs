@@ -82,3 +82,42 @@ impl<T: DeserializeOwned> Params<T> {
             .map_err(|rejection| ApiError::bad_request(rejection.body_text()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::ids::GroupId;
+    use proto::inbound::{Envelope, TEXT_BYTES_MAX};
+    use proto::time::Timestamp;
+    use proto::trace::TraceContext;
+    use serde_json::json;
+
+    use super::*;
+
+    /// What a broker takes in one message by default.
+    const BROKER_BYTES_MAX: usize = 1024 * 1024;
+    /// Its headers: a dedup key of 200 bytes, a trace, and their names.
+    const HEADER_BYTES: usize = 1024;
+
+    #[test]
+    fn whatever_comes_in_as_a_body_fits_into_a_message_of_the_broker() {
+        // A control character takes six bytes in a body, as in an envelope; nothing else takes more per byte of text.
+        let texts = ["\u{1}".repeat(BODY_BYTES_MAX / 6), "\\".repeat(TEXT_BYTES_MAX)];
+        for text in texts {
+            let name = "\u{1}".repeat(200);
+            let envelope = json!({
+                "dedup_key": name,
+                "group": "g".repeat(GroupId::LENGTH_MAX),
+                "chat": format!("webhook:{}:{name}", "h".repeat(64)),
+                "sender": name,
+                "sender_name": name,
+                "text": text,
+                "sent_at": Timestamp::from_millis(0),
+                "engages": true,
+                "trace": TraceContext::start(uuid::Uuid::from_u128(1)),
+            });
+            let envelope: Envelope = serde_json::from_value(envelope).unwrap();
+            let bytes = serde_json::to_vec(&envelope).unwrap().len();
+            assert!(bytes + HEADER_BYTES <= BROKER_BYTES_MAX, "{bytes}");
+        }
+    }
+}

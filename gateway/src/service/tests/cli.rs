@@ -77,6 +77,17 @@ async fn ack(node: &Node, id: OutboxId) {
     assert_eq!(status, 204);
 }
 
+/// The next reply, while the clock moves on (slower than leases are renewed).
+async fn eventually_reply(world: &World, stream: &mut Stream) -> ReplyEvent {
+    let mut reply = std::pin::pin!(stream.reply());
+    loop {
+        tokio::select! {
+            reply = &mut reply => return reply,
+            () = tokio::time::sleep(Duration::from_millis(20)) => world.clock.advance(Duration::from_millis(20)),
+        }
+    }
+}
+
 async fn delivered(world: &World, chat: &ChatId) {
     eventually("all is delivered", || async {
         world.states(chat).await.iter().all(|state| *state == OutboxState::Sent)
@@ -170,6 +181,53 @@ async fn what_was_shown_but_not_acknowledged_comes_again_under_the_same_id_after
     drop(stream);
     let mut late = Stream::open(&node, "?after=0").await;
     assert_eq!(late.reply().await.id, id, "who asks gets what others were shown");
+}
+
+#[tokio::test]
+async fn in_a_fleet_what_waits_follows_the_client_to_another_gateway() {
+    let first = Node::start().await;
+    let world = first.world.clone();
+    let chat = main_group(&world).await;
+    let second = Node::serve_as("second", world.clone(), None).await;
+
+    // Shown by the first gateway and not acknowledged; then the client goes away, and comes to the second.
+    let shown = world.say(&chat, "one").await;
+    let mut stream = Stream::open(&first, "").await;
+    assert_eq!(stream.reply().await.id, shown);
+    world.say(&chat, "two").await;
+    drop(stream);
+    let mut stream = Stream::open(&second, "").await;
+    for text in ["one", "two"] {
+        let reply = eventually_reply(&world, &mut stream).await;
+        assert_eq!(reply.text, text);
+        ack(&second, reply.id).await;
+    }
+    delivered(&world, &chat).await;
+
+    // Whoever speaks at a gateway is answered there.
+    let stream = Stream::open(&first, "").await;
+    let moved = |gateway: &'static str| {
+        let (world, chat) = (world.clone(), chat.clone());
+        move || {
+            let (world, chat) = (world.clone(), chat.clone());
+            async move { world.store.chat(&chat).await.unwrap().unwrap().account == gateway }
+        }
+    };
+    eventually("the chat is at the first", moved("local")).await;
+    world.clock.advance(crate::directory::FRESH);
+    let body = json!({"id": "1", "text": "hi"});
+    let posted = answer(second.socket(Method::POST, "/v1/chats/cli:main/messages").json(&body)).await;
+    assert_eq!(posted.0, 202);
+    eventually("the chat is at the second", moved("second")).await;
+    let again = answer(first.socket(Method::POST, "/v1/chats/cli:main/messages").json(&body)).await;
+    assert_eq!(
+        again.1,
+        json!({"status": "duplicate"}),
+        "whichever gateway it is posted at"
+    );
+    drop(stream);
+    first.stop().await;
+    second.stop().await;
 }
 
 #[tokio::test]

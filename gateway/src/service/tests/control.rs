@@ -81,6 +81,27 @@ async fn a_chat_is_registered_to_a_group_and_to_none() {
 }
 
 #[tokio::test]
+async fn what_is_changed_here_holds_for_the_next_message() {
+    let node = Node::start().await;
+    let message = |id: &str| json!({"id": id, "text": "hi"});
+    let post = |id: &str| {
+        answer(
+            node.socket(Method::POST, "/v1/chats/cli:team/messages")
+                .json(&message(id)),
+        )
+    };
+    let group = |method: Method, path: &str, body: Value| answer(node.socket(method, path).json(&body));
+    assert_eq!(post("1").await.0, 404);
+    group(Method::POST, "/v1/groups", json!({"id": "team"})).await;
+    assert_eq!(post("2").await.1, json!({"status": "context"}));
+    let no_trigger = json!({"settings": {"requires_trigger": false}});
+    group(Method::PATCH, "/v1/groups/team", no_trigger).await;
+    assert_eq!(post("3").await.1, json!({"status": "accepted"}));
+    group(Method::DELETE, "/v1/groups/team", Value::Null).await;
+    assert_eq!(post("4").await.0, 404);
+}
+
+#[tokio::test]
 async fn the_status_tells_readiness_and_numbers() {
     let node = Node::start().await;
     node.world.group("team", false).await;

@@ -42,6 +42,11 @@ impl Node {
     /// With the hooks `shop`, whose replies are polled, and `push`, which calls back, if an address is given. Their
     /// chats join the group `shop`.
     async fn serve(world: Arc<World>, callback_url: Option<String>) -> Self {
+        Self::serve_as("local", world, callback_url).await
+    }
+
+    /// As the gateway of this name.
+    async fn serve_as(name: &str, world: Arc<World>, callback_url: Option<String>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let hook = |callback_url| Webhook {
             secret: Secret::new(SECRET),
@@ -53,10 +58,10 @@ impl Node {
             webhook.insert("push".to_owned(), hook(callback_url));
         }
         let config = Config {
-            name: "local".into(),
+            name: name.into(),
             candidacy: candidacy(),
             assistant_name: "Andy".into(),
-            data_dir: world.dir.path().to_owned(),
+            data_dir: data_dir(&world, name),
             http: Http {
                 listen: "127.0.0.1:0".parse().unwrap(),
             },
@@ -113,6 +118,13 @@ impl Node {
     fn socket(&self, method: Method, path: &str) -> RequestBuilder {
         self.private.request(method, format!("http://clawhold{path}"))
     }
+}
+
+/// A directory of its own for each gateway.
+fn data_dir(world: &World, name: &str) -> PathBuf {
+    let data_dir = world.dir.path().join(name);
+    std::fs::create_dir_all(&data_dir).unwrap();
+    data_dir
 }
 
 /// Every gateway of these tests is the only one, and succeeds a dead one at once.

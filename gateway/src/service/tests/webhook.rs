@@ -76,6 +76,45 @@ async fn a_signed_message_is_taken_once_and_its_reply_can_be_polled() {
 }
 
 #[tokio::test]
+async fn a_message_goes_on_in_the_trace_of_its_platform() {
+    let node = Node::start().await;
+    node.world.group("shop", true).await;
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (id, header) in [("1", trace), ("2", "no trace at all")] {
+        let body = message(id, "hi").to_string();
+        let request = node.tcp(Method::POST, "/v1/webhooks/shop/messages");
+        let request = signed(request, &node, body.as_bytes()).header("traceparent", header);
+        assert_eq!(answer(request.body(body)).await.0, 202);
+    }
+    let (_, batch) = node.world.begin_turn().await;
+    let traces: Vec<_> = batch
+        .messages
+        .iter()
+        .map(|row| row.envelope.trace.clone().unwrap())
+        .collect();
+    assert_eq!(traces[0].as_str(), trace);
+    assert_ne!(traces[1].trace_id(), traces[0].trace_id());
+}
+
+#[tokio::test]
+async fn known_chats_are_heard_while_the_store_is_away() {
+    let node = Node::start().await;
+    node.world.group("shop", true).await;
+    send(&node, &message("1", "hi")).await;
+    // The second message finds the chat registered.
+    send(&node, &message("2", "hi")).await;
+    node.world.outage.set(store::outage::Manners::Refuses);
+    assert_eq!(
+        send(&node, &message("3", "hi")).await,
+        (202, json!({"status": "accepted"}))
+    );
+    let unknown = json!({"id": "4", "chat": "room 2", "sender": "u1", "text": "hi"});
+    let (status, error) = send(&node, &unknown).await;
+    assert_eq!((status, &error["error"]["code"]), (503, &json!("unavailable")));
+    node.world.outage.set(store::outage::Manners::Answers);
+}
+
+#[tokio::test]
 async fn without_a_group_to_join_or_a_trigger_the_answer_says_so() {
     let node = Node::start().await;
     assert_eq!(
