@@ -11,6 +11,7 @@ pub mod config;
 pub mod channel;
 pub mod delivery;
 pub mod directory;
+pub mod indexer;
 pub mod intake;
 
 pub mod api;
