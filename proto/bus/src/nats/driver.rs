@@ -1,5 +1,6 @@
 //! Keeps the connection and the stream: connects, checks, and says what is wrong.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,8 +126,9 @@ impl Driver {
         let result = tokio::select! {
             () = stop.cancelled() => Ok(()),
             refusal = keeper.keep() => Err(refusal),
-            () = publisher.run() => Ok(()),
-            () = switchboard.run() => Ok(()),
+            // Each ends when nobody holds its other side any more, as the way in of a service that takes nothing in. The
+            // connection stays for those who do.
+            never = async { tokio::join!(publisher.run(), switchboard.run()); pending().await } => never,
         };
         link.closed(result.as_ref().err().unwrap_or(&Problem::Stopping));
         result
