@@ -9,6 +9,7 @@
 //! snapshot that is damaged or cannot be fetched whole changes nothing on this host.
 
 mod collect;
+pub mod config;
 mod error;
 mod group;
 mod index;

@@ -101,8 +101,8 @@ async fn rights_taken_away_do_not_keep_files_out() {
     let (one, two) = (Place::new(&blobs), Place::new(&blobs));
     one.restore(1, None).await.unwrap();
     one.write("workspace/closed/file", "x");
-    fs::set_permissions(one.path("workspace/closed/file"), fs::Permissions::from_mode(0)).unwrap();
-    fs::set_permissions(one.path("workspace/closed"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(one.path("workspace/closed/file"), fs::Permissions::from_mode(0o0)).unwrap();
+    fs::set_permissions(one.path("workspace/closed"), fs::Permissions::from_mode(0o0)).unwrap();
     let row = one.commit(1).await;
     two.restore(2, Some(&row)).await.unwrap();
     assert_eq!(fs::read(two.path("workspace/closed/file")).unwrap(), b"x");

@@ -45,7 +45,7 @@ fn change() -> impl Strategy<Value = Change> {
 /// Does what can be done; what a file system refuses is no change.
 fn make(place: &Place, change: &Change) {
     let at = |name: &usize| -> PathBuf {
-        let root = if name % 2 == 0 { "workspace" } else { "claude" };
+        let root = if name.is_multiple_of(2) { "workspace" } else { "claude" };
         place.path(root).join(NAMES[*name])
     };
     let parent = |path: &PathBuf| fs::create_dir_all(path.parent().unwrap());

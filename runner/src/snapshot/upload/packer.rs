@@ -5,7 +5,7 @@ use std::io;
 use blobs::BlobName;
 use bytes::Bytes;
 use proto::ids::{Epoch, GroupId, SnapshotId};
-use proto::snapshot::{BlobKey, BlobKind, Known, Manifest, Part};
+use proto::snapshot::{BlobKey, BlobKind, Digest, Known, Manifest, Part};
 use tokio::sync::mpsc;
 
 use crate::snapshot::tree::digest;
@@ -51,14 +51,15 @@ impl Packer {
 
     /// Says where a chunk is stored, packing it if it is nowhere.
     pub(in crate::snapshot) fn store(&mut self, chunk: &[u8]) -> io::Result<Part> {
-        match self.known.part(digest(chunk), length(chunk)) {
+        let digest = digest(chunk);
+        match self.known.part(digest, length(chunk)) {
             Some(part) => Ok(part),
-            None => self.pack(chunk),
+            None => self.pack(digest, chunk),
         }
     }
 
-    /// Packs a chunk, wherever else it may be stored.
-    pub(in crate::snapshot) fn pack(&mut self, chunk: &[u8]) -> io::Result<Part> {
+    /// Packs a chunk of this digest, wherever else it may be stored.
+    pub(in crate::snapshot) fn pack(&mut self, digest: Digest, chunk: &[u8]) -> io::Result<Part> {
         if self
             .open
             .as_ref()
@@ -72,7 +73,7 @@ impl Packer {
         }
         let (pack, content) = self.open.as_mut().expect("just opened");
         content.extend_from_slice(chunk);
-        Ok(self.known.add_chunk(*pack, digest(chunk), length(chunk)))
+        Ok(self.known.add_chunk(*pack, digest, length(chunk)))
     }
 
     fn seal(&mut self) -> io::Result<()> {

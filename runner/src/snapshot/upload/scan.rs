@@ -184,7 +184,7 @@ fn repack(own: SnapshotId, manifest: &Manifest, opener: &mut Opener, packer: &mu
                 && let Some(chunk) = read_chunk(opener, &entry.path, at, bytes)
                 && digest(&chunk) == wanted
             {
-                packer.pack(&chunk)?;
+                packer.pack(wanted, &chunk)?;
                 packed.insert(wanted);
             }
             at += part.bytes();
