@@ -23,6 +23,7 @@ pub(crate) struct Log {
     records: RefCell<Vec<(u32, LogRecord)>>,
     ids: RefCell<BTreeMap<String, u64>>,
     swallows: bool,
+    is_read_only: Cell<bool>,
     grew: watch::Sender<u64>,
 }
 
@@ -35,6 +36,7 @@ impl Log {
             records: RefCell::default(),
             ids: RefCell::default(),
             swallows,
+            is_read_only: Cell::default(),
             grew: watch::Sender::new(0),
         })
     }
@@ -43,12 +45,15 @@ impl Log {
     pub(crate) async fn publish(self: &Rc<Self>, me: &Process, envelope: Envelope) -> Result<(), NoAnswer> {
         let log = Rc::clone(self);
         let serve = move || log.append(envelope);
-        self.network.ask(me, Service::Log, PATIENCE, serve).await
+        self.network.ask(me, Service::Log, PATIENCE, serve).await?
     }
 
-    fn append(&self, envelope: Envelope) {
+    fn append(&self, envelope: Envelope) -> Result<(), NoAnswer> {
+        if self.is_read_only.get() {
+            return Err(NoAnswer::Refused);
+        }
         if self.swallows && self.ids.borrow().contains_key(&envelope.dedup_key) {
-            return;
+            return Ok(());
         }
         let sequence = self.last.get() + 1;
         self.last.set(sequence);
@@ -59,6 +64,17 @@ impl Log {
             .borrow_mut()
             .push((partition, LogRecord { sequence, content }));
         self.grew.send_replace(sequence);
+        Ok(())
+    }
+
+    /// Takes nothing for a while.
+    pub(crate) fn set_read_only(&self, is_read_only: bool) {
+        self.is_read_only.set(is_read_only);
+    }
+
+    /// Sequence of the newest message.
+    pub(crate) fn last(&self) -> u64 {
+        self.last.get()
     }
 
     /// Identity and newest sequence.

@@ -32,34 +32,32 @@ impl Report {
     pub fn is_clean(&self) -> bool {
         self.violations.is_empty()
     }
+
+    /// The last `lines` of what concerns the group whose promise was broken, or everybody.
+    pub fn story(&self, lines: usize) -> String {
+        let guilty = self.violations.iter().find_map(|violation| violation.group.as_ref());
+        let concerns = |note: &&Note| guilty.is_none() || note.group.is_none() || note.group.as_ref() == guilty;
+        let told: Vec<_> = self.notes.iter().filter(concerns).collect();
+        let end = told.iter().skip(told.len().saturating_sub(lines));
+        end.map(|note| format!("  {:10.3} {}\n", note.at.as_secs_f64(), note.text))
+            .collect()
+    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "seed {}: {} promises broken (SIM_SEED={} replays it)",
-            self.seed,
-            self.violations.len(),
-            self.seed
-        )?;
+        let (seed, broken) = (self.seed, self.violations.len());
+        writeln!(f, "seed {seed}: {broken} promises broken (SIM_SEED={seed} replays it)")?;
         for violation in &self.violations {
-            let group = violation
-                .group
-                .as_ref()
-                .map(|group| format!(" of {group}"))
-                .unwrap_or_default();
-            writeln!(f, "  {}{group}: {}", violation.promise, violation.seen)?;
+            let group = violation.group.as_ref().map(|group| format!(" of {group}"));
+            writeln!(
+                f,
+                "  {}{}: {}",
+                violation.promise,
+                group.unwrap_or_default(),
+                violation.seen
+            )?;
         }
-        let guilty = self.violations.iter().find_map(|violation| violation.group.as_ref());
-        let told: Vec<_> = self
-            .notes
-            .iter()
-            .filter(|note| note.group.is_none() || note.group.as_ref() == guilty)
-            .collect();
-        for note in told.iter().skip(told.len().saturating_sub(LINES)) {
-            writeln!(f, "  {:10.3} {}", note.at.as_secs_f64(), note.text)?;
-        }
-        Ok(())
+        f.write_str(&self.story(LINES))
     }
 }

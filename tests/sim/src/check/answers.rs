@@ -72,15 +72,17 @@ fn answered_twice(rows: &Rows) -> Vec<Violation> {
 fn said_twice_in_a_turn(rows: &Rows) -> Vec<Violation> {
     let mut said = BTreeMap::new();
     for row in rows.deliveries.iter().filter(|row| row.turn.is_some()) {
-        said.entry((row.turn, &row.text)).or_insert((0, &row.group)).0 += 1;
+        said.entry((row.turn, &row.chat, &row.text))
+            .or_insert((0, &row.group))
+            .0 += 1;
     }
     let twice = said.into_iter().filter(|(_, (times, _))| *times > 1);
     twice
-        .map(|((_, text), (times, group))| {
+        .map(|((_, chat, text), (times, group))| {
             Violation::of(
                 "no turn says a thing twice",
                 Some(group),
-                format_args!("{times} rows say {text:?}"),
+                format_args!("{times} rows say {text:?} in {chat}"),
             )
         })
         .collect()

@@ -83,6 +83,12 @@ pub(crate) fn log_is_taken_in(world: &World) -> bool {
         .all(|(partition, sequence)| *sequence <= through(*partition))
 }
 
+/// The furthest position of the log that any partition claims to have taken in.
+pub(crate) fn newest_cursor(world: &World) -> u64 {
+    let cursors = at_once(world.database.engine.partition_cursors()).unwrap_or_default();
+    cursors.iter().map(|cursor| cursor.through).max().unwrap_or(0)
+}
+
 /// What is not at rest.
 pub(crate) fn what_is_under_way(world: &World) -> Vec<String> {
     let engine = &world.database.engine;

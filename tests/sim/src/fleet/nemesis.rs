@@ -134,21 +134,29 @@ impl Fleet {
 }
 
 /// The log is deleted and made anew, or restored from a backup. What was not taken in yet would be lost with it: no promise
-/// covers that, so it happens when everything was, and while nobody can publish.
+/// covers that, so it happens when everything was.
+///
+/// A log that is restored takes nothing until an indexer has seen that it ends below the cursors: only its length tells, and
+/// messages that make it longer than it was would hide among those taken in. So whoever restores it must open it in this order.
 async fn lose_the_log(fleet: Rc<Fleet>, me: Process) {
-    let (network, log) = (&fleet.world.network, &fleet.world.log);
-    network.stop_service(Service::Log);
-    if rows::log_is_taken_in(&fleet.world) {
-        let last = log.contents().last().map_or(0, |(_, sequence)| *sequence);
+    let (world, log) = (&fleet.world, &fleet.world.log);
+    world.network.stop_service(Service::Log);
+    let is_lost = rows::log_is_taken_in(world);
+    if is_lost {
         match me.executor().draw(|random| random.below(2)) {
             0 => log.make_anew(),
-            _ => log.restore(last / 2),
+            _ => log.restore(log.last() / 2),
         }
-        fleet
-            .world
-            .history
-            .note(None, format_args!("nemesis: the log is {} again", log.identity()));
+        world.history.note(
+            None,
+            format_args!("nemesis: {} ends at {} now", log.identity(), log.last()),
+        );
+        log.set_read_only(true);
     }
     me.sleep(Duration::from_secs(1)).await;
-    network.start_service(Service::Log);
+    world.network.start_service(Service::Log);
+    while is_lost && rows::newest_cursor(world) > log.last() {
+        me.sleep(Duration::from_millis(100)).await;
+    }
+    log.set_read_only(false);
 }

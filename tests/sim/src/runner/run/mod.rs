@@ -46,7 +46,6 @@ pub(super) fn spawn(runner: &Rc<Runner>, claimed: Claimed) {
         session: None,
         said: 0,
         draining: false,
-        read_with_claim: runner.world.executor.now(),
         trust: runner.trust.subscribe(),
         stop: runner.stop.subscribe(),
     };
@@ -70,8 +69,6 @@ struct GroupRun {
     session: Option<SessionId>,
     said: u32,
     draining: bool,
-    /// When the claim was made; what a claim that also reads would have seen.
-    read_with_claim: Duration,
     trust: watch::Receiver<Trust>,
     stop: watch::Receiver<Stop>,
 }

@@ -7,12 +7,14 @@ use std::time::Duration;
 use proto::ids::{IdSource, InboxOrd, TurnId};
 use proto::inbound::InboxMessage;
 use proto::prompt::last_ord;
-use proto::turn::TurnBatch;
+use proto::task::RunOutcome;
 use proto::turn::retry::{decide_after_failure, decide_before_attempt};
 use proto::turn::run::{Effect, Event};
+use proto::turn::{TurnBatch, TurnCommit, Usage};
 use store::Begun;
 
 use super::{GroupRun, Held, kill};
+use crate::fences::Fence;
 use crate::history;
 use crate::runner::guard;
 use crate::runner::persist::until_known;
@@ -20,6 +22,9 @@ use crate::sandbox::{Prompt, Proxy, RuntimeAway, ToAgent};
 
 /// Wait after a first failed attempt, which is configurable: short, so that a poison message costs seconds.
 const BACKOFF: Duration = Duration::from_secs(1);
+
+/// Share of claims whose read would be stale if both were one statement.
+const STALE_READS: f64 = 0.1;
 
 impl GroupRun {
     /// Does one thing to its end; returns what the core must know of it.
@@ -76,6 +81,9 @@ impl GroupRun {
                     epoch: fence.epoch,
                     cursor: batch.cursor,
                 });
+                if !runner.world.stands(Fence::ReadAfterClaim) && runner.world.executor.chance(STALE_READS) {
+                    return self.commit_nothing(batch.turn).await;
+                }
                 match decide_before_attempt(&batch) {
                     None => Event::Begun(batch),
                     Some(next) => {
@@ -86,6 +94,26 @@ impl GroupRun {
                 }
             }
             Ok(Begun::Nothing) => Event::NothingPending,
+            Err(error) => self.lost(&error),
+        }
+    }
+
+    /// With the fence down: the claim saw the newest row of the group, and read its messages in an older snapshot, where
+    /// there were none; a careless commit then covers the inbox up to where it thinks to be, its beginning.
+    async fn commit_nothing(&mut self, turn: TurnId) -> Event {
+        let commit = TurnCommit {
+            turn,
+            through: InboxOrd::ZERO,
+            outcome: RunOutcome::Silent,
+            replies: Vec::new(),
+            session: None,
+            snapshot: None,
+            usage: Usage::default(),
+            cost_micros: None,
+            now: self.runner.me.now(),
+        };
+        match self.runner.rows.commit_turn(&self.claimed.fence, &commit, &[]).await {
+            Ok(_) => Event::NothingPending,
             Err(error) => self.lost(&error),
         }
     }
