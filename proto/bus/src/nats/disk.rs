@@ -46,6 +46,8 @@ pub(super) async fn report(monitoring_url: Option<&str>) {
 }
 
 async fn ask(url: &str) -> Result<Durability, String> {
+    // The HTTP client wants a provider even where no TLS is spoken. A second installation is refused, and that is fine.
+    let _ = async_nats::rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder()
         .timeout(TIMEOUT)
         .build()
@@ -62,5 +64,53 @@ async fn ask(url: &str) -> Result<Durability, String> {
         None => Err("the answer says nothing of JetStream".to_owned()),
         Some(config) if config.get("sync_always") == Some(&Value::Bool(true)) => Ok(Durability::Always),
         Some(_) => Ok(Durability::Sometimes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Answers one request with this body.
+    async fn answers(body: &'static str) -> Result<Durability, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).await.unwrap();
+            assert!(request[..length].starts_with(b"GET /varz "));
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.write_all((head + body).as_bytes()).await.unwrap();
+        };
+        tokio::join!(ask(&url), serve).0
+    }
+
+    /// The answers are those of 2.10.27 and 2.15.1, shortened.
+    #[tokio::test]
+    async fn a_server_that_does_not_force_to_disk_is_found_out() {
+        let always = r#"{"jetstream":{"config":{"store_dir":"/d","sync_interval":120000000000,"sync_always":true}}}"#;
+        assert_eq!(answers(always).await, Ok(Durability::Always));
+        let default = r#"{"jetstream":{"config":{"store_dir":"/d","sync_interval":120000000000}}}"#;
+        assert_eq!(answers(default).await, Ok(Durability::Sometimes));
+        assert!(
+            answers(r#"{"jetstream":{}}"#)
+                .await
+                .unwrap_err()
+                .contains("says nothing")
+        );
+        assert!(answers("busy").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_not_there_is_no_reason_to_stop() {
+        assert!(ask("http://127.0.0.1:1").await.is_err());
+        report(Some("http://127.0.0.1:1")).await;
     }
 }
