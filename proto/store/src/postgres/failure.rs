@@ -123,8 +123,8 @@ fn may_pass(said: &DbError) -> bool {
 }
 
 fn is_about_values(code: &SqlState) -> bool {
-    // Data exception; program limit exceeded.
-    ["22", "54"].iter().any(|class| code.code().starts_with(class))
+    // Data exception; integrity constraint violation (an id that is taken, after all tries); program limit exceeded.
+    ["22", "23", "54"].iter().any(|class| code.code().starts_with(class))
 }
 
 fn is_io(error: &tokio_postgres::Error) -> bool {

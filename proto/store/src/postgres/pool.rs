@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
@@ -43,6 +43,7 @@ pub(super) struct Connections {
     begin: Arc<str>,
     begin_patiently: Arc<str>,
     usual: Duration,
+    prepare: bool,
     /// For people.
     pub(super) server: String,
     pub(super) database: String,
@@ -68,6 +69,9 @@ impl Connections {
         };
         let pool = Pool::builder(manager)
             .max_size(config.pool_size.max(1))
+            // The one used last first: its server process has everything at hand, and the others may be closed by whoever
+            // closes idle ones.
+            .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .create_timeout(Some(config.connect_timeout))
             .pre_recycle(Hook::async_fn(|connection, metrics| {
@@ -91,6 +95,7 @@ impl Connections {
             begin_patiently: begin(Patience::LONG).into(),
             // A statement that Postgres ends is a clear answer; this is for a server that does not answer.
             usual: usual + Duration::from_secs(1),
+            prepare: config.prepare,
             server: target.name,
             database,
         })
@@ -125,7 +130,7 @@ impl Connections {
     {
         for tries in 1.. {
             let connection = self.pool.get().await.map_err(Failure::NoConnection)?;
-            let tx = Tx::new(connection, Arc::clone(begin));
+            let tx = Tx::new(connection, Arc::clone(begin), self.prepare);
             let outcome = act(tx.clone()).await;
             let stage = tx.stage();
             tx.close(outcome.as_ref().err()).await;
@@ -148,7 +153,7 @@ impl Connections {
     pub(super) async fn first(&self) -> Result<Tx, ConnectError> {
         let connection = self.pool.get().await;
         let connection = connection.map_err(|error| connect::classify(&self.server, &self.database, &error))?;
-        Ok(Tx::new(connection, Arc::clone(&self.begin_patiently)))
+        Ok(Tx::new(connection, Arc::clone(&self.begin_patiently), false))
     }
 }
 

@@ -1,7 +1,8 @@
 //! One transaction over one borrowed connection, in as few round trips as its decisions need.
 //!
 //! Statements are unnamed and typed, so that each is one message that can be sent before the previous was answered; and
-//! they work behind any pgbouncer. The whole of a transaction travels as one of:
+//! they work behind any pgbouncer. Where the operator says that a connection keeps its session they are prepared instead,
+//! once per connection and before anything that waits for them is sent. The whole of a transaction travels as one of:
 //! [`Tx::transact`] (BEGIN, statements, COMMIT: one round trip), [`Tx::begin`] then [`Tx::commit`] (two, with a decision in
 //! between), [`Tx::write`] (a single statement). A COMMIT that travels behind a statement that failed is a ROLLBACK.
 //!
@@ -48,15 +49,23 @@ struct Borrowed {
     connection: Option<Object>,
     stage: AtomicU8,
     begin: Arc<str>,
+    prepare: bool,
+}
+
+/// A statement that takes one message to run.
+enum Ready<'a> {
+    Unnamed(Statement<'a>),
+    Prepared(tokio_postgres::Statement, Statement<'a>),
 }
 
 impl Tx {
     /// `begin` is what a transaction of this store begins with.
-    pub(super) fn new(connection: Object, begin: Arc<str>) -> Self {
+    pub(super) fn new(connection: Object, begin: Arc<str>, prepare: bool) -> Self {
         Self(Arc::new(Borrowed {
             connection: Some(connection),
             stage: AtomicU8::new(Stage::Idle as u8),
             begin,
+            prepare,
         }))
     }
 
@@ -73,13 +82,15 @@ impl Tx {
     /// Reads with a single statement: one snapshot.
     pub(super) async fn read(&self, statement: Statement<'_>) -> Result<Answer> {
         self.enter(Stage::Reading);
-        let answer = self.send(statement).await?;
+        let answer = self.send(self.ready(statement).await?).await?;
         self.enter(Stage::Idle);
         Ok(answer)
     }
 
     /// Runs a single statement that is its own transaction.
     pub(super) async fn write(&self, statement: Statement<'_>) -> Result<Answer> {
+        self.enter(Stage::Reading);
+        let statement = self.ready(statement).await?;
         self.enter(Stage::Committing);
         let answer = self.send(statement).await?;
         self.enter(Stage::Idle);
@@ -88,10 +99,12 @@ impl Tx {
 
     /// Begins and sends the first statements along.
     pub(super) async fn begin<const N: usize>(&self, statements: [Statement<'_>; N]) -> Result<[Answer; N]> {
+        self.enter(Stage::Reading);
+        let statements = self.all_ready(statements.into()).await?;
         self.enter(Stage::Open);
-        let (begun, answers) = join(self.say(&self.0.begin), self.send_all(statements)).await;
+        let (begun, answers) = join(self.say(&self.0.begin), self.send_each(statements)).await;
         begun?;
-        answers
+        fixed(answers?)
     }
 
     /// Sends the last statements and commits with them.
@@ -102,6 +115,7 @@ impl Tx {
 
     /// As [`Tx::commit`], for a number of statements that is decided while it runs.
     pub(super) async fn commit_all(&self, statements: Vec<Statement<'_>>) -> Result<Vec<Answer>> {
+        let statements = self.all_ready(statements).await?;
         self.enter(Stage::Committing);
         let (answers, committed) = join(self.send_each(statements), self.say("COMMIT")).await;
         let answers = answers?;
@@ -125,22 +139,46 @@ impl Tx {
     }
 
     async fn transact_as<const N: usize>(&self, begin: &str, statements: [Statement<'_>; N]) -> Result<[Answer; N]> {
+        self.enter(Stage::Reading);
+        let statements = self.all_ready(statements.into()).await?;
         self.enter(Stage::Committing);
-        let (begun, (answers, committed)) =
-            join(self.say(begin), join(self.send_all(statements), self.say("COMMIT"))).await;
+        let sent = join(self.send_each(statements), self.say("COMMIT"));
+        let (begun, (answers, committed)) = join(self.say(begin), sent).await;
         begun?;
         let answers = answers?;
         committed?;
         self.enter(Stage::Idle);
-        Ok(answers)
+        fixed(answers)
     }
 
     /// Sends further statements inside of a transaction.
     pub(super) async fn send_all<const N: usize>(&self, statements: [Statement<'_>; N]) -> Result<[Answer; N]> {
-        fixed(self.send_each(statements.into()).await?)
+        let statements = self.all_ready(statements.into()).await?;
+        fixed(self.send_each(statements).await?)
     }
 
-    async fn send_each(&self, statements: Vec<Statement<'_>>) -> Result<Vec<Answer>> {
+    async fn all_ready<'a>(&self, statements: Vec<Statement<'a>>) -> Result<Vec<Ready<'a>>> {
+        let mut ready = Vec::with_capacity(statements.len());
+        for statement in statements {
+            ready.push(self.ready(statement).await?);
+        }
+        Ok(ready)
+    }
+
+    async fn ready<'a>(&self, statement: Statement<'a>) -> Result<Ready<'a>> {
+        if !self.0.prepare {
+            return Ok(Ready::Unnamed(statement));
+        }
+        let kinds: Vec<_> = statement
+            .parameters
+            .iter()
+            .map(|parameter| parameter.kind.clone())
+            .collect();
+        let prepared = self.connection().prepare_typed_cached(statement.sql, &kinds).await?;
+        Ok(Ready::Prepared(prepared, statement))
+    }
+
+    async fn send_each(&self, statements: Vec<Ready<'_>>) -> Result<Vec<Answer>> {
         // Polled in order, and each is sent by its first poll.
         let answers = join_all(statements.into_iter().map(|statement| self.send(statement))).await;
         // The first error is the one that counts: after it Postgres only says that the transaction is aborted.
@@ -156,8 +194,17 @@ impl Tx {
     pub(super) async fn close(&self, failure: Option<&Failure>) {
         if failure.is_some_and(|failure| !failure.leaves_connection_usable()) {
             self.enter(Stage::Committing);
-        } else if self.stage() != Stage::Idle && self.say("ROLLBACK").await.is_ok() {
-            self.enter(Stage::Idle);
+            return;
+        }
+        match self.stage() {
+            Stage::Idle => {}
+            // A single statement was refused: nothing is open.
+            Stage::Reading => self.enter(Stage::Idle),
+            Stage::Open | Stage::Committing => {
+                if self.say("ROLLBACK").await.is_ok() {
+                    self.enter(Stage::Idle);
+                }
+            }
         }
     }
 
@@ -176,12 +223,19 @@ impl Tx {
         Ok(self.connection().batch_execute(sql).await?)
     }
 
-    async fn send(&self, statement: Statement<'_>) -> Result<Answer> {
-        let Statement { sql, parameters } = statement;
-        let parameters = parameters
-            .into_iter()
-            .map(|parameter| (parameter.value, parameter.kind));
-        let stream = self.connection().query_typed_raw(sql, parameters).await?;
+    async fn send(&self, statement: Ready<'_>) -> Result<Answer> {
+        let stream = match statement {
+            Ready::Unnamed(Statement { sql, parameters }) => {
+                let parameters = parameters
+                    .into_iter()
+                    .map(|parameter| (parameter.value, parameter.kind));
+                self.connection().query_typed_raw(sql, parameters).await?
+            }
+            Ready::Prepared(prepared, Statement { parameters, .. }) => {
+                let parameters = parameters.into_iter().map(|parameter| parameter.value);
+                self.connection().query_raw(&prepared, parameters).await?
+            }
+        };
         futures::pin_mut!(stream);
         let mut rows = Vec::new();
         while let Some(row) = stream.try_next().await? {

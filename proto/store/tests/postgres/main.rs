@@ -2,4 +2,13 @@
 //! promises. Each test starts its own server, so that one that stops or freezes it disturbs nobody.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod boot;
+mod claims;
+mod doubt;
+mod refusals;
+mod restart;
+mod schema;
+mod silence;
 mod suite;
+mod tls;
+mod world;

@@ -15,22 +15,32 @@ const AT_ONCE: usize = 6;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_suite_holds() {
     let server = Postgres::start().await;
-    run_suite(&server, |url| url).await;
+    run_suite(&server, Config::new).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_holds_with_prepared_statements() {
+    let server = Postgres::start().await;
+    let prepared = |url: String| Config {
+        prepare: true,
+        ..Config::new(url)
+    };
+    run_suite(&server, prepared).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_suite_holds_behind_a_pgbouncer_that_lends_connections_per_transaction() {
     let server = Postgres::start().await;
     let bouncer = PgBouncer::start(&server).await;
-    run_suite(&server, |url| bouncer.through(&url)).await;
+    run_suite(&server, |url| Config::new(bouncer.through(&url))).await;
 }
 
 /// Runs all cases and names all that fail.
-async fn run_suite(server: &Postgres, way: impl Fn(String) -> String) {
-    let way = &way;
+async fn run_suite(server: &Postgres, config: impl Fn(String) -> Config) {
+    let config = &config;
     let failed: Vec<_> = futures::stream::iter(cases())
         .map(|(name, case)| async move {
-            let config = Config::new(way(server.fresh_database().await));
+            let config = config(server.fresh_database().await);
             let store = PostgresStore::connect(&config, Timestamp::default()).await.unwrap();
             // A task of its own, so that one that panics leaves the others alone.
             let mut task = JoinSet::new();
