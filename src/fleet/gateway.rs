@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bus::nats::Scope;
 use gateway::delivery::account::Candidacy;
+use gateway::indexer::{Indexer, IndexerDeps, IndexerMetrics};
+use service::lifecycle::Policy;
 use store::keeper::Takeover;
 
 use super::base::Base;
@@ -21,6 +23,14 @@ pub(super) async fn start(mut base: Base) -> anyhow::Result<Option<::gateway::Ru
     first_group::register(&*store, &*base.clock, &config.gateway.name).await?;
     front.close().await;
     let metrics = ::gateway::Metrics::register(&mut base.registry);
+    let indexer = IndexerDeps {
+        store: Arc::clone(&store),
+        log: bus.log(),
+        hints: bus.hints(),
+        clock: Arc::clone(&base.clock),
+        random: service::random::fraction,
+        metrics: IndexerMetrics::register(&mut base.registry),
+    };
     let deps = ::gateway::Deps {
         store,
         ingress: bus.ingress(),
@@ -46,5 +56,11 @@ pub(super) async fn start(mut base: Base) -> anyhow::Result<Option<::gateway::Ru
         channels: config.channels,
         security: config.security,
     };
-    Ok(Some(::gateway::start(config, deps, &base.lifecycle).await?))
+    let running = ::gateway::start(config, deps, &base.lifecycle).await?;
+    let (indexing, stop) = (base.readiness.condition("indexer"), base.lifecycle.hard_stop());
+    base.lifecycle.spawn_support("indexer", Policy::Critical, async move {
+        Indexer::new(indexer).run(indexing, stop).await;
+        Ok(())
+    });
+    Ok(Some(running))
 }

@@ -5,7 +5,9 @@ mod layout;
 
 mod answering;
 mod command_line;
+mod compose;
 mod crashes;
+mod fleet;
 mod hostile;
 mod nanoclaw;
 mod outages;

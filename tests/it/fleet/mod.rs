@@ -1,0 +1,3 @@
+//! Stories of a fleet: real Postgres, real NATS, every service a process of its own.
+
+mod answering;
