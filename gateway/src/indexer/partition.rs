@@ -165,6 +165,7 @@ impl PartitionLoop {
         let begin = self.deps.clock.monotonic();
         match self.deps.store.index_batch(&batch, self.deps.clock.now()).await? {
             Indexed::Done(report) => {
+                service::crash_point!("index.committed");
                 self.deps
                     .metrics
                     .observe_batch(self.deps.clock.monotonic().since(begin));

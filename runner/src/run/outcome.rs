@@ -16,6 +16,7 @@ impl GroupRun {
         let Ok(snapshot) = self.upload_files(turn.turn).await else {
             return Event::FenceLost;
         };
+        crash_point!("snapshot.uploaded");
         let replies = final_replies(turn, through, result);
         let (engine, fence) = (&self.engine, &self.claimed.fence);
         let ids: Vec<_> = replies.iter().map(|_| OutboxId::fresh(&*engine.ids)).collect();

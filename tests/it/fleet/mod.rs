@@ -1,3 +1,8 @@
 //! Stories of a fleet: real Postgres, real NATS, every service a process of its own.
 
 mod answering;
+mod chaos;
+mod crashes;
+mod links;
+mod servers_away;
+mod wrong_settings;

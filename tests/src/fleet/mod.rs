@@ -5,6 +5,7 @@
 //! judges, together with the tables.
 
 mod builder;
+mod chaos;
 mod check;
 mod history;
 mod links;
@@ -22,6 +23,7 @@ use servers::{Nats, Postgres};
 use tempfile::TempDir;
 
 pub use builder::FleetBuilder;
+pub use chaos::Chaos;
 pub use check::check;
 pub use history::{Call, Spoken};
 pub use links::Links;

@@ -1,0 +1,109 @@
+//! Services that are cut off or stand still: fenced, replaced, and harmless when they come back.
+
+use std::time::Duration;
+
+use tests::fleet::{Fleet, Tables, check};
+
+/// Longer than it takes to be declared dead.
+const LONG: Duration = Duration::from_secs(20);
+const TAKEN_OVER: Duration = Duration::from_secs(30);
+
+/// A fleet whose room 0 is in the middle of a long turn; returns the number of the runner that has it, and of the message.
+async fn in_a_turn(fleet: &Fleet) -> (usize, u64) {
+    fleet.model.thinks(Duration::from_secs(60));
+    let number = fleet.platform.say(0, "!early").await;
+    fleet
+        .until("the turn to begin", async || {
+            fleet.model.calls().iter().any(|call| call.ended.is_none())
+        })
+        .await;
+    let owner = Tables::connect(fleet)
+        .await
+        .text("SELECT owner FROM groups WHERE id = 'room-0'")
+        .await;
+    fleet.model.thinks(Duration::ZERO);
+    (owner.unwrap().rsplit('-').next().unwrap().parse().unwrap(), number)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_stands_still_is_replaced_and_does_no_harm_when_it_goes_on() {
+    let fleet = Fleet::builder().services(1, 1, 2).rooms(1).start().await;
+    let (busy, number) = in_a_turn(&fleet).await;
+    fleet.runners[busy].freeze();
+    fleet
+        .within(TAKEN_OVER, "another runner to answer", async || {
+            fleet.platform.is_answered(number)
+        })
+        .await;
+    fleet.runners[busy].thaw();
+    fleet.ask(0).await;
+    fleet
+        .until("the runner to serve again", async || {
+            fleet.runners[busy].is_ready().await || !fleet.runners[busy].runs()
+        })
+        .await;
+    check(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_cut_off_from_the_database_is_fenced_replaced_and_comes_back() {
+    let fleet = Fleet::builder().services(1, 1, 2).rooms(1).start().await;
+    let (busy, number) = in_a_turn(&fleet).await;
+    fleet.runners[busy].links.postgres.blackhole();
+    fleet
+        .within(TAKEN_OVER, "another runner to answer", async || {
+            fleet.platform.is_answered(number)
+        })
+        .await;
+    fleet.runners[busy].links.heal().await;
+    fleet.ask(0).await;
+    check(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_cut_off_from_the_broker_keeps_working() {
+    let fleet = Fleet::builder().services(1, 1, 1).rooms(3).start().await;
+    fleet.ask(0).await;
+    fleet.runners[0].links.nats.cut().await;
+    for room in 0..3 {
+        let took = fleet.ask(room).await;
+        assert!(took < Duration::from_secs(15), "{took:?}");
+    }
+    fleet.runners[0].links.heal().await;
+    check(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_cut_off_from_the_database_still_takes_messages() {
+    let fleet = Fleet::builder().services(1, 1, 1).rooms(2).start().await;
+    for room in 0..2 {
+        fleet.ask(room).await;
+    }
+    fleet.gateways[0].links.postgres.cut().await;
+    let numbers = [fleet.platform.say(0, "").await, fleet.platform.say(1, "").await];
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(numbers.iter().all(|number| !fleet.platform.is_answered(*number)));
+    fleet.gateways[0].links.heal().await;
+    fleet
+        .until("the answers", async || {
+            numbers.iter().all(|number| fleet.platform.is_answered(*number))
+        })
+        .await;
+    check(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_stands_still_is_replaced_and_two_do_no_harm() {
+    let fleet = Fleet::builder().services(1, 2, 1).rooms(1).start().await;
+    let leads = async |number: usize| fleet.schedulers[number].metric("clawhold_leader").await == 1.0;
+    fleet.until("a leader", async || leads(0).await || leads(1).await).await;
+    let leader = usize::from(leads(1).await);
+    fleet.schedulers[leader].freeze();
+    fleet
+        .within(LONG + LONG, "the other to lead", async || leads(1 - leader).await)
+        .await;
+    fleet.schedulers[leader].thaw();
+    fleet.until("the first to notice", async || !leads(leader).await).await;
+    fleet.ask(0).await;
+    check(&fleet).await;
+}

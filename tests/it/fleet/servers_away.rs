@@ -1,0 +1,73 @@
+//! Postgres and NATS go away and come back: nobody notices, or everybody waits and goes on.
+
+use std::time::Duration;
+
+use tests::fleet::{Fleet, check};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_the_database_is_noticed_by_nobody() {
+    let fleet = Fleet::builder().services(1, 1, 2).rooms(4).start().await;
+    fleet.ask(0).await;
+    let numbers = tokio::join!(
+        async {
+            let mut numbers = Vec::new();
+            for round in 0..8 {
+                numbers.push(fleet.platform.say(round % 4, "").await);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            numbers
+        },
+        fleet.postgres.restart(),
+    )
+    .0;
+    fleet
+        .until("the answers", async || {
+            numbers.iter().all(|number| fleet.platform.is_answered(*number))
+        })
+        .await;
+    check(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_the_broker_delays_messages_and_loses_none() {
+    let fleet = Fleet::builder().services(2, 1, 1).rooms(4).start().await;
+    fleet.ask(0).await;
+    let numbers = tokio::join!(
+        async {
+            let mut numbers = Vec::new();
+            for round in 0..8 {
+                numbers.push(fleet.platform.say(round % 4, "").await);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            numbers
+        },
+        fleet.nats.restart(),
+    )
+    .0;
+    fleet
+        .until("the answers", async || {
+            numbers.iter().all(|number| fleet.platform.is_answered(*number))
+        })
+        .await;
+    check(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_lost_everything_starts_a_new_generation() {
+    let fleet = Fleet::builder().services(1, 1, 1).rooms(2).start().await;
+    for room in 0..2 {
+        fleet.ask(room).await;
+    }
+    fleet.nats.wipe().await;
+    for room in 0..2 {
+        fleet.ask(room).await;
+    }
+    let tables = tests::fleet::Tables::connect(&fleet).await;
+    assert_eq!(
+        tables.count("SELECT MAX(generation) FROM partitions").await,
+        2,
+        "{}",
+        fleet.logs()
+    );
+    check(&fleet).await;
+}
