@@ -12,6 +12,13 @@ use crate::Error;
 /// The only role there is.
 const SCHEDULER: &str = "scheduler";
 
+/// A lease without a row.
+const NEVER_HELD: LeaseRow = LeaseRow {
+    holder: None,
+    epoch: Epoch::ZERO,
+    heartbeat: 0,
+};
+
 pub(super) async fn look(tx: &Tx, name: &LeaseName) -> Result<LeaseRow> {
     let look = match name {
         LeaseName::Scheduler => statement!(
@@ -30,17 +37,13 @@ pub(super) async fn look(tx: &Tx, name: &LeaseName) -> Result<LeaseRow> {
             epoch: Epoch(get(row, "epoch")?),
             heartbeat: get(row, "heartbeat")?,
         }),
-        None => Ok(LeaseRow {
-            holder: None,
-            epoch: Epoch::ZERO,
-            heartbeat: 0,
-        }),
+        None => Ok(NEVER_HELD),
     }
 }
 
 /// Of those that saw the same row, one finds it unchanged: the others wait for its lock, or for the index, and look again.
 pub(super) async fn take(tx: &Tx, name: &LeaseName, holder: &str, seen: &LeaseRow) -> Result<Option<Epoch>> {
-    let never = seen.holder.is_none() && seen.epoch == Epoch::ZERO;
+    let never = *seen == NEVER_HELD;
     let take = match name {
         LeaseName::Scheduler => statement!(
             "
@@ -49,7 +52,7 @@ pub(super) async fn take(tx: &Tx, name: &LeaseName, holder: &str, seen: &LeaseRo
                 ON CONFLICT (role) DO NOTHING
                 RETURNING term
             ), moved AS (
-                UPDATE leaders SET holder = $2, term = term + 1, heartbeat = 0
+                UPDATE leaders SET holder = $2, term = term + 1
                 WHERE role = $1 AND holder IS NOT DISTINCT FROM $3 AND term = $4 AND heartbeat = $5
                 RETURNING term
             )
@@ -69,7 +72,7 @@ pub(super) async fn take(tx: &Tx, name: &LeaseName, holder: &str, seen: &LeaseRo
                 ON CONFLICT (channel, account) DO NOTHING
                 RETURNING epoch
             ), moved AS (
-                UPDATE accounts SET holder = $2, epoch = epoch + 1, heartbeat = 0
+                UPDATE accounts SET holder = $2, epoch = epoch + 1
                 WHERE channel = $1 AND account = $7
                   AND holder IS NOT DISTINCT FROM $3 AND epoch = $4 AND heartbeat = $5
                 RETURNING epoch

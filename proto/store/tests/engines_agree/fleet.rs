@@ -17,23 +17,23 @@ pub(super) async fn index(stores: &Stores, dice: &mut Dice, memory: &mut Memory,
     let seen = match dice.roll(16) {
         0 => {
             let (log, partitions) = (format!("log {}", dice.roll(3)), 2 + u32::from(dice.roll(4) == 0));
-            both!(stores, s => s.adopt_log(&log, partitions)).unwrap_or_default()
+            same!(stores, s => s.adopt_log(&log, partitions)).unwrap_or_default()
         }
         1 => match dice.pick(&memory.cursors) {
-            Some(seen) => both!(stores, s => s.restart_log(seen)).unwrap(),
+            Some(seen) => same!(stores, s => s.restart_log(seen)).unwrap(),
             None => Vec::new(),
         },
-        _ => both!(stores, s => s.partition_cursors()).unwrap(),
+        _ => same!(stores, s => s.partition_cursors()).unwrap(),
     };
     memory.cursors.extend(seen);
     let Some(from) = dice.pick(&memory.cursors).copied() else {
-        both!(stores, s => s.adopt_log("log 0", 2)).unwrap();
+        same!(stores, s => s.adopt_log("log 0", 2)).unwrap();
         return;
     };
     let batch = some_batch(dice, from, step, now);
-    let indexed = both!(stores, s => s.index_batch(&batch, now));
+    let indexed = same!(stores, s => s.index_batch(&batch, now));
     memory.indexed += usize::from(matches!(indexed, Ok(Indexed::Done(report)) if report.stored > 0));
-    both!(stores, s => s.dead_letters(5)).unwrap();
+    same!(stores, s => s.dead_letters(5)).unwrap();
 }
 
 fn some_batch(dice: &mut Dice, from: PartitionCursor, step: i64, now: Timestamp) -> IndexBatch {
@@ -83,22 +83,22 @@ pub(super) async fn lead(stores: &Stores, dice: &mut Dice, memory: &mut Memory, 
     };
     match dice.roll(4) {
         0 | 1 => {
-            let row = both!(stores, s => s.lease(&name)).unwrap();
+            let row = same!(stores, s => s.lease(&name)).unwrap();
             memory.sightings.push((name, row));
             if let Some((name, seen)) = dice.pick(&memory.sightings).cloned() {
                 let holder = format!("{step}");
-                let taken = both!(stores, s => s.take_lease(&name, &holder, &seen)).unwrap();
+                let taken = same!(stores, s => s.take_lease(&name, &holder, &seen)).unwrap();
                 memory.holds.extend(taken.map(|epoch| Hold { name, holder, epoch }));
             }
         }
         2 => {
             if let Some(hold) = dice.pick(&memory.holds) {
-                both!(stores, s => s.renew_lease(hold)).ok();
+                same!(stores, s => s.renew_lease(hold)).ok();
             }
         }
         _ => {
             if let Some(hold) = dice.pick(&memory.holds).filter(|_| dice.roll(3) == 0) {
-                both!(stores, s => s.release_lease(hold)).unwrap();
+                same!(stores, s => s.release_lease(hold)).unwrap();
             }
         }
     }

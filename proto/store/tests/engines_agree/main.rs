@@ -16,6 +16,7 @@ use proto::outbound::{AfterSend, Reply};
 use proto::time::Timestamp;
 use proto::turn::{AfterFailure, Committed, TurnCommit, TurnFailure, Usage};
 use store::memory::MemoryStore;
+use store::postgres::{Config, PostgresStore};
 use store::sqlite::SqliteStore;
 use store::{Begun, Store, TranscriptPart};
 use uuid::Uuid;
@@ -62,16 +63,19 @@ struct Memory {
 }
 
 /// The engines that are compared.
-type Stores = (SqliteStore, MemoryStore);
+type Stores = (SqliteStore, MemoryStore, PostgresStore);
 
-/// Makes one call on both engines and compares the answers.
-macro_rules! both {
+/// Makes one call on all engines and compares the answers.
+macro_rules! same {
     ($stores:expr, $store:ident => $call:expr) => {{
         let $store: &dyn Store = &$stores.0;
         let first = $call.await;
         let $store: &dyn Store = &$stores.1;
         let second = $call.await;
         assert_same(stringify!($call), &first, &second);
+        let $store: &dyn Store = &$stores.2;
+        let third = $call.await;
+        assert_same(stringify!($call), &first, &third);
         first
     }};
 }
@@ -87,16 +91,23 @@ mod fleet;
 
 #[tokio::test]
 async fn random_calls_get_the_same_answers() {
+    let server = servers::Postgres::start().await;
     let mut reached = [0; 5];
     for seed in 0..SEEDS {
         let directory = tempfile::tempdir().unwrap();
         let file = SqliteStore::open(&directory.path().join("test.db"), Timestamp::default()).unwrap();
-        let stores = (file, MemoryStore::new());
+        // Prepared, for the time it takes.
+        let config = Config {
+            prepare: true,
+            ..Config::new(server.fresh_database().await)
+        };
+        let shared = PostgresStore::connect(&config, Timestamp::default()).await.unwrap();
+        let stores = (file, MemoryStore::new(), shared);
         let mut dice = Dice(seed);
         let mut memory = Memory::default();
         let mut now = Timestamp::from_millis(1_000_000);
         for n in 0..2 {
-            both!(stores, s => s.register_runner(&RunnerId::new(format!("r{n}")), 2, now)).unwrap();
+            same!(stores, s => s.register_runner(&RunnerId::new(format!("r{n}")), 2, now)).unwrap();
         }
         for n in 0..3 {
             let id = GroupId::parse(&format!("g{n}")).unwrap();
@@ -108,7 +119,7 @@ async fn random_calls_get_the_same_answers() {
                 settings,
                 created_at: now,
             };
-            both!(stores, s => s.put_group(&group)).unwrap();
+            same!(stores, s => s.put_group(&group)).unwrap();
             let seen = ChatSeen {
                 id: ChatId::new(format!("test:c{n}")),
                 channel: "test".to_owned(),
@@ -117,12 +128,12 @@ async fn random_calls_get_the_same_answers() {
                 is_group_chat: None,
                 seen_at: now,
             };
-            both!(stores, s => s.see_chat(&seen)).unwrap();
+            same!(stores, s => s.see_chat(&seen)).unwrap();
         }
         for step in 0..STEPS {
             now = now + Duration::from_millis(dice.roll(400));
             take_a_step(&stores, &mut dice, &mut memory, step, now).await;
-            both!(stores, s => s.counts(now)).unwrap();
+            same!(stores, s => s.counts(now)).unwrap();
         }
         let counts = [
             memory.turns.len(),
@@ -164,8 +175,8 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 settings,
                 created_at: now,
             };
-            both!(stores, s => s.put_group(&row)).unwrap();
-            both!(stores, s => s.groups()).unwrap();
+            same!(stores, s => s.put_group(&row)).unwrap();
+            same!(stores, s => s.groups()).unwrap();
         }
         1 => {
             let seen = ChatSeen {
@@ -176,13 +187,13 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 is_group_chat: None,
                 seen_at: now,
             };
-            both!(stores, s => s.see_chat(&seen)).unwrap();
+            same!(stores, s => s.see_chat(&seen)).unwrap();
         }
         2 => {
-            both!(stores, s => s.register_chat(&chat, Some(&group))).ok();
-            both!(stores, s => s.chats()).unwrap();
+            same!(stores, s => s.register_chat(&chat, Some(&group))).ok();
+            same!(stores, s => s.chats()).unwrap();
         }
-        3 if dice.roll(12) == 0 => drop(both!(stores, s => s.remove_group(&group))),
+        3 if dice.roll(12) == 0 => drop(same!(stores, s => s.remove_group(&group))),
         3..=6 => {
             let envelope = Envelope {
                 dedup_key: format!("{}", dice.roll(2_000)),
@@ -196,31 +207,31 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 trace: None,
                 task: None,
             };
-            both!(stores, s => s.append_inbox(&envelope, now)).ok();
+            same!(stores, s => s.append_inbox(&envelope, now)).ok();
         }
         7..=9 => {
-            let rows = both!(stores, s => s.runners()).unwrap();
+            let rows = same!(stores, s => s.runners()).unwrap();
             let Some(row) = dice.pick(&rows) else { return };
             let (runner, incarnation) = (row.runner.clone(), row.incarnation);
             let free_slots = u32::try_from(dice.roll(3)).unwrap();
-            both!(stores, s => s.oldest_waiting(now)).unwrap();
+            same!(stores, s => s.oldest_waiting(now)).unwrap();
             let after = (dice.roll(2) == 0).then_some(&group);
-            both!(stores, s => s.waiting_chats(now, after, 2)).unwrap();
+            same!(stores, s => s.waiting_chats(now, after, 2)).unwrap();
             let request = ClaimRequest {
                 runner,
                 incarnation,
                 free_slots,
                 now,
             };
-            let claimed = both!(stores, s => s.claim_groups(&request)).unwrap_or_default();
-            both!(stores, s => s.owned_groups(&request.runner, request.incarnation)).unwrap();
+            let claimed = same!(stores, s => s.claim_groups(&request)).unwrap_or_default();
+            same!(stores, s => s.owned_groups(&request.runner, request.incarnation)).unwrap();
             memory.fences.extend(claimed.into_iter().map(|claimed| claimed.fence));
         }
         10..=11 | 22 => {
             let Some(fence) = dice.pick(&memory.fences).cloned() else {
                 return;
             };
-            let begun = both!(stores, s => s.begin_turn(&fence, TurnId(id(0)), now));
+            let begun = same!(stores, s => s.begin_turn(&fence, TurnId(id(0)), now));
             if let Ok(Begun::Turn(batch)) = begun {
                 memory
                     .turns
@@ -232,23 +243,23 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 return;
             };
             let session = SessionId::new(format!("s{}", dice.roll(3)));
-            both!(stores, s => s.mark_prompted(&fence, turn, through, &session)).ok();
+            same!(stores, s => s.mark_prompted(&fence, turn, through, &session)).ok();
             let entries = vec![serde_json::json!({"uuid": dice.roll(9).to_string(), "step": step})];
             let part = TranscriptPart {
                 session,
                 subpath: None,
                 entries,
             };
-            both!(stores, s => s.append_transcript(&fence, &part)).ok();
-            both!(stores, s => s.load_transcript(&fence.group, &part.session, None)).unwrap();
-            both!(stores, s => s.read_follow_ups(&fence, through)).ok();
+            same!(stores, s => s.append_transcript(&fence, &part)).ok();
+            same!(stores, s => s.load_transcript(&fence.group, &part.session, None)).unwrap();
+            same!(stores, s => s.read_follow_ups(&fence, through)).ok();
         }
         13..=14 => {
             let Some((fence, turn, _)) = dice.pick(&memory.turns).cloned() else {
                 return;
             };
             let effect = reply(format!("k{}", dice.roll(9)), dice.roll(3));
-            both!(stores, s => s.record_effect(&fence, turn, &effect, OutboxId(id(0)), now)).ok();
+            same!(stores, s => s.record_effect(&fence, turn, &effect, OutboxId(id(0)), now)).ok();
         }
         15 | 23 | 24 => {
             let Some((fence, turn, through)) = dice.pick(&memory.turns).cloned() else {
@@ -272,10 +283,10 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
             let ids: Vec<_> = (0..commit.replies.len())
                 .map(|n| OutboxId(id(i64::try_from(n).unwrap())))
                 .collect();
-            let committed = both!(stores, s => s.commit_turn(&fence, &commit, &ids));
+            let committed = same!(stores, s => s.commit_turn(&fence, &commit, &ids));
             memory.commits += usize::from(matches!(committed, Ok(Committed::Now)));
-            both!(stores, s => s.turn(turn)).unwrap();
-            both!(stores, s => s.snapshot(&fence.group)).unwrap();
+            same!(stores, s => s.turn(turn)).unwrap();
+            same!(stores, s => s.snapshot(&fence.group)).unwrap();
         }
         16 => {
             let Some((fence, turn, through)) = dice.pick(&memory.turns).cloned() else {
@@ -297,38 +308,38 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 next,
                 now,
             };
-            both!(stores, s => s.fail_turn(&fence, &failure, OutboxId(id(0)))).ok();
-            both!(stores, s => s.dead_letters(5)).unwrap();
+            same!(stores, s => s.fail_turn(&fence, &failure, OutboxId(id(0)))).ok();
+            same!(stores, s => s.dead_letters(5)).unwrap();
         }
         17 => {
             let Some(fence) = dice.pick(&memory.fences).cloned() else {
                 return;
             };
             let interrupted = dice.roll(2) == 0;
-            both!(stores, s => s.release_group(&fence, interrupted, now)).ok();
+            same!(stores, s => s.release_group(&fence, interrupted, now)).ok();
         }
         18 => {
-            let rows = both!(stores, s => s.runners()).unwrap();
+            let rows = same!(stores, s => s.runners()).unwrap();
             let life = rows.first().map_or(Incarnation(1), |row| row.incarnation);
             match dice.roll(12) {
                 0 | 1 => {
-                    let life = both!(stores, s => s.register_runner(&runner, 2, now)).unwrap();
-                    both!(stores, s => s.waiting_chats(now, None, 9)).unwrap();
-                    both!(stores, s => s.free_stale_groups(&runner, life, now)).unwrap();
+                    let life = same!(stores, s => s.register_runner(&runner, 2, now)).unwrap();
+                    same!(stores, s => s.waiting_chats(now, None, 9)).unwrap();
+                    same!(stores, s => s.free_stale_groups(&runner, life, now)).unwrap();
                 }
                 2 => {
                     if let Some(row) = dice.pick(&rows) {
-                        both!(stores, s => s.declare_dead(row, now)).unwrap();
+                        same!(stores, s => s.declare_dead(row, now)).unwrap();
                     }
                 }
-                3 => both!(stores, s => s.retire_runner(&runner, life)).unwrap(),
-                _ => drop(both!(stores, s => s.heartbeat(&runner, life))),
+                3 => same!(stores, s => s.retire_runner(&runner, life)).unwrap(),
+                _ => drop(same!(stores, s => s.heartbeat(&runner, life))),
             }
         }
         19..=20 => {
             let account = format!("a{}", dice.roll(2));
-            let due = both!(stores, s => s.due_deliveries("test", &account, now, 3)).unwrap();
-            both!(stores, s => s.interrupted_deliveries("test", &account)).unwrap();
+            let due = same!(stores, s => s.due_deliveries("test", &account, now, 3)).unwrap();
+            same!(stores, s => s.interrupted_deliveries("test", &account)).unwrap();
             if let Some(delivery) = dice.pick(&due) {
                 let name = fleet::account(&account);
                 let hold = match dice.roll(3) {
@@ -336,7 +347,7 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                     _ => memory.holds.iter().rev().find(|hold| hold.name == name).cloned(),
                 };
                 let hold = hold.unwrap_or_else(|| fleet::of_nobody(name));
-                let begun = both!(stores, s => s.begin_delivery(&hold, delivery.id, now)).unwrap_or_default();
+                let begun = same!(stores, s => s.begin_delivery(&hold, delivery.id, now)).unwrap_or_default();
                 memory.deliveries.extend(begun.map(|begun| (begun.id, begun.attempts)));
             }
             let Some((delivery, attempt)) = dice.pick(&memory.deliveries).copied() else {
@@ -352,17 +363,17 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 2 => AfterSend::Uncertain { reason },
                 _ => AfterSend::Dead { reason },
             };
-            both!(stores, s => s.finish_delivery(delivery, attempt, &after, now)).ok();
-            both!(stores, s => s.deliveries_after(&chat, 0, 100)).unwrap();
-            both!(stores, s => s.chat_activity(&chat)).unwrap();
+            same!(stores, s => s.finish_delivery(delivery, attempt, &after, now)).ok();
+            same!(stores, s => s.deliveries_after(&chat, 0, 100)).unwrap();
+            same!(stores, s => s.chat_activity(&chat)).unwrap();
         }
         25..=27 => fleet::index(stores, dice, memory, step, now).await,
         28..=31 => fleet::lead(stores, dice, memory, step).await,
         _ => {
             let notice = reply("n".to_owned(), 1);
-            both!(stores, s => s.put_notice(&format!("n{}", step % 4), &notice, OutboxId(id(0)), now)).ok();
+            same!(stores, s => s.put_notice(&format!("n{}", step % 4), &notice, OutboxId(id(0)), now)).ok();
             // How many rows of which table go first within a limit is the engine's choice: the limit is not reached.
-            both!(stores, s => s.remove_old(Duration::from_secs(20), 10_000, now)).unwrap();
+            same!(stores, s => s.remove_old(Duration::from_secs(20), 10_000, now)).unwrap();
         }
     }
 }
