@@ -173,7 +173,6 @@ pub struct Removed {
 /// A call whose future is dropped, like one that ends in [`Error::Unavailable`], may take effect all the same. So writes are
 /// not for `select!` and time-outs: nobody would know of a group that was claimed or a delivery that was charged that way.
 #[async_trait]
-#[allow(unused_variables)]
 pub trait Store: Send + Sync + 'static {
     // Registration.
 
@@ -307,7 +306,8 @@ pub trait Store: Send + Sync + 'static {
     /// opens the turn, or takes up the one an earlier attempt left open, under its old id.
     ///
     /// `fresh` is the id of the turn if it is a new one. The batch is that of [`proto::prompt::choose_batch`], or of
-    /// [`proto::prompt::choose_batch_again`] where an earlier attempt had prompted. The attempt number is what claims
+    /// [`proto::prompt::choose_batch_again`] where an earlier attempt had prompted, behind the chatter that
+    /// [`proto::prompt::with_unseen`] adds. The attempt number is what claims
     /// charged since the last commit, at least 1. Doing it again in the same claim takes the open turn up again.
     ///
     /// # Errors
@@ -429,56 +429,38 @@ pub trait Store: Send + Sync + 'static {
     /// [`Error::Fenced`]; [`Error::NotFound`] when the group, the chat, or the task that was read is gone;
     /// [`Error::Conflict`] when the chat is not the group's, the task is of another group, or the group has
     /// [`proto::task::TASKS_MAX`] tasks that are not done.
-    async fn put_task(&self, task: &Task, fence: Option<&Fence>, now: Timestamp) -> Result<Option<Task>> {
-        not_yet()
-    }
+    async fn put_task(&self, task: &Task, fence: Option<&Fence>, now: Timestamp) -> Result<Option<Task>>;
     /// One task.
-    async fn task(&self, id: &TaskId) -> Result<Option<Task>> {
-        not_yet()
-    }
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>>;
     /// The tasks of a group, or of all groups, by id.
-    async fn tasks(&self, group: Option<&GroupId>) -> Result<Vec<Task>> {
-        not_yet()
-    }
+    async fn tasks(&self, group: Option<&GroupId>) -> Result<Vec<Task>>;
     /// Removes a task and cancels its firings that no turn has begun; a run that has begun goes on to its end. Its history
     /// stays until retention takes it. With `fence`, only while that claim holds.
     ///
     /// # Errors
     /// [`Error::Fenced`]; [`Error::NotFound`].
-    async fn remove_task(&self, id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> Result<()> {
-        not_yet()
-    }
+    async fn remove_task(&self, id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> Result<()>;
     /// Earliest due instant of all active tasks.
-    async fn next_due_at(&self) -> Result<Option<Timestamp>> {
-        not_yet()
-    }
+    async fn next_due_at(&self) -> Result<Option<Timestamp>>;
     /// Active tasks that are due at `now`, the one due first first.
-    async fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<Task>> {
-        not_yet()
-    }
+    async fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<Task>>;
     /// Does what was decided about a due task: each due instant becomes a firing once, by its key `(task, due)`, and a row
     /// of the group's inbox, and the group is ready for it; `next_due` moves from exactly what was seen. What the overlap
     /// policy leaves out, and that some were missed, goes into the history.
     ///
     /// Two that do the same at once only waste work. A task whose chat belongs to its group no more is paused instead.
-    async fn fire_task(&self, fire: &FireTask, now: Timestamp) -> Result<Fired> {
-        not_yet()
-    }
+    async fn fire_task(&self, fire: &FireTask, now: Timestamp) -> Result<Fired>;
     /// Fires a task once, now, in whatever state it is; its schedule goes on as it was. With `fence`, only while that claim
     /// holds.
     ///
     /// # Errors
     /// [`Error::Fenced`]; [`Error::NotFound`]; [`Error::Conflict`] when the overlap policy leaves it out or its chat
     /// belongs to its group no more.
-    async fn run_task_now(&self, id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> Result<FireReport> {
-        not_yet()
-    }
+    async fn run_task_now(&self, id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> Result<FireReport>;
     /// What came of firings, the one that ended last first. The commit or the dead letter of the turn that covers a firing
     /// records it, once, and counts failures in a row: after as many as the task allows it is paused, and what its chat is
     /// told says so.
-    async fn task_runs(&self, of: &RunsOf, limit: u32) -> Result<Vec<TaskRun>> {
-        not_yet()
-    }
+    async fn task_runs(&self, of: &RunsOf, limit: u32) -> Result<Vec<TaskRun>>;
 
     // Upkeep.
 
@@ -494,8 +476,4 @@ pub trait Store: Send + Sync + 'static {
     async fn remove_old(&self, keep: Duration, limit: u32, now: Timestamp) -> Result<Removed>;
     /// Answers when the store can commit.
     async fn check(&self) -> Result<()>;
-}
-
-fn not_yet<T>() -> Result<T> {
-    Err(Error::Unavailable("this engine does not know it yet".into()))
 }

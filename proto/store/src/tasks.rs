@@ -48,3 +48,63 @@ pub(crate) fn not_found(id: &TaskId) -> Error {
         id: id.to_string(),
     }
 }
+
+/// Why a due instant became no work.
+pub(crate) const OVERLAPPED: &str = "an earlier run was not finished";
+
+/// What every engine checks alike.
+pub(crate) mod checks {
+    use std::time::Duration;
+
+    use proto::ids::GroupId;
+    use proto::task::{Admission, CHAT_LOST, TASKS_MAX, Task, decide_overlap};
+
+    use super::OVERLAPPED;
+    use crate::{Error, Result};
+
+    /// A task that is run by hand twice in one millisecond is run as if by hand in the next: each run has a key of its own.
+    pub(crate) const NEXT_KEY: Duration = Duration::from_millis(1);
+
+    /// Fails unless the chat belongs to the task's group.
+    pub(crate) fn chat(task: &Task, group: Option<&GroupId>) -> Result<()> {
+        if group == Some(&task.spec.group) {
+            return Ok(());
+        }
+        Err(Error::Conflict(format!(
+            "chat {} does not belong to group {}",
+            task.spec.chat, task.spec.group
+        )))
+    }
+
+    /// Fails if a change would move the task to another group.
+    pub(crate) fn same_group(task: &Task, known: &Task) -> Result<()> {
+        if task.spec.group == known.spec.group {
+            return Ok(());
+        }
+        Err(Error::Conflict(format!(
+            "task {} belongs to group {}: remove it there and add it to group {}",
+            task.id, known.spec.group, task.spec.group
+        )))
+    }
+
+    /// Fails if the group has as many tasks as it may.
+    pub(crate) fn room(task: &Task, open_tasks: u32) -> Result<()> {
+        if open_tasks < TASKS_MAX {
+            return Ok(());
+        }
+        Err(Error::Conflict(format!(
+            "group {} has {open_tasks} tasks, which is the most: cancel some that are not needed",
+            task.spec.group
+        )))
+    }
+
+    /// Fails unless the task may be run by hand.
+    pub(crate) fn may_run_now(task: &Task, has_its_chat: bool, unfinished: u32) -> Result<()> {
+        let why = match decide_overlap(task.spec.policy.overlap, unfinished) {
+            _ if !has_its_chat => CHAT_LOST,
+            Admission::Admitted => return Ok(()),
+            Admission::Skipped => OVERLAPPED,
+        };
+        Err(Error::Conflict(format!("task {} cannot be run now: {why}", task.id)))
+    }
+}

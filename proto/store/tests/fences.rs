@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use store::conformance::{World, claims, effects, inbox, indexing, leases, outbox, runners, snapshots, turns};
+use store::conformance::{World, claims, effects, inbox, indexing, leases, outbox, runners, snapshots, tasks, turns};
 use store::memory::{MemoryStore, Switch};
 use tokio::task::JoinSet;
 
@@ -41,6 +41,8 @@ async fn each_fence_left_out_breaks_its_promise() {
             Switch::AccountEpoch => breaks(fence, leases::a_lost_lease_cannot_charge_a_delivery).await,
             Switch::LeaseCompareAndSet => breaks(fence, leases::a_lease_is_taken_by_one_of_two).await,
             Switch::LeaseEpoch => breaks(fence, leases::a_lost_lease_cannot_be_renewed).await,
+            Switch::NextDueCompareAndSet => breaks(fence, tasks::of_two_leaders_one_is_overtaken).await,
+            Switch::FiringKey => breaks(fence, tasks::a_due_instant_fires_once_even_if_the_task_is_set_back).await,
         };
         assert!(broken, "{fence:?} is left out and nothing is missed");
     }

@@ -22,6 +22,7 @@ CREATE TABLE groups (
     removed           BOOLEAN NOT NULL DEFAULT FALSE,
     head_ord          BIGINT  NOT NULL DEFAULT 0,      -- last position given out in the inbox
     cursor_ord        BIGINT  NOT NULL DEFAULT 0,      -- covered by closed turns up to here
+    shown_ord         BIGINT  NOT NULL DEFAULT 0,      -- of that, shown to the group's session or needless; isolated firings leave it
     ready_at          BIGINT,                          -- since when a message that engages waits; NULL: nothing to do
     ready_kind        TEXT COLLATE "C" NOT NULL DEFAULT 'interactive' CHECK (ready_kind IN ('interactive', 'task')),
     not_before        BIGINT  NOT NULL DEFAULT 0,      -- back-off after a failed attempt
@@ -34,7 +35,7 @@ CREATE TABLE groups (
     session_id        TEXT,                            -- Agent SDK session to resume
     active_at         BIGINT  NOT NULL DEFAULT 0,      -- last begin or commit of a turn; dates transcript lines
     CHECK ((owner IS NULL) = (owner_incarnation IS NULL)),
-    CHECK (cursor_ord <= head_ord)
+    CHECK (shown_ord <= cursor_ord AND cursor_ord <= head_ord)
 ) WITH (
     -- Room for new versions beside the old ones: appending to an owned group and beginning a turn touch no index (HOT).
     fillfactor = 60,
@@ -97,6 +98,7 @@ CREATE TABLE messages (
     sent_at     BIGINT  NOT NULL,                      -- what the platform says; orders nothing
     engages     BOOLEAN NOT NULL,
     trace       TEXT,                                  -- traceparent of the trace it belongs to
+    task        TEXT,                                  -- of a firing: JSON of proto::task::FiringRef
     arrived_at  BIGINT  NOT NULL,
     PRIMARY KEY (group_id, ord)
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05);
@@ -136,6 +138,7 @@ CREATE TABLE turns (
     through_ord      BIGINT,                           -- cursor when it was closed
     prompted_through BIGINT,                           -- how far prompts handed to the agent reach
     session_id       TEXT,                             -- session that saw them
+    isolated         BOOLEAN NOT NULL,                 -- its session is not the group's
     error            TEXT,                             -- last failure, for the operator
     opened_at        BIGINT NOT NULL,
     closed_at        BIGINT,
@@ -206,32 +209,54 @@ CREATE INDEX outbox_by_end ON outbox (done_at) WHERE done_at IS NOT NULL;
 
 -- Schedules that create work.
 CREATE TABLE tasks (
-    id           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    group_id     TEXT COLLATE "C" NOT NULL REFERENCES groups (id),
-    chat_id      TEXT COLLATE "C" NOT NULL REFERENCES chats (id),
-    prompt       TEXT   NOT NULL,
-    kind         TEXT   NOT NULL CHECK (kind IN ('cron', 'interval', 'once')),
-    schedule     TEXT   NOT NULL,                      -- cron line, milliseconds or instant, as given
-    timezone     TEXT   NOT NULL,                      -- IANA zone the schedule is meant in
-    context_mode TEXT   NOT NULL CHECK (context_mode IN ('group', 'isolated')),
-    misfire      TEXT   NOT NULL CHECK (misfire IN ('one', 'all', 'skip')),
-    overlap      TEXT   NOT NULL CHECK (overlap IN ('skip', 'queue')),
-    state        TEXT   NOT NULL CHECK (state IN ('active', 'paused', 'done')),
-    next_due     BIGINT,                               -- moved by compare-and-set
-    created_at   BIGINT NOT NULL
+    id              TEXT COLLATE "C" NOT NULL PRIMARY KEY, -- identity
+    group_id        TEXT COLLATE "C" NOT NULL,         -- whose task
+    chat_id         TEXT COLLATE "C" NOT NULL,         -- where its answer goes
+    prompt          TEXT NOT NULL,                     -- what the agent is asked
+    kind            TEXT NOT NULL CHECK (kind IN ('cron', 'interval', 'once')), -- how the schedule is meant
+    schedule        TEXT NOT NULL,                     -- cron line, milliseconds or instant, as given
+    timezone        TEXT NOT NULL,                     -- IANA zone the schedule is meant in
+    context_mode    TEXT NOT NULL CHECK (context_mode IN ('group', 'isolated')), -- whose session
+    check_script    TEXT,                              -- asks in the sandbox whether the model is needed
+    misfire         TEXT NOT NULL CHECK (misfire IN ('one', 'all', 'skip')), -- of missed instants
+    max_lateness_ms BIGINT,                            -- later than that, none is fired; NULL: no limit
+    overlap         TEXT NOT NULL CHECK (overlap IN ('skip', 'queue')), -- with the one before
+    pause_after     BIGINT NOT NULL,                   -- failures in a row that pause it; 0: never
+    state           TEXT NOT NULL CHECK (state IN ('active', 'paused', 'done')), -- only active ones fire
+    next_due        BIGINT,                            -- moved by compare-and-set
+    failures_in_row BIGINT NOT NULL,                   -- since the last run that did not fail
+    version         BIGINT NOT NULL,                   -- grows with every change of the row
+    created_at      BIGINT NOT NULL,                   -- when it was made
+    changed_at      BIGINT NOT NULL                    -- when the row changed last; retention of what is done counts from it
 );
 
 CREATE INDEX tasks_due ON tasks (next_due) WHERE state = 'active' AND next_due IS NOT NULL;
 CREATE INDEX tasks_by_group ON tasks (group_id);
+CREATE INDEX tasks_done ON tasks (changed_at) WHERE state = 'done';
 
--- Due instants that were fired: the key makes it once.
+-- Due instants that were fired, missed or left out: the key makes it once. What ended is the history of its task, and
+-- outlives it.
 CREATE TABLE firings (
-    task_id  TEXT COLLATE "C" NOT NULL REFERENCES tasks (id),
-    due_at   BIGINT NOT NULL,
-    fired_at BIGINT NOT NULL,
-    turn_id  UUID,                                     -- turn that answered it
-    PRIMARY KEY (task_id, due_at)
+    task_id     TEXT COLLATE "C" NOT NULL,             -- which task; may be removed by now
+    due_at      BIGINT NOT NULL,                       -- the due instant
+    group_id    TEXT COLLATE "C" NOT NULL,             -- whose task
+    fired_at    BIGINT NOT NULL,                       -- when it was fired
+    ord         BIGINT,                                -- its position in the inbox; NULL: it became no work
+    turn_id     UUID,                                  -- turn that began it
+    started_at  BIGINT,                                -- when its first attempt began
+    ended_at    BIGINT,                                -- when it ended
+    outcome     TEXT CHECK (outcome IN ('answered', 'silent', 'not_woken', 'failed', 'skipped', 'missed', 'cancelled')),
+    cost_micros BIGINT,                                -- millionths of a US dollar, where known
+    error       TEXT,                                  -- why, for the operator
+    PRIMARY KEY (task_id, due_at),
+    CHECK ((outcome IS NULL) = (ended_at IS NULL)),
+    CHECK (outcome IS NOT NULL OR ord IS NOT NULL)
 );
+
+CREATE INDEX firings_unfinished ON firings (task_id) WHERE outcome IS NULL;
+CREATE INDEX firings_by_turn ON firings (turn_id) WHERE outcome IS NULL;
+CREATE INDEX firings_by_group ON firings (group_id, ended_at);
+CREATE INDEX firings_by_end ON firings (ended_at) WHERE ended_at IS NOT NULL;
 
 -- Who leads, per role. A row appears with the first holder and stays, so that its term goes on counting.
 CREATE TABLE leaders (
@@ -281,13 +306,14 @@ CREATE TABLE dead_letters (
     kind        TEXT COLLATE "C" NOT NULL CHECK (kind IN ('message', 'unclaimed', 'malformed')),
     group_id    TEXT COLLATE "C",                      -- of an unclaimed one: as the envelope says
     ord         BIGINT,                                -- position in the inbox
-    dedup_key   TEXT,                                  -- this and the next six: as in messages
+    dedup_key   TEXT,                                  -- this and the next seven: as in messages
     chat_id     TEXT,
     sender      TEXT,
     sender_name TEXT,
     sent_at     BIGINT,
     engages     BOOLEAN,
     trace       TEXT,
+    task        TEXT,
     text        TEXT    NOT NULL,                      -- of a malformed one: its beginning
     subject     TEXT,                                  -- of a malformed one: where in the log it was found
     turn_id     UUID,                                  -- turn that failed over it

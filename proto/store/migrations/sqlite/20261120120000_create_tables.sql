@@ -13,6 +13,7 @@ CREATE TABLE groups (
     removed           INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1)), -- unregistered
     head_ord          INTEGER NOT NULL DEFAULT 0,   -- last position given out in the inbox
     cursor_ord        INTEGER NOT NULL DEFAULT 0,   -- covered by closed turns up to here
+    shown_ord         INTEGER NOT NULL DEFAULT 0,   -- of that, shown to the group's session or needless; isolated firings leave it
     ready_at          INTEGER,                      -- since when a message that engages waits; NULL: nothing to do
     ready_kind        TEXT    NOT NULL DEFAULT 'interactive' CHECK (ready_kind IN ('interactive', 'task')), -- for whom
     not_before        INTEGER NOT NULL DEFAULT 0,   -- back-off after a failed attempt
@@ -25,7 +26,7 @@ CREATE TABLE groups (
     session_id        TEXT,                         -- Agent SDK session to resume
     active_at         INTEGER NOT NULL DEFAULT 0,   -- last begin or commit of a turn; dates transcript lines
     CHECK ((owner IS NULL) = (owner_incarnation IS NULL)),
-    CHECK (cursor_ord <= head_ord)
+    CHECK (shown_ord <= cursor_ord AND cursor_ord <= head_ord)
 ) STRICT;
 
 -- Finds who may be claimed without looking at the groups that rest or are owned.
@@ -72,6 +73,7 @@ CREATE TABLE messages (
     sent_at     INTEGER NOT NULL,               -- what the platform says; orders nothing
     engages     INTEGER NOT NULL CHECK (engages IN (0, 1)), -- whether it calls the agent; if not it is context
     trace       TEXT,                           -- traceparent of the trace it belongs to
+    task        TEXT,                           -- of a firing: JSON of proto::task::FiringRef
     arrived_at  INTEGER NOT NULL,               -- when it was taken in; retention counts from it
     PRIMARY KEY (group_id, ord)
 ) STRICT;
@@ -108,6 +110,7 @@ CREATE TABLE turns (
     through_ord      INTEGER,                   -- cursor when it was closed
     prompted_through INTEGER,                   -- how far prompts handed to the agent reach
     session_id       TEXT,                      -- session that saw them
+    isolated         INTEGER NOT NULL CHECK (isolated IN (0, 1)), -- its session is not the group's
     error            TEXT,                      -- last failure, for the operator
     opened_at        INTEGER NOT NULL,          -- when it was opened
     closed_at        INTEGER,                   -- when it was committed or given up
@@ -178,32 +181,54 @@ CREATE INDEX outbox_by_end ON outbox (done_at) WHERE done_at IS NOT NULL;
 
 -- Schedules that create work.
 CREATE TABLE tasks (
-    id           TEXT    NOT NULL PRIMARY KEY,  -- identity
-    group_id     TEXT    NOT NULL REFERENCES groups (id), -- whose task
-    chat_id      TEXT    NOT NULL REFERENCES chats (id), -- where its answer goes
-    prompt       TEXT    NOT NULL,              -- what the agent is asked
-    kind         TEXT    NOT NULL CHECK (kind IN ('cron', 'interval', 'once')), -- how the schedule is meant
-    schedule     TEXT    NOT NULL,              -- cron line, milliseconds or instant, as given
-    timezone     TEXT    NOT NULL,              -- IANA zone the schedule is meant in
-    context_mode TEXT    NOT NULL CHECK (context_mode IN ('group', 'isolated')), -- whose session
-    misfire      TEXT    NOT NULL CHECK (misfire IN ('one', 'all', 'skip')), -- of missed instants
-    overlap      TEXT    NOT NULL CHECK (overlap IN ('skip', 'queue')), -- with the one before
-    state        TEXT    NOT NULL CHECK (state IN ('active', 'paused', 'done')), -- only active ones fire
-    next_due     INTEGER,                       -- moved by compare-and-set
-    created_at   INTEGER NOT NULL               -- when it was made
+    id              TEXT    NOT NULL PRIMARY KEY, -- identity
+    group_id        TEXT    NOT NULL REFERENCES groups (id), -- whose task
+    chat_id         TEXT    NOT NULL REFERENCES chats (id), -- where its answer goes
+    prompt          TEXT    NOT NULL,           -- what the agent is asked
+    kind            TEXT    NOT NULL CHECK (kind IN ('cron', 'interval', 'once')), -- how the schedule is meant
+    schedule        TEXT    NOT NULL,           -- cron line, milliseconds or instant, as given
+    timezone        TEXT    NOT NULL,           -- IANA zone the schedule is meant in
+    context_mode    TEXT    NOT NULL CHECK (context_mode IN ('group', 'isolated')), -- whose session
+    check_script    TEXT,                       -- asks in the sandbox whether the model is needed
+    misfire         TEXT    NOT NULL CHECK (misfire IN ('one', 'all', 'skip')), -- of missed instants
+    max_lateness_ms INTEGER,                    -- later than that, none is fired; NULL: no limit
+    overlap         TEXT    NOT NULL CHECK (overlap IN ('skip', 'queue')), -- with the one before
+    pause_after     INTEGER NOT NULL,           -- failures in a row that pause it; 0: never
+    state           TEXT    NOT NULL CHECK (state IN ('active', 'paused', 'done')), -- only active ones fire
+    next_due        INTEGER,                    -- moved by compare-and-set
+    failures_in_row INTEGER NOT NULL,           -- since the last run that did not fail
+    version         INTEGER NOT NULL,           -- grows with every change of the row
+    created_at      INTEGER NOT NULL,           -- when it was made
+    changed_at      INTEGER NOT NULL            -- when the row changed last; retention of what is done counts from it
 ) STRICT;
 
 CREATE INDEX tasks_due ON tasks (next_due) WHERE state = 'active' AND next_due IS NOT NULL;
 CREATE INDEX tasks_by_group ON tasks (group_id);
+CREATE INDEX tasks_done ON tasks (changed_at) WHERE state = 'done';
 
--- Due instants that were fired: the key makes it once.
+-- Due instants that were fired, missed or left out: the key makes it once. What ended is the history of its task, and
+-- outlives it.
 CREATE TABLE firings (
-    task_id  TEXT    NOT NULL REFERENCES tasks (id), -- which task
-    due_at   INTEGER NOT NULL,                  -- the due instant
-    fired_at INTEGER NOT NULL,                  -- when it was fired
-    turn_id  TEXT,                              -- turn that answered it
-    PRIMARY KEY (task_id, due_at)
-) STRICT, WITHOUT ROWID;
+    task_id     TEXT    NOT NULL,               -- which task; may be removed by now
+    due_at      INTEGER NOT NULL,               -- the due instant
+    group_id    TEXT    NOT NULL REFERENCES groups (id), -- whose task
+    fired_at    INTEGER NOT NULL,               -- when it was fired
+    ord         INTEGER,                        -- its position in the inbox; NULL: it became no work
+    turn_id     TEXT,                           -- turn that began it
+    started_at  INTEGER,                        -- when its first attempt began
+    ended_at    INTEGER,                        -- when it ended
+    outcome     TEXT CHECK (outcome IN ('answered', 'silent', 'not_woken', 'failed', 'skipped', 'missed', 'cancelled')),
+    cost_micros INTEGER,                        -- millionths of a US dollar, where known
+    error       TEXT,                           -- why, for the operator
+    PRIMARY KEY (task_id, due_at),
+    CHECK ((outcome IS NULL) = (ended_at IS NULL)),
+    CHECK (outcome IS NOT NULL OR ord IS NOT NULL)
+) STRICT;
+
+CREATE INDEX firings_unfinished ON firings (task_id) WHERE outcome IS NULL;
+CREATE INDEX firings_by_turn ON firings (turn_id) WHERE outcome IS NULL;
+CREATE INDEX firings_by_group ON firings (group_id, ended_at);
+CREATE INDEX firings_by_end ON firings (ended_at) WHERE ended_at IS NOT NULL;
 
 -- Who leads, per role. A row appears with the first holder and stays, so that its term goes on counting.
 CREATE TABLE leaders (
@@ -254,13 +279,14 @@ CREATE TABLE dead_letters (
     kind        TEXT    NOT NULL CHECK (kind IN ('message', 'unclaimed', 'malformed')), -- which of the three
     group_id    TEXT,                           -- of an unclaimed one: as the envelope says
     ord         INTEGER,                        -- position in the inbox
-    dedup_key   TEXT,                           -- this and the next six: as in messages
+    dedup_key   TEXT,                           -- this and the next seven: as in messages
     chat_id     TEXT,
     sender      TEXT,
     sender_name TEXT,
     sent_at     INTEGER,
     engages     INTEGER CHECK (engages IN (0, 1)),
     trace       TEXT,
+    task        TEXT,
     text        TEXT    NOT NULL,               -- of a malformed one: its beginning
     subject     TEXT,                           -- of a malformed one: where in the log it was found
     turn_id     TEXT,                           -- turn that failed over it

@@ -20,6 +20,7 @@ pub mod outbox;
 pub mod registration;
 pub mod runners;
 pub mod snapshots;
+pub mod tasks;
 pub mod transcripts;
 pub mod turns;
 pub mod upkeep;
@@ -163,6 +164,41 @@ cases! { $
         a_refused_or_repeated_commit_leaves_the_snapshot,
         a_removed_group_leaves_no_snapshot,
     }
+    tasks {
+        a_task_is_added_changed_and_listed,
+        a_task_needs_a_group_and_a_chat_of_it,
+        a_group_has_a_bounded_number_of_tasks,
+        due_tasks_come_in_the_order_they_are_due,
+        a_firing_becomes_work_for_its_group,
+        a_firing_says_who_serves_its_group,
+        of_two_leaders_one_is_overtaken,
+        many_leaders_at_once_fire_once,
+        a_due_instant_fires_once_even_if_the_task_is_set_back,
+        an_edit_overtakes_a_decision,
+        the_overlap_policy_leaves_out_what_overlaps,
+        missed_instants_are_in_the_history,
+        a_task_that_was_due_once_is_done,
+        sc_d4_a_paused_task_takes_back_what_has_not_begun,
+        a_removed_task_lets_a_run_finish_and_keeps_its_history,
+        a_run_by_hand_leaves_the_schedule_alone,
+        people_come_before_tasks_until_the_task_has_aged,
+        a_message_makes_a_group_that_is_ready_for_a_task_interactive,
+        a_group_left_with_a_task_alone_waits_as_one,
+        a_firing_and_messages_are_turns_of_their_own,
+        an_isolated_firing_leaves_the_groups_session_and_context_alone,
+        an_interrupted_isolated_firing_resumes_its_own_session,
+        sc_d1_a_run_whose_runner_died_is_completed_once,
+        a_firing_given_up_is_a_failed_run_and_a_dead_letter,
+        a_task_that_fails_too_often_is_paused_and_its_chat_told_once,
+        a_run_that_does_not_fail_forgets_the_failures,
+        sc_09_a_silence_after_an_early_word_is_an_answer,
+        a_run_that_did_not_wake_the_model_keeps_session_and_context,
+        sc_d2_a_task_that_lost_its_chat_is_paused,
+        an_agent_that_lost_its_group_changes_no_task,
+        main_may_change_tasks_of_another_group,
+        a_removed_group_takes_its_tasks,
+        retention_takes_runs_that_ended_and_tasks_that_are_done,
+    }
     effects {
         early_effect_is_recorded_once_per_tool_use,
         a_repeated_text_of_an_interrupted_attempt_is_the_same_effect,
@@ -229,6 +265,7 @@ mod tests {
             include_str!("registration.rs"),
             include_str!("runners.rs"),
             include_str!("snapshots.rs"),
+            include_str!("tasks.rs"),
             include_str!("transcripts.rs"),
             include_str!("turns.rs"),
             include_str!("upkeep.rs"),

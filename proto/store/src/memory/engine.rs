@@ -12,6 +12,7 @@ use proto::ingest::{IndexBatch, Indexed, PartitionCursor};
 use proto::lease::holding::{Hold, LeaseName, LeaseRow};
 use proto::outbound::{AfterSend, Delivery, Reply};
 use proto::snapshot::SnapshotRef;
+use proto::task::{FireReport, FireTask, Fired, RunsOf, Task, TaskId, TaskRun};
 use proto::time::Timestamp;
 use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
 use serde_json::Value;
@@ -248,6 +249,42 @@ impl Store for MemoryStore {
 
     async fn chat_activity(&self, chat: &ChatId) -> Result<ChatActivity> {
         Ok(self.lock().activity(chat))
+    }
+
+    async fn put_task(&self, task: &Task, fence: Option<&Fence>, now: Timestamp) -> Result<Option<Task>> {
+        self.lock().put_task(task, fence, now)
+    }
+
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>> {
+        Ok(self.lock().tasks.get(id).map(|row| row.task.clone()))
+    }
+
+    async fn tasks(&self, group: Option<&GroupId>) -> Result<Vec<Task>> {
+        Ok(self.lock().tasks_of(group))
+    }
+
+    async fn remove_task(&self, id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> Result<()> {
+        self.lock().remove_task(id, fence, now)
+    }
+
+    async fn next_due_at(&self) -> Result<Option<Timestamp>> {
+        Ok(self.lock().next_due_at())
+    }
+
+    async fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<Task>> {
+        Ok(self.lock().due_tasks(now, limit))
+    }
+
+    async fn fire_task(&self, fire: &FireTask, now: Timestamp) -> Result<Fired> {
+        self.lock().fire(fire, now)
+    }
+
+    async fn run_task_now(&self, id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> Result<FireReport> {
+        self.lock().run_now(id, fence, now)
+    }
+
+    async fn task_runs(&self, of: &RunsOf, limit: u32) -> Result<Vec<TaskRun>> {
+        Ok(self.lock().newest_runs(of, limit))
     }
 
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>> {

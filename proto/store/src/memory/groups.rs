@@ -52,6 +52,7 @@ impl State {
             removed: true,
             head,
             cursor: head,
+            shown: head,
             epoch,
             ..new_row(row.group.clone())
         };
@@ -75,6 +76,8 @@ impl State {
         self.turns.retain(|_, turn| turn.group != *id);
         self.open_turns.remove(id);
         self.snapshots.remove(id);
+        self.tasks.retain(|_, row| row.task.spec.group != *id);
+        self.firings.retain(|_, row| row.group != *id);
         self.transcripts.retain(|(group, _, _), _| group != id);
         self.dead_letters
             .retain(|_, letter| group_of(&letter.letter) != Some(id));
@@ -104,6 +107,7 @@ fn new_row(group: Group) -> GroupRow {
         removed: false,
         head: InboxOrd::ZERO,
         cursor: InboxOrd::ZERO,
+        shown: InboxOrd::ZERO,
         ready_at: None,
         ready_kind: ReadyKind::Interactive,
         not_before: Timestamp::default(),

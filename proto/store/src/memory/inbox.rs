@@ -1,9 +1,9 @@
 //! The inbox: appending to it, and reading it in order.
 
 use proto::claim::{Fence, ReadyKind};
-use proto::ids::InboxOrd;
+use proto::ids::{GroupId, InboxOrd};
 use proto::inbound::{Envelope, InboxMessage};
-use proto::prompt::{PENDING_MAX, choose_batch};
+use proto::prompt::{MESSAGES_MAX, PENDING_MAX, choose_batch};
 use proto::time::Timestamp;
 
 use super::state::{MessageRow, State};
@@ -23,8 +23,13 @@ impl State {
         let group = group.ok_or_else(|| groups::not_found(&envelope.group))?;
         group.head = group.head.next();
         if envelope.engages {
+            // A person makes it theirs; a task takes it only where nobody waits.
+            group.ready_kind = match (&envelope.task, group.ready_at) {
+                (None, _) => ReadyKind::Interactive,
+                (Some(_), None) => ReadyKind::Task,
+                (Some(_), Some(_)) => group.ready_kind,
+            };
             group.ready_at = group.ready_at.or(Some(now));
-            group.ready_kind = ReadyKind::Interactive;
         }
         let ord = group.head;
         let message = InboxMessage {
@@ -40,6 +45,18 @@ impl State {
             },
         );
         Ok(Appended::Stored(ord))
+    }
+
+    /// Newest chatter that was covered without having been shown to the group's session, oldest first.
+    pub(super) fn unseen(&self, group: &GroupId, shown: InboxOrd, cursor: InboxOrd) -> Vec<InboxMessage> {
+        let mut unseen: Vec<_> = self
+            .after(group, shown)
+            .take_while(|message| message.ord <= cursor)
+            .filter(|message| !message.envelope.engages)
+            .cloned()
+            .collect();
+        unseen.drain(..unseen.len().saturating_sub(MESSAGES_MAX));
+        unseen
     }
 
     pub(super) fn follow_ups(&mut self, fence: &Fence, after: InboxOrd) -> Result<Vec<InboxMessage>> {

@@ -22,6 +22,9 @@ mod outcomes;
 mod transcripts;
 mod turns;
 
+mod firings;
+mod tasks;
+
 mod deliveries;
 mod outbox;
 mod upkeep;

@@ -1,5 +1,7 @@
 //! The ends of a claim: a failed attempt, a dead letter, a release.
 
+use std::slice;
+
 use proto::claim::Fence;
 use proto::ids::{InboxOrd, OutboxId};
 use proto::inbound::InboxMessage;
@@ -10,6 +12,7 @@ use proto::turn::{AfterFailure, TurnFailure, TurnState};
 use super::outbox::Origin;
 use super::state::State;
 use super::switches::Switch;
+use crate::ending::{Ending, with_note};
 use crate::{Error, Letter, Result};
 
 impl State {
@@ -25,9 +28,11 @@ impl State {
         self.held(fence)?;
         self.open(fence, failure.turn)?;
         if failure.forget_session {
-            self.held(fence)?.session = None;
             let turn = self.open(fence, failure.turn)?;
             (turn.session, turn.prompted_through) = (None, None);
+            if !turn.isolated {
+                self.held(fence)?.session = None;
+            }
         }
         match &failure.next {
             AfterFailure::Retry { not_before } => {
@@ -59,10 +64,13 @@ impl State {
             )));
         }
         self.require_chat(&notice.chat)?;
+        let isolated = self.open(fence, failure.turn)?.isolated;
 
         let given_up: Vec<InboxMessage> = self
             .after(&fence.group, cursor)
             .take_while(|message| message.ord <= through)
+            // Chatter that an isolated firing let pass was not part of it.
+            .filter(|message| message.envelope.task.is_some() || !isolated)
             .cloned()
             .collect();
         for message in given_up {
@@ -75,6 +83,9 @@ impl State {
         self.open_turns.remove(&fence.group);
         let group = self.held(fence)?;
         group.cursor = through;
+        if !isolated {
+            group.shown = through;
+        }
         (group.attempts, group.runner_deaths) = (0, 0);
         let origin = Origin {
             group: &fence.group,
@@ -83,14 +94,18 @@ impl State {
             early: false,
             now: failure.now,
         };
+        let paused = self.end_firing(&Ending::of_failure(failure, through));
+        let notice = &with_note(slice::from_ref(notice), paused)[0];
         self.push(&origin, &notice.key, notice, notice_id)
     }
 
     fn end_claim(&mut self, fence: &Fence, not_before: Timestamp, now: Timestamp) -> Result<()> {
         let cursor = self.held(fence)?.cursor;
         let has_work = self.has_work(&fence.group, cursor);
+        let kind = self.kind_after(&fence.group, cursor);
         let group = self.held(fence)?;
         group.owner = None;
+        group.ready_kind = kind;
         if has_work {
             group.ready_at = Some(now);
             group.not_before = not_before;

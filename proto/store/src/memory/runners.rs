@@ -100,10 +100,12 @@ impl State {
             return;
         };
         let has_work = self.has_work(id, cursor);
+        let kind = self.kind_after(id, cursor);
         if let Some(row) = self.groups.get_mut(id) {
             row.owner = None;
             row.epoch = row.epoch.next();
             row.ready_at = has_work.then_some(now);
+            row.ready_kind = kind;
             row.attempts = if has_work { row.attempts.saturating_sub(1) } else { 0 };
             row.runner_deaths = if has_work { row.runner_deaths + 1 } else { 0 };
         }

@@ -8,6 +8,7 @@ use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, RunnerId, Sessio
 use proto::inbound::InboxMessage;
 use proto::lease::holding::{LeaseName, LeaseRow};
 use proto::snapshot::SnapshotRef;
+use proto::task::{RunOutcome, Task, TaskId};
 use proto::time::Timestamp;
 use proto::turn::{TurnState, Usage};
 use serde_json::Value;
@@ -34,6 +35,8 @@ pub(super) struct State {
     pub(super) open_turns: BTreeMap<GroupId, TurnId>,
     pub(super) transcripts: BTreeMap<(GroupId, SessionId, Option<String>), Vec<LineRow>>,
     pub(super) snapshots: BTreeMap<GroupId, SnapshotRef>,
+    pub(super) tasks: BTreeMap<TaskId, TaskRow>,
+    pub(super) firings: BTreeMap<(TaskId, Timestamp), FiringRow>,
     pub(super) outbox: Outbox,
     pub(super) usage: BTreeMap<TurnId, (Usage, Option<i64>)>,
     /// By a number of their own, in the order of giving up.
@@ -63,6 +66,7 @@ pub(super) struct GroupRow {
     pub(super) removed: bool,
     pub(super) head: InboxOrd,
     pub(super) cursor: InboxOrd,
+    pub(super) shown: InboxOrd,
     pub(super) ready_at: Option<Timestamp>,
     pub(super) ready_kind: ReadyKind,
     pub(super) not_before: Timestamp,
@@ -95,8 +99,34 @@ pub(super) struct TurnRow {
     pub(super) attempt: u32,
     pub(super) prompted_through: Option<InboxOrd>,
     pub(super) session: Option<SessionId>,
+    pub(super) isolated: bool,
     pub(super) error: Option<String>,
     pub(super) closed_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub(super) struct TaskRow {
+    pub(super) task: Task,
+    pub(super) changed_at: Timestamp,
+}
+
+#[derive(Debug)]
+pub(super) struct FiringRow {
+    pub(super) group: GroupId,
+    /// None: it became no work.
+    pub(super) ord: Option<InboxOrd>,
+    pub(super) turn: Option<TurnId>,
+    pub(super) started_at: Option<Timestamp>,
+    /// None: it is not finished.
+    pub(super) end: Option<FiringEnd>,
+}
+
+#[derive(Debug)]
+pub(super) struct FiringEnd {
+    pub(super) at: Timestamp,
+    pub(super) outcome: RunOutcome,
+    pub(super) cost_micros: Option<i64>,
+    pub(super) error: Option<String>,
 }
 
 #[derive(Debug)]
@@ -155,6 +185,19 @@ impl State {
     /// Whether a message that engages the agent lies after `cursor`.
     pub(super) fn engaging_after(&self, group: &GroupId, cursor: InboxOrd) -> bool {
         self.after(group, cursor).any(|message| message.envelope.engages)
+    }
+
+    /// For whom the group is ready after `cursor`: for a task only if nobody else calls.
+    pub(super) fn kind_after(&self, group: &GroupId, cursor: InboxOrd) -> ReadyKind {
+        let mut calls = self
+            .after(group, cursor)
+            .filter(|message| message.envelope.engages)
+            .peekable();
+        if calls.peek().is_some() && calls.all(|message| message.envelope.task.is_some()) {
+            ReadyKind::Task
+        } else {
+            ReadyKind::Interactive
+        }
     }
 
     /// The turn of a group that is open.

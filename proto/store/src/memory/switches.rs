@@ -41,11 +41,15 @@ pub enum Switch {
     LeaseCompareAndSet,
     /// Only its holder moves a lease's counter or gives it up; others learn that they lost it.
     LeaseEpoch,
+    /// A decision about a due task counts only if the task is as it was read.
+    NextDueCompareAndSet,
+    /// A due instant of a task is fired once, even if its `next_due` was set back.
+    FiringKey,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::EpochOnEffects,
         Self::IncarnationOnClaim,
         Self::IncarnationOnHeartbeat,
@@ -64,5 +68,7 @@ impl Switch {
         Self::AccountEpoch,
         Self::LeaseCompareAndSet,
         Self::LeaseEpoch,
+        Self::NextDueCompareAndSet,
+        Self::FiringKey,
     ];
 }

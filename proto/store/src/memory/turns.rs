@@ -3,13 +3,15 @@
 use proto::claim::Fence;
 use proto::ids::{GroupId, InboxOrd, OutboxId, SessionId, TurnId};
 use proto::inbound::InboxMessage;
-use proto::prompt::{PENDING_MAX, choose_batch, choose_batch_again};
+use proto::prompt::{PENDING_MAX, choose_batch, choose_batch_again, firing_of, is_isolated, with_unseen};
+use proto::task::RunOutcome;
 use proto::time::Timestamp;
 use proto::turn::{Committed, Interrupted, TurnBatch, TurnCommit, TurnState};
 
 use super::outbox::Origin;
 use super::state::{State, TurnRow};
 use super::switches::Switch;
+use crate::ending::{Ending, with_note};
 use crate::{Begun, Error, Result, TurnRecord, replies};
 
 impl State {
@@ -19,15 +21,23 @@ impl State {
         if open.is_none() && !self.engaging_after(&fence.group, cursor) {
             return Ok(Begun::Nothing);
         }
+        let is_known = self.turns.contains_key(&fresh);
+        if open.is_none() && is_known {
+            // A call that was held up until after the turn it opened was closed; the databases' primary key refuses it alike.
+            return Err(Error::Conflict(format!("turn {fresh} was begun before")));
+        }
         let seen_through = open.and_then(|id| self.turns.get(&id)?.prompted_through);
         let pending: Vec<InboxMessage> = self.after(&fence.group, cursor).take(PENDING_MAX).cloned().collect();
         let batch = match seen_through {
             Some(seen) => choose_batch_again(&pending, seen),
             None => choose_batch(&pending),
         };
-        let Some(messages) = batch.map(<[_]>::to_vec) else {
+        let Some(batch) = batch else {
             return Ok(Begun::Nothing);
         };
+        let shown = self.held(fence)?.shown;
+        let messages = with_unseen(self.unseen(&fence.group, shown, cursor), batch);
+        let isolated = is_isolated(&messages);
 
         let group = self.held(fence)?;
         group.attempts = group.attempts.max(1);
@@ -41,12 +51,16 @@ impl State {
             attempt,
             prompted_through: None,
             session: None,
+            isolated,
             error: None,
             closed_at: None,
         });
         self.open_turns.insert(fence.group.clone(), id);
-        (turn.epoch, turn.attempt) = (fence.epoch, attempt);
-        let session = turn.session.clone().or(session);
+        (turn.epoch, turn.attempt, turn.isolated) = (fence.epoch, attempt, isolated);
+        let session = turn.session.clone().or(session.filter(|_| !isolated));
+        if let Some(firing) = firing_of(&messages) {
+            self.begin_firing(firing, id, now);
+        }
         let interrupted = seen_through.map(|seen_through| Interrupted {
             seen_through,
             already_sent: self.early_texts(id),
@@ -141,7 +155,9 @@ impl State {
             early: false,
             now: commit.now,
         };
-        for (reply, id) in commit.replies.iter().zip(ids) {
+        let paused = self.end_firing(&Ending::of_commit(commit));
+        let replies = with_note(&commit.replies, paused);
+        for (reply, id) in replies.iter().zip(ids) {
             self.push(&origin, &reply.key, reply, *id)?;
         }
         Ok(Committed::Now)
@@ -170,9 +186,17 @@ impl State {
             self.open_turns.remove(&fence.group);
         }
         let has_more = self.engaging_after(&fence.group, commit.through);
+        let kind = self.kind_after(&fence.group, commit.through);
+        // What the group's own session has not seen, and whose session this is not, changes nothing about it.
+        let isolated = self.turns.get(&commit.turn).is_some_and(|turn| turn.isolated);
+        let apart = isolated || commit.outcome == RunOutcome::NotWoken;
         let group = self.held(fence)?;
         group.cursor = commit.through;
-        group.session.clone_from(&commit.session);
+        if !apart {
+            group.shown = commit.through;
+            group.session.clone_from(&commit.session);
+        }
+        group.ready_kind = kind;
         (group.attempts, group.runner_deaths) = (0, 0);
         group.ready_at = has_more.then_some(commit.now);
         group.active_at = commit.now;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::ids::ChatId;
+use proto::task::TaskState;
 use proto::time::Timestamp;
 use proto::turn::TurnState;
 
@@ -58,6 +59,12 @@ impl State {
         });
         self.remove_transcripts(before, &mut left);
         remove(&mut self.dead_letters, &mut left, |_, letter| letter.at < before);
+        remove(&mut self.firings, &mut left, |_, firing| {
+            firing.end.as_ref().is_some_and(|end| end.at < before)
+        });
+        remove(&mut self.tasks, &mut left, |_, row| {
+            row.task.state == TaskState::Done && row.changed_at < before
+        });
         self.remove_runners(before, &mut left);
         Removed {
             rows: u64::from(limit) - left as u64,

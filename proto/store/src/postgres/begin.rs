@@ -5,7 +5,7 @@
 
 use proto::claim::Fence;
 use proto::ids::{GroupId, InboxOrd, SessionId, TurnId};
-use proto::prompt::{PENDING_MAX, choose_batch, choose_batch_again};
+use proto::prompt::{PENDING_MAX, choose_batch, choose_batch_again, firing_of, is_isolated, with_unseen};
 use proto::time::Timestamp;
 use proto::turn::{Interrupted, TurnBatch};
 
@@ -14,7 +14,7 @@ use super::failure::Result;
 use super::fence::{self, Held};
 use super::parameter::{Statement, statement};
 use super::transaction::{Answer, Tx};
-use super::{inbox, snapshots};
+use super::{firings, inbox, snapshots};
 use crate::Begun;
 
 /// A turn that an earlier attempt left open.
@@ -25,35 +25,44 @@ struct OpenTurn {
 }
 
 pub(super) async fn begin(tx: &Tx, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun> {
-    let [held, open, pending, snapshot] = tx
+    let [held, open, pending, unseen, snapshot] = tx
         .begin([
             fence::lock(fence),
             find_open(&fence.group),
             find_pending(&fence.group),
+            inbox::unseen(&fence.group),
             snapshots::look_up(&fence.group),
         ])
         .await?;
     let held = fence::held(&held, fence)?;
     let open = read_open(&open)?;
-    let mut messages = all(&pending.rows, inbox::read)?;
+    let pending = all(&pending.rows, inbox::read)?;
     let seen_through = open.as_ref().and_then(|turn| turn.prompted_through);
     let batch = match seen_through {
-        Some(seen) => choose_batch_again(&messages, seen),
-        None => choose_batch(&messages),
+        Some(seen) => choose_batch_again(&pending, seen),
+        None => choose_batch(&pending),
     };
-    let Some(length) = batch.map(<[_]>::len) else {
+    let Some(batch) = batch else {
         return Ok(Begun::Nothing);
     };
-    messages.truncate(length);
+    let mut unseen = all(&unseen.rows, inbox::read)?;
+    unseen.reverse();
+    let messages = with_unseen(unseen, batch);
+    let isolated = is_isolated(&messages);
 
     // A claim charges its first attempt; a second turn in the same claim starts from the zero that the commit left.
     let attempt = held.attempts.max(1);
     let turn = open.as_ref().map_or(fresh, |open| open.id);
     let attend = match &open {
-        Some(open) => take_up(fence, open.id, attempt, now),
-        None => insert(fence, &held, fresh, attempt, now),
+        Some(open) => take_up(fence, open.id, attempt, isolated, now),
+        None => insert(fence, &held, fresh, attempt, isolated, now),
     };
-    let [_, sent] = tx.commit([attend, already_sent(seen_through.map(|_| turn))]).await?;
+    let mut statements = vec![attend, already_sent(seen_through.map(|_| turn))];
+    if let Some(firing) = firing_of(&messages) {
+        statements.push(firings::begin(firing, turn, now));
+    }
+    let answers = tx.commit_all(statements).await?;
+    let sent = &answers[1];
     let interrupted = match seen_through {
         Some(seen_through) => Some(Interrupted {
             seen_through,
@@ -67,7 +76,9 @@ pub(super) async fn begin(tx: &Tx, fence: &Fence, fresh: TurnId, now: Timestamp)
         runner_deaths: held.runner_deaths,
         cursor: held.cursor,
         messages,
-        session: open.and_then(|turn| turn.session).or(held.session),
+        session: open
+            .and_then(|turn| turn.session)
+            .or(held.session.filter(|_| !isolated)),
         interrupted,
         snapshot: snapshots::read(&snapshot)?,
     })))
@@ -96,7 +107,8 @@ fn read_open(answer: &Answer) -> Result<Option<OpenTurn>> {
 fn find_pending(group: &GroupId) -> Statement<'_> {
     statement!(
         "
-        SELECT m.group_id, m.ord, m.dedup_key, m.chat_id, m.sender, m.sender_name, m.text, m.sent_at, m.engages, m.trace
+        SELECT m.group_id, m.ord, m.dedup_key, m.chat_id, m.sender, m.sender_name, m.text, m.sent_at, m.engages, m.trace,
+               m.task
         FROM messages m
         WHERE m.group_id = $1 AND m.ord > (SELECT cursor_ord FROM groups WHERE id = $1)
           AND (
@@ -114,13 +126,13 @@ fn find_pending(group: &GroupId) -> Statement<'_> {
     )
 }
 
-fn take_up(fence: &Fence, id: TurnId, attempt: u32, now: Timestamp) -> Statement<'_> {
+fn take_up(fence: &Fence, id: TurnId, attempt: u32, isolated: bool, now: Timestamp) -> Statement<'_> {
     statement!(
         "
         WITH charged AS (
             UPDATE groups SET attempts = $4, active_at = $5 WHERE id = $1 AND epoch = $2 RETURNING 1
         ), taken_up AS (
-            UPDATE turns SET epoch = $2, attempt = $4 WHERE id = $3 AND state = 'open' RETURNING 1
+            UPDATE turns SET epoch = $2, attempt = $4, isolated = $6 WHERE id = $3 AND state = 'open' RETURNING 1
         )
         SELECT must_touch(1, (SELECT COUNT(*) FROM charged)), must_touch(1, (SELECT COUNT(*) FROM taken_up))
         ",
@@ -129,17 +141,25 @@ fn take_up(fence: &Fence, id: TurnId, attempt: u32, now: Timestamp) -> Statement
         id,
         attempt,
         now,
+        isolated,
     )
 }
 
-fn insert<'a>(fence: &'a Fence, held: &Held, fresh: TurnId, attempt: u32, now: Timestamp) -> Statement<'a> {
+fn insert<'a>(
+    fence: &'a Fence,
+    held: &Held,
+    fresh: TurnId,
+    attempt: u32,
+    isolated: bool,
+    now: Timestamp,
+) -> Statement<'a> {
     statement!(
         "
         WITH charged AS (
             UPDATE groups SET attempts = $4, active_at = $5 WHERE id = $1 AND epoch = $2 RETURNING 1
         ), opened AS (
-            INSERT INTO turns (id, group_id, state, epoch, attempt, from_ord, opened_at)
-            VALUES ($3, $1, 'open', $2, $4, $6, $5)
+            INSERT INTO turns (id, group_id, state, epoch, attempt, from_ord, isolated, opened_at)
+            VALUES ($3, $1, 'open', $2, $4, $6, $7, $5)
         )
         SELECT must_touch(1, COUNT(*)) FROM charged
         ",
@@ -149,6 +169,7 @@ fn insert<'a>(fence: &'a Fence, held: &Held, fresh: TurnId, attempt: u32, now: T
         attempt,
         now,
         held.cursor,
+        isolated,
     )
 }
 

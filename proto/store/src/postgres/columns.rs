@@ -36,6 +36,18 @@ pub(super) fn json<T: DeserializeOwned>(row: &Row, column: &str) -> Result<T> {
     serde_json::from_str(get(row, column)?).map_err(|_| unreadable(column))
 }
 
+/// A text column that may hold JSON.
+pub(super) fn json_option<T: DeserializeOwned>(row: &Row, column: &str) -> Result<Option<T>> {
+    get::<Option<&str>>(row, column)?
+        .map(|text| serde_json::from_str(text).map_err(|_| unreadable(column)))
+        .transpose()
+}
+
+/// A column that may hold a time.
+pub(super) fn time_option(row: &Row, column: &str) -> Result<Option<Timestamp>> {
+    Ok(get::<Option<i64>>(row, column)?.map(Timestamp::from_millis))
+}
+
 /// A column that holds a time.
 pub(super) fn time(row: &Row, column: &str) -> Result<Timestamp> {
     get(row, column).map(Timestamp::from_millis)
@@ -51,6 +63,7 @@ pub(super) fn all<T>(rows: &[Row], read: impl Fn(&Row) -> Result<T>) -> Result<V
     rows.iter().map(read).collect()
 }
 
-fn unreadable(column: &str) -> Failure {
+/// The failure of a column whose value makes no sense.
+pub(super) fn unreadable(column: &str) -> Failure {
     Failure::Unexpected(format!("the value of column {column} cannot be read"))
 }

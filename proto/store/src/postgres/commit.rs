@@ -2,14 +2,19 @@
 
 use proto::claim::Fence;
 use proto::ids::OutboxId;
+use proto::outbound::Reply;
+use proto::task::RunOutcome;
 use proto::turn::{Committed, TurnCommit, TurnState};
 
 use super::failure::Result;
 use super::fence;
+use super::firings::{self, End};
 use super::outbox::{self, Origin, Queues};
 use super::parameter::{Statement, statement};
+use super::readiness::Work;
 use super::transaction::Tx;
 use super::{readiness, snapshots, turns};
+use crate::ending::{Ending, with_note};
 use crate::{Error, replies};
 
 pub(super) async fn commit(tx: &Tx, fence: &Fence, commit: &TurnCommit, outbox_ids: &[OutboxId]) -> Result<Committed> {
@@ -40,10 +45,19 @@ pub(super) async fn commit(tx: &Tx, fence: &Fence, commit: &TurnCommit, outbox_i
     replies::check(&commit.replies, outbox_ids)?;
     let queues = Queues::read(&queues)?;
     queues.require(&commit.replies)?;
-    let has_more = readiness::found(&more)?;
-    let mut statements = vec![close(fence, commit, has_more)];
-    if !commit.replies.is_empty() {
-        statements.push(say(fence, commit, queues, outbox_ids));
+    let more = readiness::read(&more)?;
+    // What the group's own session has not seen, and whose session this is not, changes nothing about it.
+    let apart = commit.outcome == RunOutcome::NotWoken || turns::is_isolated(&turn)?;
+    let end = if turns::has_firing(&turn)? {
+        firings::end(tx, &Ending::of_commit(commit)).await?
+    } else {
+        End::default()
+    };
+    let replies = with_note(&commit.replies, end.paused);
+    let mut statements = vec![close(fence, commit, more, apart)];
+    statements.extend(end.statements);
+    if !replies.is_empty() {
+        statements.push(say(fence, commit, &replies, queues, outbox_ids));
     }
     if let Some(snapshot) = &commit.snapshot {
         statements.push(snapshots::put(fence, commit, snapshot));
@@ -52,17 +66,19 @@ pub(super) async fn commit(tx: &Tx, fence: &Fence, commit: &TurnCommit, outbox_i
     Ok(Committed::Now)
 }
 
-fn close<'a>(fence: &'a Fence, commit: &'a TurnCommit, has_more: bool) -> Statement<'a> {
+fn close<'a>(fence: &'a Fence, commit: &'a TurnCommit, more: Work, apart: bool) -> Statement<'a> {
     statement!(
         "
         WITH moved AS (
             UPDATE groups SET
                 cursor_ord = $6,
-                session_id = $7,
+                shown_ord = CASE WHEN $15 THEN shown_ord ELSE $6 END,
+                session_id = CASE WHEN $15 THEN session_id ELSE $7 END,
                 attempts = 0,
                 runner_deaths = 0,
                 -- Now, not the time of the waiting message: a busy group goes behind those that waited longer.
                 ready_at = CASE WHEN $8 THEN $9 END,
+                ready_kind = $16,
                 active_at = $9
             WHERE id = $1 AND epoch = $2 AND owner = $3 AND owner_incarnation = $4 AND cursor_ord < $6
             RETURNING 1
@@ -86,17 +102,25 @@ fn close<'a>(fence: &'a Fence, commit: &'a TurnCommit, has_more: bool) -> Statem
         commit.turn,
         commit.through,
         commit.session.as_ref(),
-        has_more,
+        more.found,
         commit.now,
         commit.usage.input_tokens,
         commit.usage.output_tokens,
         commit.usage.cache_creation_input_tokens,
         commit.usage.cache_read_input_tokens,
         commit.cost_micros,
+        apart,
+        more.kind().as_str(),
     )
 }
 
-fn say<'a>(fence: &'a Fence, commit: &'a TurnCommit, queues: Queues, outbox_ids: &'a [OutboxId]) -> Statement<'a> {
+fn say<'a>(
+    fence: &'a Fence,
+    commit: &'a TurnCommit,
+    replies: &'a [Reply],
+    queues: Queues,
+    outbox_ids: &'a [OutboxId],
+) -> Statement<'a> {
     let origin = Origin {
         group: &fence.group,
         turn: Some(commit.turn),
@@ -104,7 +128,7 @@ fn say<'a>(fence: &'a Fence, commit: &'a TurnCommit, queues: Queues, outbox_ids:
         early: false,
         now: commit.now,
     };
-    let rows = commit.replies.iter().zip(outbox_ids);
+    let rows = replies.iter().zip(outbox_ids);
     outbox::push(
         queues,
         &origin,

@@ -49,8 +49,8 @@ pub(super) fn put_malformed(malformed: &Malformed, now: Timestamp) -> Statement<
 pub(super) async fn newest(tx: &Tx, limit: u32) -> Result<Vec<DeadLetter>> {
     let letters = statement!(
         "
-        SELECT kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, subject,
-               reason, at
+        SELECT kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task,
+               subject, reason, at
         FROM dead_letters
         ORDER BY at DESC, id DESC
         LIMIT $1

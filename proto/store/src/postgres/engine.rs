@@ -11,6 +11,7 @@ use proto::ingest::{IndexBatch, Indexed, PartitionCursor};
 use proto::lease::holding::{Hold, LeaseName, LeaseRow};
 use proto::outbound::{AfterSend, Delivery, Reply};
 use proto::snapshot::SnapshotRef;
+use proto::task::{FireReport, FireTask, Fired, RunsOf, Task, TaskId, TaskRun};
 use proto::time::Timestamp;
 use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
 use serde_json::Value;
@@ -20,8 +21,8 @@ use super::migrate::{MIGRATIONS, migrate};
 use super::pool::{Connections, Patience};
 use super::{
     Config, ConnectError, activity, begin, chats, claim, commit, config, connect, dead_letters, deliveries, effects,
-    fail, fence, groups, inbox, indexing, leases, outbox, partitions, release, retention, runners, snapshots,
-    transcripts, turns, upkeep, waiting,
+    fail, fence, firings, groups, inbox, indexing, leases, outbox, partitions, release, retention, runners, snapshots,
+    task_runs, tasks, transcripts, turns, upkeep, waiting,
 };
 use crate::{
     Appended, Begun, ChatActivity, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord,
@@ -408,6 +409,71 @@ impl Store for PostgresStore {
     async fn chat_activity(&self, chat: &ChatId) -> Result<ChatActivity> {
         self.connections
             .call(Patience::Usual, |tx| async move { activity::of_chat(&tx, chat).await })
+            .await
+    }
+
+    async fn put_task(&self, task: &Task, fence: Option<&Fence>, now: Timestamp) -> Result<Option<Task>> {
+        self.connections
+            .call(
+                Patience::Usual,
+                |tx| async move { tasks::put(&tx, task, fence, now).await },
+            )
+            .await
+    }
+
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { tasks::find(&tx, id).await })
+            .await
+    }
+
+    async fn tasks(&self, group: Option<&GroupId>) -> Result<Vec<Task>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { tasks::all(&tx, group).await })
+            .await
+    }
+
+    async fn remove_task(&self, id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> Result<()> {
+        self.connections
+            .call(
+                Patience::Usual,
+                |tx| async move { tasks::remove(&tx, id, fence, now).await },
+            )
+            .await
+    }
+
+    async fn next_due_at(&self) -> Result<Option<Timestamp>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { tasks::next_due_at(&tx).await })
+            .await
+    }
+
+    async fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<Task>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { tasks::due(&tx, now, limit).await })
+            .await
+    }
+
+    async fn fire_task(&self, fire: &FireTask, now: Timestamp) -> Result<Fired> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { firings::fire(&tx, fire, now).await })
+            .await
+    }
+
+    async fn run_task_now(&self, id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> Result<FireReport> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                firings::run_now(&tx, id, fence, now).await
+            })
+            .await
+    }
+
+    async fn task_runs(&self, of: &RunsOf, limit: u32) -> Result<Vec<TaskRun>> {
+        self.connections
+            .call(
+                Patience::Usual,
+                |tx| async move { task_runs::newest(&tx, of, limit).await },
+            )
             .await
     }
 

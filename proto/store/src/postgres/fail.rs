@@ -1,5 +1,7 @@
 //! A failed attempt: back-off, or the dead letter. Either way the claim ends.
 
+use std::slice;
+
 use proto::claim::Fence;
 use proto::ids::{InboxOrd, OutboxId};
 use proto::outbound::Reply;
@@ -8,12 +10,14 @@ use proto::turn::{AfterFailure, TurnFailure};
 
 use super::failure::Result;
 use super::fence::{self, Held};
+use super::firings::{self, End};
 use super::outbox::{self, Origin, Queues};
 use super::parameter::{Statement, statement};
 use super::release::end_claim;
 use super::transaction::Tx;
 use super::{readiness, runners, turns};
 use crate::Error;
+use crate::ending::{Ending, with_note};
 
 pub(super) async fn fail(tx: &Tx, fence: &Fence, failure: &TurnFailure, notice_id: OutboxId) -> Result<()> {
     match &failure.next {
@@ -23,17 +27,22 @@ pub(super) async fn fail(tx: &Tx, fence: &Fence, failure: &TurnFailure, notice_i
 }
 
 async fn retry(tx: &Tx, fence: &Fence, failure: &TurnFailure, not_before: Timestamp) -> Result<()> {
-    let [held, turn] = tx
-        .begin([fence::lock(fence), turns::look_up(&fence.group, failure.turn)])
+    let [held, turn, work] = tx
+        .begin([
+            fence::lock(fence),
+            turns::look_up(&fence.group, failure.turn),
+            // The open turn is work.
+            readiness::has_work(&fence.group),
+        ])
         .await?;
     let held = fence::held(&held, fence)?;
     turns::require_open(&turn, fence, failure.turn)?;
-    // The open turn is work.
-    let end = end_claim(fence, &held, true, not_before, failure.now);
+    let isolated = turns::is_isolated(&turn)?;
+    let end = end_claim(fence, &held, readiness::read(&work)?, not_before, failure.now);
     let note = note_error(failure);
     tx.commit([
         note,
-        forget_session(fence, failure),
+        forget_session(fence, failure, isolated),
         end,
         runners::free_slot(&fence.group),
     ])
@@ -68,7 +77,8 @@ async fn give_up(
     }
     let queues = Queues::read(&queue)?;
     queues.require([notice])?;
-    let has_more = readiness::found(&more)?;
+    let more = readiness::read(&more)?;
+    let isolated = turns::is_isolated(&turn)?;
     let counts = Held {
         attempts: 0,
         runner_deaths: 0,
@@ -81,15 +91,22 @@ async fn give_up(
         early: false,
         now: failure.now,
     };
-    tx.commit([
-        write_letters(fence, failure, held.cursor, through),
-        forget_session(fence, failure),
-        close(fence, failure, through),
+    let end = if turns::has_firing(&turn)? {
+        firings::end(tx, &Ending::of_failure(failure, through)).await?
+    } else {
+        End::default()
+    };
+    let notice = &with_note(slice::from_ref(notice), end.paused)[0];
+    let mut statements = vec![
+        write_letters(fence, failure, held.cursor, through, isolated),
+        forget_session(fence, failure, isolated),
+        close(fence, failure, through, isolated),
         outbox::push(queues, &origin, [(notice.key.as_str(), notice, notice_id)]),
-        end_claim(fence, &counts, has_more, Timestamp::default(), failure.now),
+        end_claim(fence, &counts, more, Timestamp::default(), failure.now),
         runners::free_slot(&fence.group),
-    ])
-    .await?;
+    ];
+    statements.extend(end.statements);
+    tx.commit_all(statements).await?;
     Ok(())
 }
 
@@ -105,33 +122,42 @@ fn note_error(failure: &TurnFailure) -> Statement<'_> {
 }
 
 /// Makes the next attempt begin a session of its own, if the old one is gone.
-fn forget_session<'a>(fence: &'a Fence, failure: &TurnFailure) -> Statement<'a> {
+fn forget_session<'a>(fence: &'a Fence, failure: &TurnFailure, isolated: bool) -> Statement<'a> {
     statement!(
         "
         WITH turn AS (
             UPDATE turns SET session_id = NULL, prompted_through = NULL WHERE id = $3 AND state = 'open' AND $4
         ), forgotten AS (
-            UPDATE groups SET session_id = NULL WHERE id = $1 AND epoch = $2 AND $4 RETURNING 1
+            UPDATE groups SET session_id = NULL WHERE id = $1 AND epoch = $2 AND $5 RETURNING 1
         )
-        SELECT must_touch($4::INTEGER, COUNT(*)) FROM forgotten
+        SELECT must_touch($5::INTEGER, COUNT(*)) FROM forgotten
         ",
         &fence.group,
         fence.epoch,
         failure.turn,
         failure.forget_session,
+        failure.forget_session && !isolated,
     )
 }
 
-fn write_letters<'a>(fence: &'a Fence, failure: &'a TurnFailure, cursor: InboxOrd, through: InboxOrd) -> Statement<'a> {
+fn write_letters<'a>(
+    fence: &'a Fence,
+    failure: &'a TurnFailure,
+    cursor: InboxOrd,
+    through: InboxOrd,
+    isolated: bool,
+) -> Statement<'a> {
     statement!(
         "
         INSERT INTO dead_letters
-            (kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, turn_id, reason,
-             at)
-        SELECT 'message', group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, $4, $5,
-            $6
+            (kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, turn_id,
+             reason, at)
+        SELECT 'message', group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, $4,
+            $5, $6
         FROM messages
         WHERE group_id = $1 AND ord > $2 AND ord <= $3
+          -- Chatter that an isolated firing let pass was not part of it.
+          AND (task IS NOT NULL OR NOT $7)
         ORDER BY ord
         ",
         &fence.group,
@@ -140,10 +166,11 @@ fn write_letters<'a>(fence: &'a Fence, failure: &'a TurnFailure, cursor: InboxOr
         failure.turn,
         &failure.reason,
         failure.now,
+        isolated,
     )
 }
 
-fn close<'a>(fence: &'a Fence, failure: &'a TurnFailure, through: InboxOrd) -> Statement<'a> {
+fn close<'a>(fence: &'a Fence, failure: &'a TurnFailure, through: InboxOrd, isolated: bool) -> Statement<'a> {
     statement!(
         "
         WITH closed AS (
@@ -151,7 +178,9 @@ fn close<'a>(fence: &'a Fence, failure: &'a TurnFailure, through: InboxOrd) -> S
             WHERE id = $3 AND state = 'open'
             RETURNING 1
         ), passed AS (
-            UPDATE groups SET cursor_ord = $4 WHERE id = $1 AND epoch = $2 AND cursor_ord < $4 RETURNING 1
+            UPDATE groups SET cursor_ord = $4, shown_ord = CASE WHEN $7 THEN shown_ord ELSE $4 END
+            WHERE id = $1 AND epoch = $2 AND cursor_ord < $4
+            RETURNING 1
         )
         SELECT must_touch(1, (SELECT COUNT(*) FROM closed)), must_touch(1, (SELECT COUNT(*) FROM passed))
         ",
@@ -161,5 +190,6 @@ fn close<'a>(fence: &'a Fence, failure: &'a TurnFailure, through: InboxOrd) -> S
         through,
         &failure.reason,
         failure.now,
+        isolated,
     )
 }

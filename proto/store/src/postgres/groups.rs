@@ -65,6 +65,8 @@ pub(super) async fn remove(tx: &Tx, id: &GroupId) -> Result<()> {
             id
         ),
         statement!("UPDATE chats SET group_id = NULL WHERE group_id = $1", id),
+        statement!("DELETE FROM tasks WHERE group_id = $1", id),
+        statement!("DELETE FROM firings WHERE group_id = $1", id),
         statement!("DELETE FROM messages WHERE group_id = $1", id),
         statement!("DELETE FROM turns WHERE group_id = $1", id),
         statement!("DELETE FROM transcripts WHERE group_id = $1", id),
@@ -74,7 +76,7 @@ pub(super) async fn remove(tx: &Tx, id: &GroupId) -> Result<()> {
             "
             WITH removed AS (
                 UPDATE groups
-                SET removed = TRUE, cursor_ord = head_ord, ready_at = NULL, ready_kind = 'interactive', not_before = 0,
+                SET removed = TRUE, cursor_ord = head_ord, shown_ord = head_ord, ready_at = NULL, ready_kind = 'interactive', not_before = 0,
                     attempts = 0, runner_deaths = 0, session_id = NULL, last_runner = NULL
                 WHERE id = $1 AND owner IS NULL
                 RETURNING 1

@@ -3,13 +3,13 @@
 use proto::claim::Fence;
 use proto::ids::{ChatId, GroupId, InboxOrd};
 use proto::inbound::{Envelope, InboxMessage};
-use proto::prompt::{PENDING_MAX, choose_batch};
+use proto::prompt::{MESSAGES_MAX, PENDING_MAX, choose_batch};
 use proto::time::Timestamp;
 use proto::trace::TraceContext;
 use tokio_postgres::Row;
 
-use super::columns::{self, get, parsed, time};
-use super::failure::Result;
+use super::columns::{self, get, json_option, parsed, time};
+use super::failure::{Failure, Result};
 use super::parameter::{Statement, statement};
 use super::transaction::Tx;
 use super::{chats, fence, groups, readiness};
@@ -28,8 +28,9 @@ pub(super) async fn append(tx: &Tx, envelope: &Envelope, now: Timestamp) -> Resu
             SELECT id, head_ord FROM groups WHERE id = $1 AND NOT removed FOR NO KEY UPDATE
         ), stored AS (
             INSERT INTO messages
-                (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, arrived_at)
-            SELECT id, head_ord + 1, $2, $3, $4, $5, $6, $7, $8, $10, $9
+                (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task,
+                 arrived_at)
+            SELECT id, head_ord + 1, $2, $3, $4, $5, $6, $7, $8, $10, $11, $9
             FROM inbox
             WHERE EXISTS (SELECT 1 FROM chats WHERE id = $3)
             ON CONFLICT (dedup_key) DO NOTHING
@@ -38,7 +39,12 @@ pub(super) async fn append(tx: &Tx, envelope: &Envelope, now: Timestamp) -> Resu
             UPDATE groups g SET
                 head_ord = stored.ord,
                 ready_at = CASE WHEN $8 THEN COALESCE(g.ready_at, $9) ELSE g.ready_at END,
-                ready_kind = CASE WHEN $8 THEN 'interactive' ELSE g.ready_kind END
+                -- A person makes it theirs; a task takes it only where nobody waits.
+                ready_kind = CASE
+                    WHEN $8 AND $11 IS NULL THEN 'interactive'
+                    WHEN $8 AND g.ready_at IS NULL THEN 'task'
+                    ELSE g.ready_kind
+                END
             FROM stored
             WHERE g.id = stored.group_id
             RETURNING 1
@@ -60,6 +66,7 @@ pub(super) async fn append(tx: &Tx, envelope: &Envelope, now: Timestamp) -> Resu
         envelope.engages,
         now,
         trace(envelope),
+        task(envelope)?,
     );
     let answer = tx.write(append).await?;
     let row = answer.one()?;
@@ -83,7 +90,7 @@ pub(super) async fn append(tx: &Tx, envelope: &Envelope, now: Timestamp) -> Resu
 pub(super) fn after(group: &GroupId, after: InboxOrd) -> Statement<'_> {
     statement!(
         "
-        SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace
+        SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task
         FROM messages
         WHERE group_id = $1 AND ord > $2
         ORDER BY ord
@@ -92,6 +99,23 @@ pub(super) fn after(group: &GroupId, after: InboxOrd) -> Statement<'_> {
         group,
         after,
         PENDING_MAX as u64,
+    )
+}
+
+/// Newest chatter that was covered without having been shown to the group's session, newest first.
+pub(super) fn unseen(group: &GroupId) -> Statement<'_> {
+    statement!(
+        "
+        SELECT m.group_id, m.ord, m.dedup_key, m.chat_id, m.sender, m.sender_name, m.text, m.sent_at, m.engages, m.trace,
+               m.task
+        FROM groups g
+        JOIN messages m ON m.group_id = g.id AND m.ord > g.shown_ord AND m.ord <= g.cursor_ord AND NOT m.engages
+        WHERE g.id = $1 AND g.shown_ord < g.cursor_ord
+        ORDER BY m.ord DESC
+        LIMIT $2
+        ",
+        group,
+        MESSAGES_MAX as u64,
     )
 }
 
@@ -121,10 +145,8 @@ pub(super) async fn follow_ups(tx: &Tx, fence: &Fence, seen: InboxOrd) -> Result
         return Ok(Vec::new());
     }
     let answer = tx.read(after(&fence.group, seen)).await?;
-    let mut messages = columns::all(&answer.rows, read)?;
-    let length = choose_batch(&messages).map_or(0, <[_]>::len);
-    messages.truncate(length);
-    Ok(messages)
+    let pending = columns::all(&answer.rows, read)?;
+    Ok(choose_batch(&pending).map(<[_]>::to_vec).unwrap_or_default())
 }
 
 /// Reads a row of `messages`, or of `dead_letters` about one.
@@ -147,11 +169,17 @@ pub(super) fn read_envelope(row: &Row) -> Result<Envelope> {
         sent_at: time(row, "sent_at")?,
         engages: get(row, "engages")?,
         trace: get::<Option<&str>>(row, "trace")?.and_then(|trace| TraceContext::parse(trace).ok()),
-        task: None,
+        task: json_option(row, "task")?,
     })
 }
 
 /// The column `trace` of an envelope.
 pub(super) fn trace(envelope: &Envelope) -> Option<&str> {
     envelope.trace.as_ref().map(TraceContext::as_str)
+}
+
+/// The column `task` of an envelope.
+pub(super) fn task(envelope: &Envelope) -> Result<Option<String>> {
+    let firing = envelope.task.as_ref().map(serde_json::to_string).transpose();
+    firing.map_err(|error| Failure::Unexpected(error.to_string()))
 }

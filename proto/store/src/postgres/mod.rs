@@ -50,6 +50,10 @@ mod transcripts;
 mod turns;
 mod waiting;
 
+mod firings;
+mod task_runs;
+mod tasks;
+
 mod dead_letters;
 mod deliveries;
 mod outbox;

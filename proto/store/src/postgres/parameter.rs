@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
+use proto::task::TaskId;
 use proto::time::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
@@ -73,6 +74,12 @@ impl From<String> for Parameter<'_> {
     }
 }
 
+impl From<Option<String>> for Parameter<'_> {
+    fn from(text: Option<String>) -> Self {
+        Self::new(text.map(|text| as_stored(&text).into_owned()), Type::TEXT)
+    }
+}
+
 impl<'a> From<&'a Option<String>> for Parameter<'a> {
     fn from(text: &'a Option<String>) -> Self {
         Self::from(text.as_deref())
@@ -115,7 +122,7 @@ macro_rules! text_ids {
         }
     )*};
 }
-text_ids!(GroupId, ChatId, RunnerId, SessionId);
+text_ids!(GroupId, ChatId, RunnerId, SessionId, TaskId);
 
 macro_rules! values {
     ($($of:ty => $kind:ident, $kinds:ident;)*) => {$(

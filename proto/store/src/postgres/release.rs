@@ -6,6 +6,7 @@ use proto::time::Timestamp;
 use super::failure::Result;
 use super::fence::{self, Held};
 use super::parameter::{Statement, statement};
+use super::readiness::Work;
 use super::transaction::Tx;
 use super::{readiness, runners};
 
@@ -19,8 +20,8 @@ pub(super) async fn release(tx: &Tx, fence: &Fence, interrupted: bool, now: Time
     } else {
         held.attempts
     };
-    let has_work = readiness::found(&work)?;
-    let end = end_claim(fence, &Held { attempts, ..held }, has_work, Timestamp::default(), now);
+    let work = readiness::read(&work)?;
+    let end = end_claim(fence, &Held { attempts, ..held }, work, Timestamp::default(), now);
     tx.commit([end, runners::free_slot(&fence.group)]).await?;
     Ok(())
 }
@@ -32,7 +33,7 @@ pub(super) async fn release(tx: &Tx, fence: &Fence, interrupted: bool, now: Time
 pub(super) fn end_claim<'a>(
     fence: &'a Fence,
     held: &Held,
-    has_work: bool,
+    work: Work,
     not_before: Timestamp,
     now: Timestamp,
 ) -> Statement<'a> {
@@ -43,6 +44,7 @@ pub(super) fn end_claim<'a>(
                 owner = NULL,
                 owner_incarnation = NULL,
                 ready_at = CASE WHEN $4 THEN $5 END,
+                ready_kind = $9,
                 not_before = CASE WHEN $4 THEN $6 ELSE 0 END,
                 attempts = CASE WHEN $4 THEN $7 ELSE 0 END,
                 runner_deaths = CASE WHEN $4 THEN $8 ELSE 0 END
@@ -54,10 +56,11 @@ pub(super) fn end_claim<'a>(
         &fence.group,
         fence.epoch,
         &fence.runner,
-        has_work,
+        work.found,
         now,
         not_before,
         held.attempts,
         held.runner_deaths,
+        work.kind().as_str(),
     )
 }

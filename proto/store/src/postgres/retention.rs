@@ -1,8 +1,8 @@
 //! Retention: removes what nobody needs any more, a bounded number of rows at a time.
 //!
 //! Never removed: a message after its group's cursor, an open turn and what was said in it, a delivery that is not
-//! done, the transcript of a session that a group or an open turn would resume, a runner that lives or owns something. A
-//! message's dedup key goes with it: platforms re-send within days.
+//! done, the transcript of a session that a group or an open turn would resume, a runner that lives or owns something, a
+//! firing that did not end, a task that may still fire. A message's dedup key goes with it: platforms re-send within days.
 
 use proto::time::Timestamp;
 
@@ -12,7 +12,7 @@ use super::transaction::Tx;
 use crate::Removed;
 
 /// Each chooses its rows in a CTE, which runs once: in a subquery of the DELETE the limit might be applied again and again.
-const STATEMENTS: [&str; 6] = [
+const STATEMENTS: [&str; 8] = [
     "
     WITH old AS MATERIALIZED (
         SELECT m.group_id, m.ord FROM messages m JOIN groups g ON g.id = m.group_id
@@ -59,6 +59,19 @@ const STATEMENTS: [&str; 6] = [
         SELECT id FROM dead_letters WHERE at < $1 LIMIT $2
     )
     DELETE FROM dead_letters l USING old WHERE l.id = old.id
+    ",
+    "
+    WITH old AS MATERIALIZED (
+        SELECT task_id, due_at FROM firings WHERE ended_at IS NOT NULL AND ended_at < $1 LIMIT $2
+    )
+    DELETE FROM firings f USING old WHERE f.task_id = old.task_id AND f.due_at = old.due_at
+    ",
+    "
+    WITH old AS MATERIALIZED (
+        SELECT id FROM tasks WHERE state = 'done' AND changed_at < $1 LIMIT $2
+    )
+    -- Asked again of the row itself, which is as it is by now: it may be active again.
+    DELETE FROM tasks t USING old WHERE t.id = old.id AND t.state = 'done' AND t.changed_at < $1
     ",
     "
     WITH old AS MATERIALIZED (

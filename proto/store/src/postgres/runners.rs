@@ -131,7 +131,13 @@ fn free_groups(runner: &RunnerId, last_life: Incarnation, now: Timestamp) -> [St
             SELECT g.id,
                 EXISTS (SELECT 1 FROM turns t WHERE t.group_id = g.id AND t.state = 'open')
                 OR EXISTS (SELECT 1 FROM messages m WHERE m.group_id = g.id AND m.ord > g.cursor_ord AND m.engages)
-                AS has_work
+                AS has_work,
+                EXISTS (SELECT 1 FROM messages m WHERE m.group_id = g.id AND m.ord > g.cursor_ord AND m.engages)
+                AND NOT EXISTS (
+                    SELECT 1 FROM messages m
+                    WHERE m.group_id = g.id AND m.ord > g.cursor_ord AND m.engages AND m.task IS NULL
+                )
+                AS only_tasks
             FROM groups g
             WHERE g.owner = $1 AND g.owner_incarnation <= $2
         )
@@ -140,6 +146,7 @@ fn free_groups(runner: &RunnerId, last_life: Incarnation, now: Timestamp) -> [St
             owner_incarnation = NULL,
             epoch = g.epoch + 1,
             ready_at = CASE WHEN held.has_work THEN $3 END,
+            ready_kind = CASE WHEN held.only_tasks THEN 'task' ELSE 'interactive' END,
             -- The attempt ended through no fault of its messages; what counts is that a runner died over them.
             attempts = CASE WHEN held.has_work THEN GREATEST(g.attempts - 1, 0) ELSE 0 END,
             runner_deaths = CASE WHEN held.has_work THEN g.runner_deaths + 1 ELSE 0 END

@@ -30,7 +30,11 @@ pub(super) async fn find(tx: &Tx, id: TurnId) -> Result<Option<TurnRecord>> {
 /// Looks up a turn of this group. Once the group is locked nobody else changes its turns.
 pub(super) fn look_up(group: &GroupId, id: TurnId) -> Statement<'_> {
     statement!(
-        "SELECT state, epoch FROM turns WHERE id = $1 AND group_id = $2",
+        "
+        SELECT state, epoch, isolated,
+            EXISTS (SELECT 1 FROM firings WHERE turn_id = $1 AND outcome IS NULL) AS has_firing
+        FROM turns WHERE id = $1 AND group_id = $2
+        ",
         id,
         group
     )
@@ -43,6 +47,16 @@ pub(super) fn standing(answer: &Answer, id: TurnId) -> Result<(TurnState, Epoch)
         id: id.to_string(),
     })?;
     Ok((state(row)?, Epoch(get(row, "epoch")?)))
+}
+
+/// Whether the session of the turn that [`look_up`] found is not the group's.
+pub(super) fn is_isolated(answer: &Answer) -> Result<bool> {
+    get(answer.one()?, "isolated")
+}
+
+/// Whether the turn that [`look_up`] found works on a firing.
+pub(super) fn has_firing(answer: &Answer) -> Result<bool> {
+    get(answer.one()?, "has_firing")
 }
 
 /// Fails unless the turn is open and its newest attempt belongs to this claim.

@@ -5,7 +5,7 @@
 
 use proto::claim::Fence;
 use proto::ids::{Epoch, InboxOrd, SessionId, TurnId};
-use proto::prompt::{PENDING_MAX, choose_batch, choose_batch_again};
+use proto::prompt::{PENDING_MAX, choose_batch, choose_batch_again, firing_of, is_isolated, with_unseen};
 use proto::time::Timestamp;
 use proto::turn::{Interrupted, TurnBatch};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use super::columns::parsed;
 use super::error::one_row;
 use super::fence::{self, Held, fenced};
-use super::{inbox, readiness, snapshots};
+use super::{firings, inbox, readiness, snapshots};
 use crate::{Begun, Result};
 
 /// A turn that an earlier attempt left open.
@@ -35,19 +35,22 @@ pub(super) fn begin(conn: &Connection, fence: &Fence, fresh: TurnId, now: Timest
         Some(seen) => choose_batch_again(&pending, seen),
         None => choose_batch(&pending),
     };
-    let Some(length) = batch.map(<[_]>::len) else {
+    let Some(batch) = batch else {
         return Ok(Begun::Nothing);
     };
-    let mut messages = pending;
-    messages.truncate(length);
+    let messages = with_unseen(inbox::unseen(conn, &fence.group, held.cursor)?, batch);
+    let isolated = is_isolated(&messages);
 
     // A claim charges its first attempt; a second turn in the same claim starts from the zero that the commit left.
     let attempt = held.attempts.max(1);
     charge(conn, fence, attempt, now)?;
     let turn = match &open {
-        Some(open) => take_up(conn, fence.epoch, open.id, attempt)?,
-        None => insert(conn, fence, &held, fresh, attempt, now)?,
+        Some(open) => take_up(conn, fence.epoch, open.id, attempt, isolated)?,
+        None => insert(conn, fence, &held, fresh, attempt, isolated, now)?,
     };
+    if let Some(firing) = firing_of(&messages) {
+        firings::begin(conn, firing, turn, now)?;
+    }
     let interrupted = match seen_through {
         Some(seen_through) => Some(Interrupted {
             seen_through,
@@ -61,7 +64,9 @@ pub(super) fn begin(conn: &Connection, fence: &Fence, fresh: TurnId, now: Timest
         runner_deaths: held.runner_deaths,
         cursor: held.cursor,
         messages,
-        session: open.and_then(|turn| turn.session).or(held.session),
+        session: open
+            .and_then(|turn| turn.session)
+            .or(held.session.filter(|_| !isolated)),
         interrupted,
         snapshot: snapshots::get(conn, &fence.group)?,
     })))
@@ -93,10 +98,10 @@ fn charge(conn: &Connection, fence: &Fence, attempt: u32, now: Timestamp) -> Res
     one_row(touched, || fenced(fence))
 }
 
-fn take_up(conn: &Connection, epoch: Epoch, id: TurnId, attempt: u32) -> Result<TurnId> {
+fn take_up(conn: &Connection, epoch: Epoch, id: TurnId, attempt: u32, isolated: bool) -> Result<TurnId> {
     let touched = conn
-        .prepare_cached("UPDATE turns SET epoch = ?2, attempt = ?3 WHERE id = ?1 AND state = 'open'")?
-        .execute(params![id.to_string(), epoch.0, attempt])?;
+        .prepare_cached("UPDATE turns SET epoch = ?2, attempt = ?3, isolated = ?4 WHERE id = ?1 AND state = 'open'")?
+        .execute(params![id.to_string(), epoch.0, attempt, isolated])?;
     one_row(touched, || super::turns::not_open(id))?;
     Ok(id)
 }
@@ -107,12 +112,13 @@ fn insert(
     held: &Held,
     fresh: TurnId,
     attempt: u32,
+    isolated: bool,
     now: Timestamp,
 ) -> Result<TurnId> {
     conn.prepare_cached(
         "
-        INSERT INTO turns (id, group_id, state, epoch, attempt, from_ord, opened_at)
-        VALUES (:id, :group, 'open', :epoch, :attempt, :from_ord, :now)
+        INSERT INTO turns (id, group_id, state, epoch, attempt, from_ord, isolated, opened_at)
+        VALUES (:id, :group, 'open', :epoch, :attempt, :from_ord, :isolated, :now)
         ",
     )?
     .execute(named_params! {
@@ -121,6 +127,7 @@ fn insert(
         ":epoch": fence.epoch.0,
         ":attempt": attempt,
         ":from_ord": held.cursor.0,
+        ":isolated": isolated,
         ":now": now.as_millis(),
     })?;
     Ok(fresh)

@@ -50,6 +50,18 @@ pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite
     serde_json::from_str(&text).map_err(|error| unreadable(row, column, error))
 }
 
+/// A text column that may hold JSON.
+pub(super) fn json_option<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(|error| unreadable(row, column, error)))
+        .transpose()
+}
+
+/// A column that may hold a time.
+pub(super) fn time_option(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis))
+}
+
 /// A column that holds a time.
 pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
     row.get(column).map(Timestamp::from_millis)
@@ -69,7 +81,8 @@ pub(super) fn count(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
 #[error("unknown word {0:?}")]
 struct UnknownWord(String);
 
-fn unreadable(row: &Row<'_>, column: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+/// The error of a column whose value makes no sense.
+pub(super) fn unreadable(row: &Row<'_>, column: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     let index = row.as_ref().column_index(column).unwrap_or_default();
     Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
 }

@@ -2,6 +2,7 @@
 
 use proto::claim::Fence;
 use proto::ids::OutboxId;
+use proto::task::RunOutcome;
 use proto::turn::{Committed, TurnCommit, TurnState};
 use rusqlite::{Connection, named_params};
 
@@ -9,7 +10,8 @@ use super::columns::stored;
 use super::error::one_row;
 use super::fence::{self, fenced};
 use super::outbox::{self, Origin};
-use super::{readiness, snapshots, turns};
+use super::{firings, readiness, snapshots, turns};
+use crate::ending::{Ending, with_note};
 use crate::{Error, Result, replies};
 
 pub(super) fn commit(
@@ -44,7 +46,9 @@ pub(super) fn commit(
         early: false,
         now: commit.now,
     };
-    for (reply, id) in commit.replies.iter().zip(outbox_ids) {
+    let paused = firings::end(conn, &Ending::of_commit(commit))?;
+    let replies = with_note(&commit.replies, paused);
+    for (reply, id) in replies.iter().zip(outbox_ids) {
         outbox::push(conn, &origin, &reply.key, reply, *id)?;
     }
     Ok(Committed::Now)
@@ -72,15 +76,20 @@ fn close_turn(conn: &Connection, fence: &Fence, commit: &TurnCommit) -> Result<(
 fn move_cursor(conn: &Connection, fence: &Fence, commit: &TurnCommit) -> Result<()> {
     // `now`, not the time of the waiting message: a busy group goes behind those that waited longer.
     let has_more = readiness::engaging_after(conn, &fence.group, commit.through)?;
+    let kind = readiness::kind_after(conn, &fence.group, commit.through)?;
+    // What the group's own session has not seen, and whose session this is not, changes nothing about it.
+    let apart = commit.outcome == RunOutcome::NotWoken || turns::is_isolated(conn, commit.turn)?;
     let touched = conn
         .prepare_cached(
             "
             UPDATE groups SET
                 cursor_ord = :through,
-                session_id = :session,
+                shown_ord = CASE WHEN :apart THEN shown_ord ELSE :through END,
+                session_id = CASE WHEN :apart THEN session_id ELSE :session END,
                 attempts = 0,
                 runner_deaths = 0,
                 ready_at = CASE WHEN :has_more THEN :now END,
+                ready_kind = :kind,
                 active_at = :now
             WHERE id = :group AND epoch = :epoch AND owner = :runner AND cursor_ord < :through
             ",
@@ -89,6 +98,8 @@ fn move_cursor(conn: &Connection, fence: &Fence, commit: &TurnCommit) -> Result<
             ":through": commit.through.0,
             ":session": commit.session.as_ref().map(|session| session.as_str()),
             ":has_more": has_more,
+            ":kind": kind.as_str(),
+            ":apart": apart,
             ":now": commit.now.as_millis(),
             ":group": fence.group.as_str(),
             ":epoch": fence.epoch.0,

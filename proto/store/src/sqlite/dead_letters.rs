@@ -14,10 +14,11 @@ pub(super) fn put_unclaimed(conn: &Connection, envelope: &Envelope, reason: &str
     conn.prepare_cached(
         "
         INSERT INTO dead_letters
-            (kind, group_id, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, reason, at)
+            (kind, group_id, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, reason,
+             at)
         VALUES
-            ('unclaimed', :group, :dedup_key, :chat, :sender, :sender_name, :text, :sent_at, :engages, :trace, :reason,
-             :now)
+            ('unclaimed', :group, :dedup_key, :chat, :sender, :sender_name, :text, :sent_at, :engages, :trace, :task,
+             :reason, :now)
         ",
     )?
     .execute(named_params! {
@@ -30,6 +31,7 @@ pub(super) fn put_unclaimed(conn: &Connection, envelope: &Envelope, reason: &str
         ":sent_at": envelope.sent_at.as_millis(),
         ":engages": envelope.engages,
         ":trace": envelope.trace.as_ref().map(|trace| trace.as_str()),
+        ":task": inbox::task_column(envelope)?,
         ":reason": reason,
         ":now": now.as_millis(),
     })?;
@@ -54,8 +56,8 @@ pub(super) fn newest(conn: &Connection, limit: u32) -> Result<Vec<DeadLetter>> {
     let letters = conn
         .prepare_cached(
             "
-            SELECT kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, subject,
-                   reason, at
+            SELECT kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task,
+                   subject, reason, at
             FROM dead_letters
             ORDER BY at DESC, id DESC
             LIMIT ?1

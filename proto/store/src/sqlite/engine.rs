@@ -12,6 +12,7 @@ use proto::ingest::{IndexBatch, Indexed, PartitionCursor};
 use proto::lease::holding::{Hold, LeaseName, LeaseRow};
 use proto::outbound::{AfterSend, Delivery, Reply};
 use proto::snapshot::SnapshotRef;
+use proto::task::{FireReport, FireTask, Fired, RunsOf, Task, TaskId, TaskRun};
 use proto::time::Timestamp;
 use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
 use serde_json::Value;
@@ -22,8 +23,9 @@ use super::open::open_writer;
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{
-    OpenError, activity, begin, chats, claim, commit, dead_letters, deliveries, effects, fail, fence, groups, inbox,
-    index, leases, outbox, partitions, release, retention, runners, snapshots, transcripts, turns, upkeep, waiting,
+    OpenError, activity, begin, chats, claim, commit, dead_letters, deliveries, effects, fail, fence, firings, groups,
+    inbox, index, leases, outbox, partitions, release, retention, runners, snapshots, task_runs, tasks, transcripts,
+    turns, upkeep, waiting,
 };
 use crate::{
     Appended, Begun, ChatActivity, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord,
@@ -326,6 +328,55 @@ impl Store for SqliteStore {
     async fn chat_activity(&self, chat: &ChatId) -> Result<ChatActivity> {
         let chat = chat.clone();
         self.readers.run(move |tx| activity::of_chat(tx, &chat)).await
+    }
+
+    async fn put_task(&self, task: &Task, fence: Option<&Fence>, now: Timestamp) -> Result<Option<Task>> {
+        let (task, fence) = (task.clone(), fence.cloned());
+        self.writer
+            .run(move |tx| tasks::put(tx, &task, fence.as_ref(), now))
+            .await
+    }
+
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>> {
+        let id = id.clone();
+        self.readers.run(move |tx| tasks::get(tx, &id)).await
+    }
+
+    async fn tasks(&self, group: Option<&GroupId>) -> Result<Vec<Task>> {
+        let group = group.cloned();
+        self.readers.run(move |tx| tasks::all(tx, group.as_ref())).await
+    }
+
+    async fn remove_task(&self, id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> Result<()> {
+        let (id, fence) = (id.clone(), fence.cloned());
+        self.writer
+            .run(move |tx| tasks::remove(tx, &id, fence.as_ref(), now))
+            .await
+    }
+
+    async fn next_due_at(&self) -> Result<Option<Timestamp>> {
+        self.readers.run(tasks::next_due_at).await
+    }
+
+    async fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<Task>> {
+        self.readers.run(move |tx| tasks::due(tx, now, limit)).await
+    }
+
+    async fn fire_task(&self, fire: &FireTask, now: Timestamp) -> Result<Fired> {
+        let fire = fire.clone();
+        self.writer.run(move |tx| firings::fire(tx, &fire, now)).await
+    }
+
+    async fn run_task_now(&self, id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> Result<FireReport> {
+        let (id, fence) = (id.clone(), fence.cloned());
+        self.writer
+            .run(move |tx| firings::run_now(tx, &id, fence.as_ref(), now))
+            .await
+    }
+
+    async fn task_runs(&self, of: &RunsOf, limit: u32) -> Result<Vec<TaskRun>> {
+        let of = of.clone();
+        self.readers.run(move |tx| task_runs::newest(tx, &of, limit)).await
     }
 
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>> {

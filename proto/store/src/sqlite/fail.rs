@@ -1,5 +1,7 @@
 //! A failed attempt: back-off, or the dead letter. Either way the claim ends.
 
+use std::slice;
+
 use proto::claim::Fence;
 use proto::ids::{InboxOrd, OutboxId};
 use proto::outbound::Reply;
@@ -11,7 +13,8 @@ use super::error::one_row;
 use super::fence::{self, Held, fenced};
 use super::outbox::{self, Origin};
 use super::release::end_claim;
-use super::turns;
+use super::{firings, turns};
+use crate::ending::{Ending, with_note};
 use crate::{Error, Result};
 
 pub(super) fn fail(conn: &Connection, fence: &Fence, failure: &TurnFailure, notice_id: OutboxId) -> Result<()> {
@@ -32,8 +35,16 @@ pub(super) fn fail(conn: &Connection, fence: &Fence, failure: &TurnFailure, noti
                     fence.group, held.cursor, held.head
                 )));
             }
-            give_up(conn, fence, failure, &held, *through)?;
-            say(conn, fence, failure, notice, notice_id)?;
+            let isolated = turns::is_isolated(conn, failure.turn)?;
+            give_up(conn, fence, failure, &held, *through, isolated)?;
+            let paused = firings::end(conn, &Ending::of_failure(failure, *through))?;
+            say(
+                conn,
+                fence,
+                failure,
+                &with_note(slice::from_ref(notice), paused)[0],
+                notice_id,
+            )?;
             let held = Held {
                 cursor: *through,
                 attempts: 0,
@@ -52,16 +63,25 @@ fn note_error(conn: &Connection, failure: &TurnFailure) -> Result<()> {
     one_row(touched, || turns::not_open(failure.turn))
 }
 
-fn give_up(conn: &Connection, fence: &Fence, failure: &TurnFailure, held: &Held, through: InboxOrd) -> Result<()> {
+fn give_up(
+    conn: &Connection,
+    fence: &Fence,
+    failure: &TurnFailure,
+    held: &Held,
+    through: InboxOrd,
+    isolated: bool,
+) -> Result<()> {
     conn.prepare_cached(
         "
         INSERT INTO dead_letters
-            (kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, turn_id, reason,
-             at)
-        SELECT 'message', group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, :turn,
+            (kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, turn_id,
+             reason, at)
+        SELECT 'message', group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, :turn,
             :reason, :now
         FROM messages
         WHERE group_id = :group AND ord > :cursor AND ord <= :through
+          -- Chatter that an isolated firing let pass was not part of it.
+          AND (task IS NOT NULL OR NOT :isolated)
         ORDER BY ord
         ",
     )?
@@ -72,6 +92,7 @@ fn give_up(conn: &Connection, fence: &Fence, failure: &TurnFailure, held: &Held,
         ":group": fence.group.as_str(),
         ":cursor": held.cursor.0,
         ":through": through.0,
+        ":isolated": isolated,
     })?;
     let touched = conn
         .prepare_cached(
@@ -88,8 +109,18 @@ fn give_up(conn: &Connection, fence: &Fence, failure: &TurnFailure, held: &Held,
         })?;
     one_row(touched, || turns::not_open(failure.turn))?;
     let touched = conn
-        .prepare_cached("UPDATE groups SET cursor_ord = ?3 WHERE id = ?1 AND epoch = ?2 AND cursor_ord < ?3")?
-        .execute(params![fence.group.as_str(), fence.epoch.0, through.0])?;
+        .prepare_cached(
+            "
+            UPDATE groups SET cursor_ord = :through, shown_ord = CASE WHEN :isolated THEN shown_ord ELSE :through END
+            WHERE id = :group AND epoch = :epoch AND cursor_ord < :through
+            ",
+        )?
+        .execute(named_params! {
+            ":through": through.0,
+            ":isolated": isolated,
+            ":group": fence.group.as_str(),
+            ":epoch": fence.epoch.0,
+        })?;
     one_row(touched, || fenced(fence))
 }
 

@@ -62,6 +62,8 @@ pub(super) fn remove(conn: &Connection, id: &GroupId) -> Result<()> {
     }
     for sql in [
         "UPDATE chats SET group_id = NULL WHERE group_id = ?1",
+        "DELETE FROM tasks WHERE group_id = ?1",
+        "DELETE FROM firings WHERE group_id = ?1",
         "DELETE FROM messages WHERE group_id = ?1",
         "DELETE FROM turns WHERE group_id = ?1",
         "DELETE FROM transcripts WHERE group_id = ?1",
@@ -74,7 +76,7 @@ pub(super) fn remove(conn: &Connection, id: &GroupId) -> Result<()> {
         .prepare_cached(
             "
             UPDATE groups
-            SET removed = 1, cursor_ord = head_ord, ready_at = NULL, ready_kind = 'interactive', not_before = 0,
+            SET removed = 1, cursor_ord = head_ord, shown_ord = head_ord, ready_at = NULL, ready_kind = 'interactive', not_before = 0,
                 attempts = 0, runner_deaths = 0, session_id = NULL, last_runner = NULL
             WHERE id = ?1 AND owner IS NULL
             ",

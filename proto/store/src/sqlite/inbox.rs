@@ -3,11 +3,12 @@
 use proto::claim::Fence;
 use proto::ids::{ChatId, GroupId, InboxOrd};
 use proto::inbound::{Envelope, InboxMessage};
-use proto::prompt::{PENDING_MAX, choose_batch};
+use proto::prompt::{MESSAGES_MAX, PENDING_MAX, choose_batch};
 use proto::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::columns::{parsed, stored, time, trace};
+use super::columns::{json_option, parsed, stored, time, trace};
+use super::error::unavailable;
 use super::{chats, fence, groups, readiness};
 use crate::{Appended, Result};
 
@@ -21,6 +22,7 @@ pub(super) fn append(conn: &Connection, envelope: &Envelope, now: Timestamp) -> 
     if chats::get(conn, &envelope.chat)?.is_none() {
         return Err(chats::not_found(&envelope.chat));
     }
+    let task = task_column(envelope)?;
     // The position is drawn and used in one transaction of the one writer: positions grow in the order in which they
     // become visible, whatever the platform's clock says (DB-D4).
     let ord: Option<i64> = conn
@@ -29,7 +31,12 @@ pub(super) fn append(conn: &Connection, envelope: &Envelope, now: Timestamp) -> 
             UPDATE groups SET
                 head_ord = head_ord + 1,
                 ready_at = CASE WHEN :engages THEN COALESCE(ready_at, :now) ELSE ready_at END,
-                ready_kind = CASE WHEN :engages THEN 'interactive' ELSE ready_kind END
+                -- A person makes it theirs; a task takes it only where nobody waits.
+                ready_kind = CASE
+                    WHEN :engages AND :task IS NULL THEN 'interactive'
+                    WHEN :engages AND ready_at IS NULL THEN 'task'
+                    ELSE ready_kind
+                END
             WHERE id = :group AND removed = 0
             RETURNING head_ord
             ",
@@ -37,6 +44,7 @@ pub(super) fn append(conn: &Connection, envelope: &Envelope, now: Timestamp) -> 
         .query_row(
             named_params! {
                 ":engages": envelope.engages,
+                ":task": task,
                 ":now": now.as_millis(),
                 ":group": envelope.group.as_str(),
             },
@@ -47,9 +55,11 @@ pub(super) fn append(conn: &Connection, envelope: &Envelope, now: Timestamp) -> 
     conn.prepare_cached(
         "
         INSERT INTO messages
-            (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, arrived_at)
+            (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task,
+             arrived_at)
         VALUES
-            (:group, :ord, :dedup_key, :chat, :sender, :sender_name, :text, :sent_at, :engages, :trace, :now)
+            (:group, :ord, :dedup_key, :chat, :sender, :sender_name, :text, :sent_at, :engages, :trace, :task,
+             :now)
         ",
     )?
     .execute(named_params! {
@@ -63,6 +73,7 @@ pub(super) fn append(conn: &Connection, envelope: &Envelope, now: Timestamp) -> 
         ":sent_at": envelope.sent_at.as_millis(),
         ":engages": envelope.engages,
         ":trace": envelope.trace.as_ref().map(|trace| trace.as_str()),
+        ":task": task,
         ":now": now.as_millis(),
     })?;
     Ok(Appended::Stored(InboxOrd(ord)))
@@ -73,7 +84,7 @@ pub(super) fn after(conn: &Connection, group: &GroupId, after: InboxOrd, limit: 
     let messages = conn
         .prepare_cached(
             "
-            SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace
+            SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task
             FROM messages
             WHERE group_id = ?1 AND ord > ?2
             ORDER BY ord
@@ -85,6 +96,30 @@ pub(super) fn after(conn: &Connection, group: &GroupId, after: InboxOrd, limit: 
     Ok(messages)
 }
 
+/// Newest chatter that was covered without having been shown to the group's session, oldest first.
+pub(super) fn unseen(conn: &Connection, group: &GroupId, cursor: InboxOrd) -> Result<Vec<InboxMessage>> {
+    let mut messages: Vec<InboxMessage> = conn
+        .prepare_cached(
+            "
+            SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task
+            FROM messages
+            WHERE group_id = ?1 AND ord > (SELECT shown_ord FROM groups WHERE id = ?1) AND ord <= ?2 AND engages = 0
+            ORDER BY ord DESC
+            LIMIT ?3
+            ",
+        )?
+        .query_map(params![group.as_str(), cursor.0, stored(MESSAGES_MAX as u64)], read)?
+        .collect::<rusqlite::Result<_>>()?;
+    messages.reverse();
+    Ok(messages)
+}
+
+/// The column `task` of an envelope.
+pub(super) fn task_column(envelope: &Envelope) -> Result<Option<String>> {
+    let firing = envelope.task.as_ref().map(serde_json::to_string).transpose();
+    firing.map_err(|error| unavailable(error.to_string()))
+}
+
 /// What the agent may be handed beside what it works on.
 pub(super) fn follow_ups(conn: &Connection, fence: &Fence, seen: InboxOrd) -> Result<Vec<InboxMessage>> {
     fence::check(conn, fence)?;
@@ -92,10 +127,8 @@ pub(super) fn follow_ups(conn: &Connection, fence: &Fence, seen: InboxOrd) -> Re
     if !readiness::engaging_after(conn, &fence.group, seen)? {
         return Ok(Vec::new());
     }
-    let mut messages = after(conn, &fence.group, seen, PENDING_MAX)?;
-    let length = choose_batch(&messages).map_or(0, <[_]>::len);
-    messages.truncate(length);
-    Ok(messages)
+    let pending = after(conn, &fence.group, seen, PENDING_MAX)?;
+    Ok(choose_batch(&pending).map(<[_]>::to_vec).unwrap_or_default())
 }
 
 /// Reads a row of `messages` or `dead_letters`.
@@ -118,6 +151,6 @@ pub(super) fn read_envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
         sent_at: time(row, "sent_at")?,
         engages: row.get("engages")?,
         trace: trace(row, "trace")?,
-        task: None,
+        task: json_option(row, "task")?,
     })
 }

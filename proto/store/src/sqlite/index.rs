@@ -44,7 +44,7 @@ fn take_in(conn: &Connection, envelope: &Envelope, now: Timestamp, report: &mut 
 }
 
 /// Who owns a group, and who held it last.
-fn runners_of(conn: &Connection, group: &GroupId) -> Result<(Option<RunnerId>, Option<RunnerId>)> {
+pub(super) fn runners_of(conn: &Connection, group: &GroupId) -> Result<(Option<RunnerId>, Option<RunnerId>)> {
     let runners = conn
         .prepare_cached("SELECT owner, last_runner FROM groups WHERE id = ?1")?
         .query_row(params![group.as_str()], |row| {

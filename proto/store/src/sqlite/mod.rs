@@ -39,6 +39,10 @@ mod transcripts;
 mod turns;
 mod waiting;
 
+mod firings;
+mod task_runs;
+mod tasks;
+
 mod deliveries;
 mod outbox;
 

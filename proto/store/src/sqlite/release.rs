@@ -31,6 +31,7 @@ pub(super) fn end_claim(
     now: Timestamp,
 ) -> Result<()> {
     let has_work = readiness::has_work(conn, &fence.group, held.cursor)?;
+    let kind = readiness::kind_after(conn, &fence.group, held.cursor)?;
     let touched = conn
         .prepare_cached(
             "
@@ -38,6 +39,7 @@ pub(super) fn end_claim(
                 owner = NULL,
                 owner_incarnation = NULL,
                 ready_at = CASE WHEN :has_work THEN :now END,
+                ready_kind = :kind,
                 not_before = CASE WHEN :has_work THEN :not_before ELSE 0 END,
                 attempts = CASE WHEN :has_work THEN :attempts ELSE 0 END,
                 runner_deaths = CASE WHEN :has_work THEN :runner_deaths ELSE 0 END
@@ -46,6 +48,7 @@ pub(super) fn end_claim(
         )?
         .execute(named_params! {
             ":has_work": has_work,
+            ":kind": kind.as_str(),
             ":now": now.as_millis(),
             ":not_before": not_before.as_millis(),
             ":attempts": held.attempts,

@@ -1,7 +1,8 @@
 //! Retention: removes what nobody needs any more, a bounded number of rows at a time.
 //!
 //! Never removed: a message after its group's cursor, an open turn and what was said in it, a delivery that is not
-//! done, the transcript of a session that a group or an open turn would resume. A message's dedup key goes with it:
+//! done, the transcript of a session that a group or an open turn would resume, a firing that did not end, a task that may
+//! still fire. A message's dedup key goes with it:
 //! platforms re-send within days.
 
 use proto::time::Timestamp;
@@ -9,7 +10,7 @@ use rusqlite::{Connection, named_params};
 
 use crate::{Removed, Result};
 
-const STATEMENTS: [&str; 6] = [
+const STATEMENTS: [&str; 8] = [
     "
     DELETE FROM messages WHERE rowid IN (
         SELECT m.rowid FROM messages m JOIN groups g ON g.id = m.group_id
@@ -49,6 +50,16 @@ const STATEMENTS: [&str; 6] = [
     "
     DELETE FROM dead_letters WHERE rowid IN (
         SELECT rowid FROM dead_letters WHERE at < :before LIMIT :limit
+    )
+    ",
+    "
+    DELETE FROM firings WHERE rowid IN (
+        SELECT rowid FROM firings WHERE ended_at IS NOT NULL AND ended_at < :before LIMIT :limit
+    )
+    ",
+    "
+    DELETE FROM tasks WHERE rowid IN (
+        SELECT rowid FROM tasks WHERE state = 'done' AND changed_at < :before LIMIT :limit
     )
     ",
     "

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, named_params, params};
 
 use super::columns::parsed;
 use super::error::{one_row, unavailable};
-use super::readiness::has_work;
+use super::readiness;
 use crate::{Error, Result, RunnerRow};
 
 pub(super) fn register(conn: &Connection, runner: &RunnerId, slots: u32, now: Timestamp) -> Result<Incarnation> {
@@ -94,12 +94,14 @@ fn free_groups(conn: &Connection, runner: &RunnerId, last_life: Incarnation, now
         })?
         .collect::<rusqlite::Result<_>>()?;
     for (group, cursor) in &owned {
-        free(conn, group, has_work(conn, group, *cursor)?, now)?;
+        free(conn, group, *cursor, now)?;
     }
     Ok(owned.into_iter().map(|(group, _)| group).collect())
 }
 
-fn free(conn: &Connection, group: &GroupId, has_work: bool, now: Timestamp) -> Result<()> {
+fn free(conn: &Connection, group: &GroupId, cursor: InboxOrd, now: Timestamp) -> Result<()> {
+    let has_work = readiness::has_work(conn, group, cursor)?;
+    let kind = readiness::kind_after(conn, group, cursor)?;
     let touched = conn
         .prepare_cached(
             "
@@ -108,13 +110,19 @@ fn free(conn: &Connection, group: &GroupId, has_work: bool, now: Timestamp) -> R
                 owner_incarnation = NULL,
                 epoch = epoch + 1,
                 ready_at = CASE WHEN :has_work THEN :now END,
+                ready_kind = :kind,
                 -- The attempt ended through no fault of its messages; what counts is that a runner died over them.
                 attempts = CASE WHEN :has_work THEN MAX(attempts - 1, 0) ELSE 0 END,
                 runner_deaths = CASE WHEN :has_work THEN runner_deaths + 1 ELSE 0 END
             WHERE id = :group AND owner IS NOT NULL
             ",
         )?
-        .execute(named_params! { ":has_work": has_work, ":now": now.as_millis(), ":group": group.as_str() })?;
+        .execute(named_params! {
+            ":has_work": has_work,
+            ":kind": kind.as_str(),
+            ":now": now.as_millis(),
+            ":group": group.as_str(),
+        })?;
     one_row(touched, || {
         unavailable(format!("group {group} lost its owner inside a transaction"))
     })?;

@@ -39,6 +39,14 @@ pub(super) fn standing(conn: &Connection, group: &GroupId, id: TurnId) -> Result
         })
 }
 
+/// Whether a turn's session is not the group's.
+pub(super) fn is_isolated(conn: &Connection, id: TurnId) -> Result<bool> {
+    let isolated = conn
+        .prepare_cached("SELECT isolated FROM turns WHERE id = ?1")?
+        .query_row([id.to_string()], |row| row.get(0))?;
+    Ok(isolated)
+}
+
 /// Fails unless the turn is open and its newest attempt belongs to this claim.
 pub(super) fn require_open(conn: &Connection, fence: &Fence, id: TurnId) -> Result<()> {
     match standing(conn, &fence.group, id)? {
@@ -65,6 +73,9 @@ pub(super) fn forget_session(conn: &Connection, fence: &Fence, id: TurnId) -> Re
         "UPDATE turns SET session_id = NULL, prompted_through = NULL WHERE id = ?1 AND state = 'open'",
     )?
     .execute([id.to_string()])?;
+    if is_isolated(conn, id)? {
+        return Ok(());
+    }
     let touched = conn
         .prepare_cached("UPDATE groups SET session_id = NULL WHERE id = ?1 AND epoch = ?2")?
         .execute(params![fence.group.as_str(), fence.epoch.0])?;
