@@ -81,7 +81,7 @@ make_stand_in_tree() {
 
 # What differs is what they start.
 import_stand_in() {
-  local image=$1 tree=$2 change answer query
+  local image=$1 tree=$2 change answer query former
   local changes=("LABEL $stand_in_label=$stand_in_source")
   case $image in
     postgres:*)
@@ -96,10 +96,13 @@ import_stand_in() {
       changes+=('USER haproxy' 'CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]')
       ;;
   esac
+  former=$(engine_request "/images/$image/json" 2>/dev/null | grep -o '"Id":"[^"]*"' | head -n 1 | cut -d '"' -f 4) || true
   query="fromSrc=-&repo=${image%:*}&tag=${image#*:}"
   for change in "${changes[@]}"; do query+="&changes=$(url_encoded "$change")"; done
   answer=$(engine_request "/images/create?$query" -X POST -H 'Content-Type: application/x-tar' -T "$tree") || fail "the engine refused $image: $answer"
   case $answer in *'"error"'*) fail "the engine refused $image: $answer" ;; esac
+  # The engine keeps it while a container uses it.
+  [ -z "$former" ] || engine_request "/images/$former" -X DELETE >/dev/null 2>&1 || true
   say "$image is ready (a stand-in)"
 }
 

@@ -14,3 +14,4 @@ cache_dir=$(cd "$cache_dir" && pwd)
 . script/parts/toolchain.sh
 . script/parts/engine.sh
 . script/parts/servers.sh
+. script/parts/images.sh

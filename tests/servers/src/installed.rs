@@ -29,3 +29,11 @@ pub(crate) fn program(name: &str) -> Result<PathBuf> {
     ensure!(path.is_file(), "{} is not a program", path.display());
     Ok(path)
 }
+
+/// Docker Compose, as a program of its own.
+///
+/// # Panics
+/// When it is not installed: a missing program is a failure, not a reason to skip.
+pub fn compose() -> PathBuf {
+    program("compose/docker-compose").unwrap()
+}

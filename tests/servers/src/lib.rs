@@ -25,6 +25,7 @@ mod process;
 
 pub use address::redirected;
 pub use faults::TcpFaults;
+pub use installed::compose;
 pub use nats::{Keys, Nats, NatsOptions, Version};
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, PostgresOptions};

@@ -1,0 +1,270 @@
+//! The fleet of `docker-compose.yml`, brought up for real: what somebody who follows `docs/fleet.md` can count on.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder};
+use serde_json::Value;
+use tempfile::TempDir;
+use tests::{Engine, binary, free_port};
+
+/// How long one command may take, in seconds: an engine that starts ten containers on two busy cores.
+const PATIENCE_S: &str = "120";
+
+/// Name of the service image under test; what runs is its id, since another checkout may move the name.
+const IMAGE: &str = "clawhold-test:latest";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_fleet_comes_up_answers_scales_and_goes_without_a_trace() {
+    let fleet = Fleet::new().await;
+    fleet.up(&[]);
+
+    assert_eq!(fleet.chat(1, "hello"), "You wrote: hello");
+    assert_eq!(fleet.engine.sandboxes(&fleet.project).await.len(), 1, "a real sandbox");
+
+    fleet.up(&["--scale", "runner=3", "--scale", "gateway=2"]);
+    assert_eq!(
+        (fleet.instances("runner").await, fleet.instances("gateway").await),
+        (3, 2)
+    );
+    assert_eq!(
+        fleet.chat(2, "and there?"),
+        "You wrote: and there?",
+        "any gateway will do"
+    );
+
+    let health = fleet.compose(&["exec", "-T", "runner", "clawhold", "health"]).worked();
+    assert!(health.starts_with("ready\n"), "{health}");
+
+    fleet.compose(&["down", "--volumes"]).worked();
+    assert_eq!(fleet.left().await, 0, "containers, networks, volumes");
+    assert_eq!(fleet.engine.sandboxes(&fleet.project).await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_passwords_compose_says_what_to_do() {
+    let fleet = Fleet::new().await;
+    std::fs::write(fleet.directory.path().join("env"), "").unwrap();
+    let refused = fleet.compose(&["config"]);
+    assert!(!refused.success);
+    assert!(
+        refused.stderr.contains("put POSTGRES_PASSWORD into .env"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_secret_files_no_secret_is_in_the_environment() {
+    let mut fleet = Fleet::new().await;
+    fleet.files = vec!["docker-compose.yml", "docker-compose.secrets.yml"];
+    let config = fleet.compose(&["config", "--format", "json"]).worked();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    // What is made of it; the templates of the file itself make nothing.
+    let made = format!("{}{}", config["services"], config["configs"]);
+    assert!(made.contains("/run/secrets/postgres_url"), "{made}");
+    for secret in [POSTGRES_PASSWORD, NATS_PASSWORD] {
+        assert!(!made.contains(secret), "{made}");
+    }
+}
+
+const POSTGRES_PASSWORD: &str = "secretofpostgres";
+const NATS_PASSWORD: &str = "secretofnats";
+
+/// One fleet on the engine under test.
+struct Fleet {
+    project: String,
+    /// Its settings and its runners' files.
+    directory: TempDir,
+    files: Vec<&'static str>,
+    engine: Engine,
+}
+
+impl Fleet {
+    async fn new() -> Self {
+        let directory = TempDir::with_prefix("ch").unwrap();
+        let name = directory.path().file_name().unwrap().to_str().unwrap().to_lowercase();
+        let fleet = Self {
+            project: name.replace(|character: char| !character.is_ascii_alphanumeric(), ""),
+            files: vec!["docker-compose.yml", "docker-compose.demo.yml"],
+            engine: Engine::connect().await,
+            directory,
+        };
+        let settings = [
+            ("POSTGRES_PASSWORD", POSTGRES_PASSWORD.to_owned()),
+            ("NATS_PASSWORD", NATS_PASSWORD.to_owned()),
+            ("CLAWHOLD_IMAGE", fleet.image().await),
+            ("CLAWHOLD_PORT", format!("127.0.0.1:{}", free_port())),
+            ("CLAWHOLD_RUNNER_DIR", fleet.runner_dir().display().to_string()),
+            ("DOCKER_SOCKET", Engine::socket().display().to_string()),
+        ];
+        let lines: String = settings
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect();
+        std::fs::write(fleet.directory.path().join("env"), lines).unwrap();
+        fleet
+    }
+
+    /// Id of an image of the binary under test.
+    async fn image(&self) -> String {
+        let mut build = Command::new(binary());
+        build.args(["image", "build", "service", "--tag", IMAGE]);
+        Said::of(&mut build).worked();
+        let image = self.engine.docker().inspect_image(IMAGE).await.unwrap();
+        image.id.unwrap()
+    }
+
+    fn runner_dir(&self) -> PathBuf {
+        self.directory.path().join("runners")
+    }
+
+    /// A command of Compose that ends by itself or is ended.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut command = Command::new("timeout");
+        let inherited = ["PATH", "HOME", "DOCKER_HOST"];
+        let inherited = inherited
+            .iter()
+            .filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.env_clear().envs(inherited);
+        command.arg(PATIENCE_S).arg(servers::compose());
+        command.args([
+            "--progress",
+            "quiet",
+            "--ansi",
+            "never",
+            "--project-name",
+            &self.project,
+        ]);
+        // Not the `.env` of whoever runs the tests.
+        command.arg("--env-file").arg(self.directory.path().join("env"));
+        for file in &self.files {
+            command.arg("--file").arg(root.join(file));
+        }
+        command.args(arguments);
+        command
+    }
+
+    fn compose(&self, arguments: &[&str]) -> Said {
+        Said::of(&mut self.command(arguments))
+    }
+
+    /// Brings it up, or says why not.
+    fn up(&self, scale: &[&str]) {
+        let said = self.compose(&[&["up", "--detach", "--wait", "--no-recreate"], scale].concat());
+        if !said.success {
+            let logs = self.compose(&["logs", "--no-color", "--tail", "30"]);
+            panic!("{}\n{}", said.stderr, logs.stdout);
+        }
+    }
+
+    /// Says something to the main group at one of the gateways, and waits for the answer that quotes it.
+    fn chat(&self, gateway: u32, text: &str) -> String {
+        let index = gateway.to_string();
+        let mut command = self.command(&["exec", "-T", "--index", &index, "gateway", "clawhold", "chat"]);
+        let mut chat = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut input = chat.stdin.take().unwrap();
+        writeln!(input, "{text}").unwrap();
+        let mut lines = BufReader::new(chat.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
+        let answer = lines.find(|line| line.starts_with("You wrote:"));
+        // The end of input ends the chat, once all it shows is acknowledged.
+        drop(input);
+        lines.for_each(drop);
+        assert!(chat.wait().unwrap().success(), "{text:?} was not answered");
+        answer.unwrap()
+    }
+
+    async fn instances(&self, service: &str) -> usize {
+        let labels = [self.label(), format!("com.docker.compose.service={service}")];
+        self.containers(HashMap::from([("label", labels.to_vec())])).await
+    }
+
+    async fn containers(&self, filters: HashMap<&str, Vec<String>>) -> usize {
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        self.engine.docker().list_containers(Some(options)).await.unwrap().len()
+    }
+
+    /// How many things of the fleet the engine still has.
+    async fn left(&self) -> usize {
+        let filters = HashMap::from([("label", vec![self.label()])]);
+        let networks = ListNetworksOptionsBuilder::new().filters(&filters).build();
+        let volumes = ListVolumesOptionsBuilder::new().filters(&filters).build();
+        let docker = self.engine.docker();
+        let networks = docker.list_networks(Some(networks)).await.unwrap().len();
+        let volumes = docker
+            .list_volumes(Some(volumes))
+            .await
+            .unwrap()
+            .volumes
+            .unwrap_or_default()
+            .len();
+        self.containers(filters).await + networks + volumes
+    }
+
+    fn label(&self) -> String {
+        format!("com.docker.compose.project={}", self.project)
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        // Also when a test fails: nothing is left behind.
+        if self.runner_dir().exists() {
+            self.compose(&["down", "--volumes", "--timeout", "2"]);
+            // What the runners made belongs to root and to the user of the sandboxes; who runs the tests may be neither.
+            let runner_dir = self.runner_dir().display().to_string();
+            let find = [
+                "--entrypoint",
+                "find",
+                "runner",
+                &runner_dir,
+                "-mindepth",
+                "1",
+                "-delete",
+            ];
+            self.compose(&[&["run", "--rm", "-T", "--no-deps"], &find[..]].concat());
+            self.compose(&["down", "--volumes", "--timeout", "2"]);
+        }
+        let project = self.project.clone();
+        let clean = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async { Engine::connect().await.clean(&project).await });
+        };
+        // A runtime of its own, since this is dropped inside one.
+        let _ = std::thread::spawn(clean).join();
+    }
+}
+
+/// What a command said.
+struct Said {
+    success: bool,
+    stdout: String,
+    stderr: String,
+}
+
+impl Said {
+    fn of(command: &mut Command) -> Self {
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            success: output.status.success(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+
+    /// Standard output of a command that succeeded.
+    #[track_caller]
+    fn worked(self) -> String {
+        assert!(self.success, "{}", self.stderr);
+        self.stdout
+    }
+}
