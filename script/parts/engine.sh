@@ -1,8 +1,9 @@
 # A container engine: one that answers, or a private one of our own. Sourced after report.sh and packages.sh.
 #
 # The private engine keeps everything under the cache directory and touches nothing of other engines: it has its own
-# containerd namespace, writes no firewall rules and brings its own bridge. The bridge is never used (builds take the host's
-# network, sandboxes have none), but `--bridge=none` would delete the docker0 of an engine that runs beside it.
+# containerd namespace, writes no firewall rules and brings its own bridge. That bridge is never used (builds take the host's
+# network, sandboxes have none), but `--bridge=none` would delete the docker0 of an engine that runs beside it. Containers of
+# one network reach each other and nothing else, which is all that the fleet of docker-compose.yml needs.
 
 engine_dir=$cache_dir/docker
 engine_socket=$engine_dir/docker.sock
@@ -70,6 +71,14 @@ start_private_engine() {
     fi
   fi
   exec 9>&-
+  warn_of_another_firewall
+}
+
+# The rules of another engine hold for our networks too, and those of Docker drop what they do not know.
+warn_of_another_firewall() {
+  [ "$(cat /proc/sys/net/bridge/bridge-nf-call-iptables 2>/dev/null)" = 1 ] || return 0
+  as_root iptables -S FORWARD 2>/dev/null | grep -q '^-P FORWARD DROP' || return 0
+  say "another container engine's firewall keeps the containers of this one apart, so a compose fleet cannot work on it: set DOCKER_HOST to that engine"
 }
 
 stop_engine_we_started() { [ -z "${engine_started:-}" ] || stop_private_engine; }
