@@ -1,8 +1,9 @@
 //! The scheduler: what must happen although nobody asks for it.
 //!
-//! Reading order: how it starts ([`start`]), how silent runners are found (`reaper`), how missed hints are repaired
-//! (`sweep`), how what is done is removed (`retention`, `orphans`). Of several schedulers one acts (`leadership`). It knows nothing of sandboxes, channels or agents, and keeps
-//! nothing that another one could not find out again from the rows.
+//! Reading order: how it starts ([`start`]), how tasks are fired (`tasks`), how silent runners are found (`reaper`), how missed
+//! hints are repaired (`sweep`), how what is done is removed (`retention`, `orphans`). Of several schedulers one acts
+//! (`leadership`). It knows nothing of sandboxes, channels or agents, and keeps nothing that another one could not find out
+//! again from the rows.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod config;
@@ -15,6 +16,7 @@ mod orphans;
 mod reaper;
 mod retention;
 mod sweep;
+mod tasks;
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,11 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use service::metrics::registered;
 
@@ -16,6 +19,38 @@ pub struct Metrics {
     pub(crate) passes_failed: Counter,
     longest_wait: Gauge<f64, AtomicU64>,
     leader: Gauge,
+    lateness: Histogram,
+    firings: Family<FiringLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FiringLabels {
+    result: FiringResult,
+}
+
+/// What became of a due instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum FiringResult {
+    /// It became work.
+    Admitted,
+    /// The overlap policy left it out.
+    Skipped,
+    /// Nobody fired it in time, and the misfire policy passes over it.
+    Missed,
+    /// Somebody else dealt with it.
+    Overtaken,
+}
+
+impl EncodeLabelValue for FiringResult {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let word = match self {
+            Self::Admitted => "admitted",
+            Self::Skipped => "skipped",
+            Self::Missed => "missed",
+            Self::Overtaken => "overtaken",
+        };
+        EncodeLabelValue::encode(&word, encoder)
+    }
 }
 
 impl Metrics {
@@ -47,7 +82,30 @@ impl Metrics {
                 "Whether this scheduler leads",
                 Gauge::default(),
             ),
+            lateness: registered(
+                registry,
+                "clawhold_task_lateness_seconds",
+                "From the due instant of a task to its firing",
+                // 1 ms to 4.5 h: from steady state to the end of an outage.
+                Histogram::new(exponential_buckets(0.001, 2.0, 25)),
+            ),
+            firings: registered(
+                registry,
+                "clawhold_task_firings",
+                "Due instants of tasks, by what became of them",
+                Family::default(),
+            ),
         }
+    }
+
+    /// Notes how late a task was fired.
+    pub(crate) fn observe_lateness(&self, lateness: Duration) {
+        self.lateness.observe(lateness.as_secs_f64());
+    }
+
+    /// Counts due instants.
+    pub(crate) fn firings(&self, result: FiringResult, count: u64) {
+        self.firings.get_or_create(&FiringLabels { result }).inc_by(count);
     }
 
     /// Notes whether this scheduler leads.

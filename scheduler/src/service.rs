@@ -14,7 +14,7 @@ use store::Store;
 use crate::config::Retention;
 use crate::leadership::{Candidacy, Leadership};
 use crate::metrics::Metrics;
-use crate::{orphans, reaper, retention, sweep};
+use crate::{orphans, reaper, retention, sweep, tasks};
 
 /// Settings of the scheduler.
 #[derive(Clone, Debug)]
@@ -58,6 +58,10 @@ pub fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) {
     let (loop_deps, leader, stop, timings) = (deps.clone(), leadership.clone(), lifecycle.soft_stop(), config.lease);
     lifecycle.spawn_restarting("scheduler reaper", move || {
         reaper::run(loop_deps.clone(), leader.clone(), timings, stop.clone())
+    });
+    let (loop_deps, leader, stop) = (deps.clone(), leadership.clone(), lifecycle.soft_stop());
+    lifecycle.spawn_restarting("scheduler tasks", move || {
+        tasks::run(loop_deps.clone(), leader.clone(), stop.clone())
     });
     let (loop_deps, leader, stop) = (deps.clone(), leadership.clone(), lifecycle.soft_stop());
     lifecycle.spawn_restarting("scheduler orphans", move || {
