@@ -107,12 +107,14 @@ impl Connections {
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = CallResult<T>>,
     {
+        // Upkeep goes over many rows at once.
+        let prepare = self.prepare && !matches!(patience, Patience::Long);
         let (limit, begin) = match patience {
             Patience::Short => (self.usual.min(Patience::SHORT), &self.begin),
             Patience::Usual => (self.usual, &self.begin),
             Patience::Long => (Patience::LONG + Duration::from_secs(1), &self.begin_patiently),
         };
-        let tries = self.try_until_clear(begin, act);
+        let tries = self.try_until_clear(begin, prepare, act);
         match timeout_at(Instant::now() + limit, tries).await {
             Ok(result) => result.map_err(|failure| failure.into_error(&self.server)),
             Err(_) => {
@@ -123,14 +125,14 @@ impl Connections {
         }
     }
 
-    async fn try_until_clear<T, F, Fut>(&self, begin: &Arc<str>, act: F) -> CallResult<T>
+    async fn try_until_clear<T, F, Fut>(&self, begin: &Arc<str>, prepare: bool, act: F) -> CallResult<T>
     where
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = CallResult<T>>,
     {
         for tries in 1.. {
             let connection = self.pool.get().await.map_err(Failure::NoConnection)?;
-            let tx = Tx::new(connection, Arc::clone(begin), self.prepare);
+            let tx = Tx::new(connection, Arc::clone(begin), prepare);
             let outcome = act(tx.clone()).await;
             let stage = tx.stage();
             tx.close(outcome.as_ref().err()).await;

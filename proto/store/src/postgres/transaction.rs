@@ -43,13 +43,15 @@ impl Answer {
 
 /// A transaction. Copies are handles of the same one.
 #[derive(Clone)]
-pub(super) struct Tx(Arc<Borrowed>);
+pub(super) struct Tx {
+    borrowed: Arc<Borrowed>,
+    prepare: bool,
+}
 
 struct Borrowed {
     connection: Option<Object>,
     stage: AtomicU8,
     begin: Arc<str>,
-    prepare: bool,
 }
 
 /// A statement that takes one message to run.
@@ -61,17 +63,29 @@ enum Ready<'a> {
 impl Tx {
     /// `begin` is what a transaction of this store begins with.
     pub(super) fn new(connection: Object, begin: Arc<str>, prepare: bool) -> Self {
-        Self(Arc::new(Borrowed {
+        let borrowed = Borrowed {
             connection: Some(connection),
             stage: AtomicU8::new(Stage::Idle as u8),
             begin,
+        };
+        Self {
+            borrowed: Arc::new(borrowed),
             prepare,
-        }))
+        }
+    }
+
+    /// The same transaction for statements over many rows at once, which are planned anew each time: a kept plan was made
+    /// for a table as it was then, and read all of it for each batch (measured: 2 300 messages/s instead of 27 000).
+    pub(super) fn planning_each_time(&self) -> Self {
+        Self {
+            borrowed: Arc::clone(&self.borrowed),
+            prepare: false,
+        }
     }
 
     /// How far it has come.
     pub(super) fn stage(&self) -> Stage {
-        match self.0.stage.load(Ordering::Relaxed) {
+        match self.borrowed.stage.load(Ordering::Relaxed) {
             stage if stage == Stage::Idle as u8 => Stage::Idle,
             stage if stage == Stage::Reading as u8 => Stage::Reading,
             stage if stage == Stage::Open as u8 => Stage::Open,
@@ -102,7 +116,7 @@ impl Tx {
         self.enter(Stage::Reading);
         let statements = self.all_ready(statements.into()).await?;
         self.enter(Stage::Open);
-        let (begun, answers) = join(self.say(&self.0.begin), self.send_each(statements)).await;
+        let (begun, answers) = join(self.say(&self.borrowed.begin), self.send_each(statements)).await;
         begun?;
         fixed(answers?)
     }
@@ -126,7 +140,7 @@ impl Tx {
 
     /// A whole transaction whose statements need no decision in between.
     pub(super) async fn transact<const N: usize>(&self, statements: [Statement<'_>; N]) -> Result<[Answer; N]> {
-        self.transact_as(&self.0.begin, statements).await
+        self.transact_as(&self.borrowed.begin, statements).await
     }
 
     /// As [`Tx::transact`], but answered before it is on the disk: for what may be forgotten in a crash of the server.
@@ -134,7 +148,7 @@ impl Tx {
         &self,
         statements: [Statement<'_>; N],
     ) -> Result<[Answer; N]> {
-        let begin = format!("{}; SET LOCAL synchronous_commit = off", self.0.begin);
+        let begin = format!("{}; SET LOCAL synchronous_commit = off", self.borrowed.begin);
         self.transact_as(&begin, statements).await
     }
 
@@ -166,7 +180,7 @@ impl Tx {
     }
 
     async fn ready<'a>(&self, statement: Statement<'a>) -> Result<Ready<'a>> {
-        if !self.0.prepare {
+        if !self.prepare {
             return Ok(Ready::Unnamed(statement));
         }
         let kinds: Vec<_> = statement
@@ -209,11 +223,11 @@ impl Tx {
     }
 
     fn enter(&self, stage: Stage) {
-        self.0.stage.store(stage as u8, Ordering::Relaxed);
+        self.borrowed.stage.store(stage as u8, Ordering::Relaxed);
     }
 
     fn connection(&self) -> &Object {
-        self.0
+        self.borrowed
             .connection
             .as_ref()
             .expect("only the end of the transaction takes it")
