@@ -47,4 +47,9 @@ pub(super) const ALL: &[Variable] = &[
     Variable::elsewhere("CLAWHOLD_CRASH_AT"),
     Variable::elsewhere("CLAWHOLD_BIN"),
     Variable::elsewhere("CLAWHOLD_CACHE"),
+    // Of docker-compose.yml, whose `.env` a node beside it reads too.
+    Variable::elsewhere("CLAWHOLD_IMAGE"),
+    Variable::elsewhere("CLAWHOLD_PORT"),
+    Variable::elsewhere("CLAWHOLD_RUNNER_DIR"),
+    Variable::elsewhere("CLAWHOLD_SETTINGS"),
 ];
