@@ -132,7 +132,6 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         },
         folders,
         snapshots: snapshots.map(Arc::new),
-        blobs: deps.blobs,
         slots: Default::default(),
         trust: watch::Sender::new(Trust::Full),
         runtime_state: watch::Sender::new(RuntimeState::Settling),

@@ -14,7 +14,6 @@ pub(crate) mod slots;
 use std::sync::Arc;
 use std::time::Duration;
 
-use blobs::BlobStore;
 use bus::{Hint, Hints};
 use chrono_tz::Tz;
 use proto::ids::{ChatId, IdSource, Incarnation, RunnerId};
@@ -51,7 +50,6 @@ pub(crate) struct Engine {
     pub(crate) folders: Folders,
     /// None where the files of groups are on this machine alone.
     pub(crate) snapshots: Option<Arc<Snapshots>>,
-    pub(crate) blobs: Option<Arc<dyn BlobStore>>,
     pub(crate) skills: Vec<Skill>,
     pub(crate) mounts: mounts::Policy,
     pub(crate) settings: Settings,

@@ -1,4 +1,4 @@
-//! Watches what every sandbox needs, the container runtime and the store of files: down at start or later means degraded and retrying, said in `/readyz`, in the log
+//! Watches the container runtime: down at start or later means degraded and retrying, said in `/readyz`, in the log
 //! and once in each chat that waits; never a crash.
 
 use std::sync::Arc;
@@ -61,8 +61,5 @@ async fn look(engine: &Engine, past_is_settled: &mut bool) -> anyhow::Result<()>
         *past_is_settled = true;
     }
     engine.runtime.image(&engine.settings.sandbox.image).await?;
-    if let Some(blobs) = &engine.blobs {
-        blobs.check().await?;
-    }
     Ok(())
 }

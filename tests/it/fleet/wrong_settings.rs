@@ -21,7 +21,7 @@ async fn without_its_servers_a_fleet_says_so_and_begins_when_they_are_there() {
         service.links.nats.cut().await;
         service.start();
     }
-    for (condition, said) in [("postgres", "cannot be reached"), ("nats", "cannot be reached")] {
+    for (condition, said) in [("postgres", "cannot reach Postgres"), ("nats", "cannot be reached")] {
         fleet
             .within(PATIENCE, condition, async || {
                 reason(&fleet, condition).await.contains(said)
