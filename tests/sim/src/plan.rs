@@ -95,6 +95,8 @@ pub struct Faults {
 pub struct Chances {
     /// A process dies just before or just after a call of the store takes effect.
     pub crash: f64,
+    /// A process stands still from just before the answer of a call comes, for a while.
+    pub stall: f64,
     /// A request is refused, lost, late, or its answer is lost.
     pub broken_request: f64,
     /// A hint is lost.
@@ -117,6 +119,7 @@ impl Chances {
     /// Nothing goes wrong.
     pub const NONE: Self = Self {
         crash: 0.0,
+        stall: 0.0,
         broken_request: 0.0,
         hint_lost: 0.0,
         hint_late: 0.0,
@@ -129,6 +132,7 @@ impl Chances {
     /// A bad day.
     pub const USUAL: Self = Self {
         crash: 0.001,
+        stall: 0.000_5,
         broken_request: 0.01,
         hint_lost: 0.1,
         hint_late: 0.1,

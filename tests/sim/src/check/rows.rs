@@ -95,7 +95,11 @@ pub(crate) fn what_is_under_way(world: &World) -> Vec<String> {
     let far = proto::time::Timestamp::from_millis(i64::MAX / 2);
     let counts = at_once(engine.counts(far)).unwrap_or_default();
     let mut what = Vec::new();
-    let mut note = |is: bool, text: String| is.then(|| what.push(text)).unwrap_or_default();
+    let mut note = |is: bool, text: String| {
+        if is {
+            what.push(text);
+        }
+    };
     note(
         !world.platform.is_settled(),
         "the platform still offers messages".to_owned(),

@@ -55,7 +55,12 @@ enum Fate {
     CrashBefore,
     /// The sender dies when it has taken effect.
     CrashAfter,
+    /// The sender stands still before it hears the answer.
+    Stall,
 }
+
+/// What ends a process that crashes at a request.
+type OnCrash = Box<dyn Fn(&Process)>;
 
 /// The links between processes and services.
 pub(crate) struct Network {
@@ -64,9 +69,11 @@ pub(crate) struct Network {
     cuts: RefCell<BTreeSet<(String, Service)>>,
     down: RefCell<BTreeSet<Service>>,
     /// Called with a seat whose process crashes at a request.
-    on_crash: RefCell<Box<dyn Fn(&Process)>>,
+    on_crash: RefCell<OnCrash>,
 }
 
+/// A process that is made to stand still goes on after at most this long.
+const STALL_MAX_MS: u64 = 60_000;
 /// A request held up in the network arrives at the latest after this long.
 const LATE_MAX_MS: u64 = 60_000;
 
@@ -173,6 +180,12 @@ impl Network {
         if matches!(fate, Fate::AnswerLost | Fate::Late) {
             return self.keep_quiet(answer);
         }
+        if fate == Fate::Stall {
+            sender.pause();
+            let stalled = sender.clone();
+            self.executor
+                .after(self.executor.millis(500, STALL_MAX_MS), move || stalled.resume());
+        }
         let (network, seat) = (Rc::clone(&self), sender.seat().to_owned());
         self.executor.after(self.latency(), move || {
             if network.is_cut(&seat, to) {
@@ -204,10 +217,11 @@ impl Network {
     fn draw_fate(&self, me: &Process, to: Service) -> Fate {
         let chances = self.chances.get();
         // Crashes are drawn at the store's boundary: what a process does between two of its calls is seen by nobody else.
-        let crash = if to == Service::Store && !me.seat().starts_with("people") {
-            chances.crash
+        let at_store = to == Service::Store && !me.seat().starts_with("people");
+        let (crash, stall) = if at_store {
+            (chances.crash, chances.stall)
         } else {
-            0.0
+            (0.0, 0.0)
         };
         self.executor.draw(|random| {
             if random.chance(crash) {
@@ -216,6 +230,8 @@ impl Network {
                 } else {
                     Fate::CrashAfter
                 }
+            } else if random.chance(stall) {
+                Fate::Stall
             } else if random.chance(chances.broken_request) {
                 [Fate::Refused, Fate::Lost, Fate::AnswerLost, Fate::Late][random.below(4)]
             } else {

@@ -12,6 +12,9 @@ use super::{FromAgent, Prompt, Sandbox, ToAgent, answer_text, early_text};
 use crate::history::Event;
 use crate::world::World;
 
+/// Model calls of slow work: long enough to last beyond the death of a runner that is cut off.
+const SLOW_STEPS: u32 = 30;
+
 struct Agent {
     world: Rc<World>,
     sandbox: Rc<Sandbox>,
@@ -120,7 +123,7 @@ impl Agent {
     /// Says whether it lived to see the end of it.
     async fn work_on(&mut self, messages: &[InboxMessage]) -> bool {
         let manners: BTreeSet<_> = messages.iter().map(manner).collect();
-        let steps = if manners.contains("slow") { 4 } else { 1 };
+        let steps = if manners.contains("slow") { SLOW_STEPS } else { 1 };
         for _ in 0..steps {
             let chances = self.world.network.chances();
             if self.world.executor.chance(chances.agent_crash) || manners.contains("poison") {

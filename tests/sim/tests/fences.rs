@@ -1,0 +1,205 @@
+//! Each fence is needed: with exactly it taken down, some seed breaks a promise. Those that others cover are taken down in
+//! pairs; the crate's documentation has the table.
+
+use sim::{Chances, Faults, Fence, Plan, run};
+use store::memory::Switch;
+
+/// Seeds after which a fence counts as not needed.
+const SEEDS: u64 = 150;
+
+/// Connections and processes come and go.
+const CUTS: Faults = Faults {
+    cut: 6,
+    pause: 3,
+    outage: 1,
+    every: std::time::Duration::from_secs(4),
+    ..Faults::EVERYTHING
+};
+
+/// Hosts in trouble: crashes and restarts, and container runtimes that do not answer.
+const CRASHES: Faults = Faults {
+    crash: 8,
+    runtime: 4,
+    every: std::time::Duration::from_secs(4),
+    chances: Chances {
+        crash: 0.01,
+        ..Chances::USUAL
+    },
+    ..Faults::EVERYTHING
+};
+
+/// Processes stand still in the middle of what they do.
+const STALLS: Faults = Faults {
+    crash: 0,
+    every: std::time::Duration::from_secs(20),
+    chances: Chances {
+        stall: 0.003,
+        crash: 0.0,
+        ..Chances::USUAL
+    },
+    ..Faults::EVERYTHING
+};
+
+fn breaks(promise: &str, plan: impl Fn(u64) -> Plan) {
+    for seed in 0..SEEDS {
+        let report = run(&plan(seed));
+        if report.violations.iter().any(|violation| violation.promise == promise) {
+            return;
+        }
+    }
+    panic!("no seed below {SEEDS} breaks the promise that {promise:?}");
+}
+
+fn without(fence: Fence, faults: Faults, promise: &str) {
+    breaks(promise, |seed| Plan::usual(seed).with_faults(faults).without(fence));
+}
+
+fn without_in_rows(switch: Switch, faults: Faults, promise: &str) {
+    breaks(promise, |seed| {
+        Plan::usual(seed).with_faults(faults).without_in_rows(switch)
+    });
+}
+
+const ACTING: &str = "never two acting sandboxes";
+const WORKSPACE: &str = "never two sandboxes on one workspace";
+const LOST: &str = "nothing accepted is lost";
+const ANSWERED_TWICE: &str = "no message is answered twice";
+const SENT_TWICE: &str = "no row is sent twice";
+const ORDER_IN: &str = "messages keep their order";
+const ORDER_OUT: &str = "replies keep their order";
+const HOLDERS: &str = "never two trusted holders";
+const CURSOR: &str = "the cursor only moves forward";
+
+#[test]
+fn without_the_trust_window_two_sandboxes_act() {
+    let faults = Faults { cut: 30, ..CUTS };
+    without(Fence::TrustWindow, faults, ACTING);
+}
+
+#[test]
+fn without_killing_before_freeing_two_sandboxes_share_a_workspace() {
+    without(Fence::KillBeforeFree, CRASHES, WORKSPACE);
+}
+
+#[test]
+fn without_killing_before_releasing_two_sandboxes_share_a_workspace() {
+    let faults = Faults {
+        runtime: 30,
+        ..Faults::EVERYTHING
+    };
+    without(Fence::KillBeforeRelease, faults, WORKSPACE);
+}
+
+#[test]
+fn without_the_watchdog_a_sandbox_outlives_its_runner() {
+    without(Fence::Watchdog, CRASHES, "no sandbox outlives its runner for long");
+}
+
+#[test]
+fn without_consumed_through_what_the_agent_never_read_is_lost() {
+    without(Fence::ConsumedThrough, Faults::EVERYTHING, LOST);
+}
+
+#[test]
+fn without_one_publish_at_a_time_messages_overtake_each_other() {
+    without(Fence::OnePublishPerGroup, Faults::EVERYTHING, ORDER_IN);
+}
+
+#[test]
+fn without_waiting_for_the_log_an_accepted_message_is_lost() {
+    without(Fence::AckAfterDurable, CRASHES, LOST);
+}
+
+#[test]
+fn without_its_own_clock_the_reaper_takes_groups_from_the_living() {
+    let faults = Faults { wall_clock: 40, ..CUTS };
+    breaks(ACTING, |seed| Plan {
+        runners: 3,
+        ..Plan::usual(seed).with_faults(faults).without(Fence::OwnClock)
+    });
+}
+
+#[test]
+fn without_patience_two_hold_a_lease() {
+    without(Fence::LeasePatience, CUTS, HOLDERS);
+}
+
+#[test]
+fn without_the_end_of_trust_two_hold_a_lease() {
+    without(Fence::LeaseTrust, CUTS, HOLDERS);
+}
+
+#[test]
+fn without_a_look_at_the_clock_before_sending_replies_overtake_each_other() {
+    without(Fence::CheckBeforeSend, STALLS, ORDER_OUT);
+}
+
+#[test]
+fn without_charging_first_a_reply_is_sent_twice() {
+    without(Fence::ChargeBeforeSend, CRASHES, SENT_TWICE);
+}
+
+#[test]
+fn without_the_policy_for_interruptions_a_reply_is_sent_twice() {
+    without(Fence::InterruptionPolicy, CRASHES, SENT_TWICE);
+}
+
+#[test]
+fn without_the_epoch_check_two_runners_act() {
+    without_in_rows(Switch::EpochOnEffects, Faults::EVERYTHING, ACTING);
+}
+
+#[test]
+fn without_the_dedup_key_a_message_is_answered_twice() {
+    without_in_rows(
+        Switch::DedupKey,
+        Faults {
+            log: 10,
+            ..Faults::EVERYTHING
+        },
+        ANSWERED_TWICE,
+    );
+}
+
+#[test]
+fn without_the_key_of_an_early_effect_a_turn_says_it_twice() {
+    without_in_rows(Switch::EarlyEffectKey, CRASHES, "no turn says a thing twice");
+}
+
+#[test]
+fn without_the_charge_two_gateways_send_one_reply() {
+    without_in_rows(Switch::DeliveryCharge, CUTS, SENT_TWICE);
+}
+
+#[test]
+fn without_the_order_of_deliveries_replies_overtake_each_other() {
+    without_in_rows(Switch::DeliveryOrder, Faults::EVERYTHING, ORDER_OUT);
+}
+
+#[test]
+fn without_compare_and_set_on_leases_two_hold_one() {
+    without_in_rows(Switch::LeaseCompareAndSet, CUTS, HOLDERS);
+}
+
+#[test]
+fn with_one_slot_per_group_gone_two_runners_answer() {
+    without_in_rows(Switch::OneSlotPerGroup, Faults::EVERYTHING, ACTING);
+}
+
+#[test]
+fn a_stale_read_with_the_claim_and_a_cursor_that_may_decrease_dispatch_messages_again() {
+    breaks(CURSOR, |seed| {
+        Plan::usual(seed)
+            .without(Fence::ReadAfterClaim)
+            .without_in_rows(Switch::CursorNeverDecreases)
+    });
+}
+
+#[test]
+fn without_message_id_and_dedup_key_a_message_is_answered_twice() {
+    breaks(ANSWERED_TWICE, |seed| {
+        Plan::usual(seed)
+            .without(Fence::MessageId)
+            .without_in_rows(Switch::DedupKey)
+    });
+}
