@@ -72,10 +72,10 @@ test('the stream of a second session begins with what is still unanswered', asyn
   const prompts = new Prompts();
   const given = [1, 2].map((through) => prompt(through, `p${through}`) as Parameters<Prompts['push']>[0]);
   for (const each of given) prompts.push(each);
-  const first = prompts.stream();
+  const first = prompts.stream(async ({ text }) => text);
   await first.next();
   prompts.answered([given[0]!.uuid]);
-  const second = await prompts.stream().next();
+  const second = await prompts.stream(async ({ text }) => text).next();
   assert.equal(second.value?.uuid, given[1]!.uuid);
 });
 
@@ -84,7 +84,7 @@ test('a prompt whose uuid the session already holds goes in under another one', 
   const given = prompt(7, 'again') as Parameters<Prompts['push']>[0];
   prompts.push(given);
   prompts.avoid((uuid) => uuid === given.uuid);
-  const sent = (await prompts.stream().next()).value?.uuid;
+  const sent = (await prompts.stream(async ({ text }) => text).next()).value?.uuid;
   assert.notEqual(sent, given.uuid);
   assert.equal(prompts.answered([sent!]), 7);
 });

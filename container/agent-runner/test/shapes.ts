@@ -64,7 +64,7 @@ export const shapes = {
     is_error: z.boolean(),
     text: z.string().nullable(),
     consumed_through: count.nullable(),
-    session_id: z.string(),
+    session_id: z.string().nullable(),
     num_turns: count,
     duration_ms: count,
     cost_usd: z.number().nonnegative().nullable(),

@@ -14,9 +14,9 @@ use proto::time::{Clock, ManualClock};
 use proto::turn::{TurnCommit, Usage};
 use service::lifecycle::Lifecycle;
 use service::readiness::Readiness;
+use store::Begun;
 use store::memory::MemoryStore;
 use store::outage::{Manners, Outage};
-use store::Begun;
 use uuid::Uuid;
 
 use super::*;

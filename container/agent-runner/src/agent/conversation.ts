@@ -7,10 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Fatal, reasonOf } from '../fatal.js';
 import type { Outbox } from '../ipc/outbox.js';
 import { log } from '../log.js';
+import { runCheck, withData } from './check.js';
 import { sessionOptions, type SessionParts } from './options.js';
 import { Progress } from './progress.js';
-import type { Prompts } from './prompts.js';
-import { answeredUuids, toResult } from './result.js';
+import type { HandedOver, Prompts } from './prompts.js';
+import { answeredUuids, ofCheck, toResult } from './result.js';
 
 /** How long the SDK's child may take to leave once its input has ended. */
 const LEAVE_MS = 1_000;
@@ -57,7 +58,10 @@ export class Conversation {
 
   async #session(resume: string | null, stale: string | null): Promise<void> {
     this.#costBefore = resume === null ? 0 : this.parts.transcript.costOf(resume);
-    const session = query({ prompt: this.prompts.stream(), options: sessionOptions(this.parts, resume) });
+    const session = query({
+      prompt: this.prompts.stream(this.#decide),
+      options: sessionOptions(this.parts, resume),
+    });
     try {
       await Promise.race([this.#listen(session, resume, stale), this.#overdue()]);
     } catch (error) {
@@ -103,6 +107,17 @@ export class Conversation {
         return;
     }
   }
+
+  /** Asks a task's check. What it settles is told to the host at once. */
+  readonly #decide = async (prompt: HandedOver, script: string): Promise<string | null> => {
+    const startedAt = performance.now();
+    const { workspace, environment: env } = this.parts;
+    const verdict = await runCheck(script, { cwd: workspace.group, env });
+    if (verdict.kind === 'wake') return withData(prompt.text, verdict.data);
+    const session = this.#sessionId ?? this.parts.start.session_id;
+    this.outbox.send(ofCheck(verdict, prompt.through, session, performance.now() - startedAt));
+    return null;
+  };
 
   #announce(sessionId: string, stale: string | null): void {
     if (sessionId === this.#sessionId) return;

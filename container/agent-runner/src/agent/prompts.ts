@@ -8,11 +8,16 @@ import type { Prompt } from '../ipc/messages.js';
 
 type Uuid = NonNullable<SDKUserMessage['uuid']>;
 
-interface HandedOver {
+export interface HandedOver {
   readonly uuid: string;
   readonly through: number;
   readonly text: string;
+  /** Script that decides whether the model is woken for it. */
+  readonly check: string | null;
 }
+
+/** The text for the model, or null when the prompt is dealt with and never reaches it. */
+export type Decide = (prompt: HandedOver, script: string) => Promise<string | null>;
 
 export class Prompts {
   /** Not answered yet, oldest first. */
@@ -27,7 +32,8 @@ export class Prompts {
 
   push(prompt: Prompt): void {
     const { uuid, through, text } = prompt;
-    this.#open.push({ uuid: this.#isTaken(uuid) ? randomUUID() : uuid, through, text });
+    const check = prompt.check?.script ?? null;
+    this.#open.push({ uuid: this.#isTaken(uuid) ? randomUUID() : uuid, through, text, check });
     this.#wake();
   }
 
@@ -64,13 +70,20 @@ export class Prompts {
     return Math.max(...done.map(({ through }) => through));
   }
 
-  /** A stream for one SDK session: first everything still open (a session may replace a failed one), then what comes. */
-  async *stream(): AsyncGenerator<SDKUserMessage, void, void> {
+  /**
+   * A stream for one SDK session: first everything still open (a session may replace a failed one), then what comes.
+   * A prompt with a check is decided about once, when its turn comes.
+   */
+  async *stream(decide: Decide): AsyncGenerator<SDKUserMessage, void, void> {
     const sent = new Set<string>();
     while (!this.isFinished) {
       const next = this.#open.find(({ uuid }) => !sent.has(uuid));
       if (next === undefined) {
         await new Promise<void>((resolve) => (this.#wake = resolve));
+        continue;
+      }
+      if (next.check !== null) {
+        this.#decided(next, await decide(next, next.check));
         continue;
       }
       sent.add(next.uuid);
@@ -81,6 +94,15 @@ export class Prompts {
         uuid: next.uuid as Uuid,
       };
     }
+  }
+
+  #decided(prompt: HandedOver, text: string | null): void {
+    const others = this.#open.filter((open) => open !== prompt);
+    this.#open =
+      text === null
+        ? others
+        : this.#open.map((open) => (open === prompt ? { ...open, text, check: null } : open));
+    this.#changed();
   }
 
   #changed(): void {

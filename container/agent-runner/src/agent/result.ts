@@ -4,6 +4,7 @@
  */
 import type { SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { Result, Usage } from '../ipc/messages.js';
+import type { Verdict } from './check.js';
 
 /** @param costBefore the session's running cost at the previous result; the SDK reports totals, the host wants parts. */
 export function toResult(
@@ -24,6 +25,29 @@ export function toResult(
     cost_usd: costOf(message, costBefore),
     usage: usageOf(message.usage),
     error: errorOf(message),
+  };
+}
+
+/** The result of a prompt that never reached the model, because its check said so or failed. */
+export function ofCheck(
+  verdict: Exclude<Verdict, { kind: 'wake' }>,
+  through: number,
+  sessionId: string | null,
+  durationMs: number,
+): Result {
+  const failed = verdict.kind === 'failed';
+  return {
+    type: 'result',
+    subtype: failed ? 'error_check' : 'not_woken',
+    is_error: failed,
+    text: null,
+    consumed_through: failed ? null : through,
+    session_id: sessionId,
+    num_turns: 0,
+    duration_ms: Math.round(durationMs),
+    cost_usd: 0,
+    usage: usageOf(undefined),
+    error: failed ? verdict.reason : null,
   };
 }
 

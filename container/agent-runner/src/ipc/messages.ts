@@ -10,6 +10,8 @@ const Prompt = z.object({
   uuid: z.guid(),
   through: z.int().nonnegative(),
   text: z.string(),
+  /** Asked before the model is woken. */
+  check: z.object({ script: z.string() }).optional(),
 });
 
 const Start = z.object({
@@ -89,13 +91,14 @@ export interface Usage {
 
 export interface Result {
   type: 'result';
-  /** As the SDK names it: `success` or one of its `error_*`. */
+  /** As the SDK names it: `success` or one of its `error_*`; `not_woken` and `error_check` are of a task's check. */
   subtype: string;
   is_error: boolean;
   text: string | null;
   /** Largest `through` newly answered by this result; null when it answers nothing new. */
   consumed_through: number | null;
-  session_id: string;
+  /** Null when no session was begun: the model was not woken. */
+  session_id: string | null;
   num_turns: number;
   duration_ms: number;
   /** What this result cost, not the running total. */
