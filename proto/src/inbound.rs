@@ -77,7 +77,7 @@ pub struct InboxMessage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intake {
     /// Put it into the inbox.
-    Accept(Envelope),
+    Accept(Box<Envelope>),
     /// The chat belongs to no group: keep its metadata only (CH-09).
     Unregistered,
     /// The sender allowlist drops it (CH-10).
@@ -135,7 +135,7 @@ pub fn decide_intake(
     // SA-D1 does not exist here: the allowlist also holds where no trigger is needed.
     let called = !needs_trigger(group) || Trigger::of_group(group, assistant_name).matches(&event.text);
     let engages = sender_allowed && called;
-    Ok(Intake::Accept(Envelope {
+    Ok(Intake::Accept(Box::new(Envelope {
         dedup_key: event.dedup_key,
         group: group.id.clone(),
         chat: event.chat,
@@ -146,7 +146,7 @@ pub fn decide_intake(
         engages,
         trace: event.trace,
         task: None,
-    }))
+    })))
 }
 
 /// Whether messages of this group must start with a trigger (ML-05).

@@ -15,15 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Hints, Interest};
-use futures::StreamExt;
-use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
 use proto::ids::{ChatId, Epoch};
 use proto::lease::holding::Hold;
 use proto::time::{Clock, Monotonic, Timestamp};
 use service::random::Random;
 use service::readiness::Condition;
 use store::Store;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::channel::Channel;
@@ -65,7 +63,8 @@ pub struct DeliveryLoop {
     channel: Arc<dyn Channel>,
     lease: Lease,
     tools: Tools,
-    under_way: FuturesUnordered<BoxFuture<'static, Ended>>,
+    /// Tasks of their own: each holds a connection of the store while it goes on, and this loop waits for one itself.
+    under_way: JoinSet<Ended>,
     busy_chats: HashSet<ChatId>,
     /// Chats whose next row the store would not charge, and until when they are left alone: a store that is read but takes
     /// no writes (its disk is full) offers the same rows again at once.
@@ -85,7 +84,7 @@ impl DeliveryLoop {
             channel,
             lease,
             tools,
-            under_way: FuturesUnordered::new(),
+            under_way: JoinSet::new(),
             busy_chats: HashSet::new(),
             resting_chats: HashMap::new(),
             is_holder: false,
@@ -127,14 +126,14 @@ impl DeliveryLoop {
                 hold: hold.clone(),
                 tools: self.tools.clone(),
             };
-            self.under_way.push(Box::pin(attempt.make(delivery.id, delivery.chat)));
+            self.under_way.spawn(attempt.make(delivery.id, delivery.chat));
         }
         Ok(())
     }
 
     /// Waits until nothing is under way.
     pub async fn settle(&mut self) {
-        while let Some(ended) = self.under_way.next().await {
+        while let Some(ended) = self.ended().await {
             self.note_end(ended);
         }
     }
@@ -161,7 +160,7 @@ impl DeliveryLoop {
                 () = tokio::time::sleep(sweep) => {}
                 _ = hints.next() => {}
                 () = self.lease.changed() => {}
-                Some(ended) = self.under_way.next() => self.note_end(ended),
+                Some(ended) = ended(&mut self.under_way) => self.note_end(ended),
             }
         }
         let finished = tokio::time::timeout(STOP_GRACE, self.finish()).await;
@@ -178,12 +177,16 @@ impl DeliveryLoop {
     /// Sends what was committed up to the stop, and waits until nothing is under way.
     async fn finish(&mut self) {
         while let Ok(()) = self.tick(self.tools.clock.now()).await {
-            match self.under_way.next().await {
+            match self.ended().await {
                 Some(ended) => self.note_end(ended),
                 None => return,
             }
         }
         self.settle().await;
+    }
+
+    async fn ended(&mut self) -> Option<Ended> {
+        ended(&mut self.under_way).await
     }
 
     fn hold(&self) -> Option<Hold> {
@@ -232,6 +235,15 @@ impl DeliveryLoop {
                 self.resting_chats.insert(ended.chat, rested);
             }
         }
+    }
+}
+
+/// The next attempt that has ended; none while none is under way. Cancel-safe.
+async fn ended(under_way: &mut JoinSet<Ended>) -> Option<Ended> {
+    match under_way.join_next().await? {
+        Ok(ended) => Some(ended),
+        // Nobody aborts one, so it panicked: a defect, which ends this loop as it would have without a task of its own.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

@@ -134,7 +134,7 @@ impl Intake {
         let allowlist = self.allowlist.read().await;
         event.trace.get_or_insert_with(|| TraceContext::start(self.ids.uuid()));
         match decide_intake(event, &chat, group.as_deref(), &allowlist, &self.assistant_name)? {
-            Decision::Accept(envelope) => self.append(envelope).await,
+            Decision::Accept(envelope) => self.append(*envelope).await,
             Decision::Unregistered => Ok(Taken::Unregistered),
             Decision::Dropped => {
                 if allowlist.log_denied {

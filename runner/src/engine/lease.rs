@@ -14,6 +14,7 @@ pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings, condition: C
     let hard_stop = engine.lifecycle.hard_stop();
     let mut last_good_sent = engine.clock.monotonic();
     loop {
+        engine.proxies.trust_until(last_good_sent + timings.trust);
         let sent = engine.clock.monotonic();
         let answer = engine
             .store
@@ -21,7 +22,10 @@ pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings, condition: C
         // A beat that takes longer than the interval is as good as none: the next one says more. Dropping it is sound,
         // a heartbeat that is counted later only says less than it could.
         match tokio::time::timeout(timings.heartbeat, answer).await {
-            Ok(Ok(())) => last_good_sent = sent,
+            Ok(Ok(())) => {
+                last_good_sent = sent;
+                engine.proxies.trust_until(last_good_sent + timings.trust);
+            }
             Ok(Err(error @ store::Error::RunnerReplaced { .. })) => {
                 engine.trust.send_replace(Trust::Lost);
                 condition.degraded("another life of this runner has taken over");

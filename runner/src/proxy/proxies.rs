@@ -4,8 +4,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use proto::time::Clock;
+use proto::time::{Clock, Monotonic};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::credentials::Credentials;
@@ -28,6 +29,17 @@ pub(super) struct Shared {
     pub(super) upstream: Upstream,
     pub(super) credentials: Credentials,
     pub(super) metrics: Metrics,
+    clock: Arc<dyn Clock>,
+    /// Milliseconds of the monotonic clock.
+    trusted_until: AtomicU64,
+}
+
+impl Shared {
+    /// Whether the lease lasts right now.
+    pub(super) fn is_trusted(&self) -> bool {
+        let now = self.clock.monotonic().0.as_millis();
+        now < u128::from(self.trusted_until.load(Ordering::Relaxed))
+    }
 }
 
 /// Where a run's proxy listens.
@@ -52,14 +64,23 @@ impl Proxies {
     /// When the address of the API or a credential is malformed.
     pub fn new(model: &Model, data_dir: &Path, clock: Arc<dyn Clock>, metrics: Metrics) -> anyhow::Result<Self> {
         let upstream = Upstream::new(&model.base_url)?;
-        let credentials = Credentials::from_config(model, data_dir, &upstream, clock, metrics.clone())?;
+        let credentials = Credentials::from_config(model, data_dir, &upstream, Arc::clone(&clock), metrics.clone())?;
         Ok(Self {
             shared: Arc::new(Shared {
                 upstream,
                 credentials,
                 metrics,
+                clock,
+                trusted_until: AtomicU64::new(u64::MAX),
             }),
         })
+    }
+
+    /// Says until when, by the monotonic clock, this runner trusts itself. Every request asks the clock itself: a process that
+    /// was stopped for a while must not forward one before its lease loop ran again.
+    pub fn trust_until(&self, until: Monotonic) {
+        let millis = u64::try_from(until.0.as_millis()).unwrap_or(u64::MAX);
+        self.shared.trusted_until.store(millis, Ordering::Relaxed);
     }
 
     /// The credential all runs share.

@@ -71,9 +71,11 @@ impl Chaos {
             let blow = BLOWS[random.random_range(0..BLOWS.len())];
             story.push(format!("{:>5.1} s {blow:?}", started.elapsed().as_secs_f64()));
             strike(&mut fleet, blow, &mut random).await;
+            revive(&mut fleet);
             pause(&mut random, 500..2_500).await;
         }
         let loaded = load.await.unwrap();
+        revive(&mut fleet);
         let rest = Instant::now();
         while !fleet.platform.unanswered().is_empty()
             || !super::Tables::connect(&fleet).await.unsettled().await.is_empty()
@@ -81,6 +83,7 @@ impl Chaos {
             if rest.elapsed() > REST {
                 break;
             }
+            revive(&mut fleet);
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         // Shown with a failure only.
@@ -90,6 +93,15 @@ impl Chaos {
         }
         check(&fleet).await;
         loaded
+    }
+}
+
+/// A service whose life is over ends by itself; whoever supervises it starts the next one.
+fn revive(fleet: &mut Fleet) {
+    for service in fleet.services() {
+        if service.ended().is_some() {
+            service.start();
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn decide(gateway: &Gateway, post: &Post) -> Option<Envelope> {
         &SenderAllowlist::allow_everybody(),
         "Andy",
     ) {
-        Ok(Intake::Accept(envelope)) => Some(envelope),
+        Ok(Intake::Accept(envelope)) => Some(*envelope),
         Ok(Intake::Unregistered | Intake::Dropped | Intake::Own) | Err(_) => None,
     }
 }

@@ -1,5 +1,7 @@
 //! The promises of the loop, over the store of the simulator with the clock in hand.
 
+mod kills;
+
 use std::sync::Arc;
 
 use bus::local::LocalHints;
