@@ -266,9 +266,12 @@ pub async fn a_firing_becomes_work_for_its_group(world: World) {
         cost_micros: Some(7),
         error: None,
     };
-    assert_eq!(world.runs("t").await, [run.clone()]);
+    assert_eq!(world.runs("t").await, std::slice::from_ref(&run));
     let of_group = RunsOf::Group(group_id("g"));
-    assert_eq!(world.store.task_runs(&of_group, 10).await.unwrap(), [run.clone()]);
+    assert_eq!(
+        world.store.task_runs(&of_group, 10).await.unwrap(),
+        std::slice::from_ref(&run)
+    );
     assert_eq!(world.store.task_runs(&RunsOf::All, 10).await.unwrap(), [run]);
     assert!(world.store.task_runs(&RunsOf::All, 0).await.unwrap().is_empty());
     let of_other = RunsOf::Group(group_id("other"));
