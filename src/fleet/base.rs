@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use prometheus_client::registry::Registry;
 use proto::ids::IdSource;
 use proto::time::Clock;
@@ -50,7 +52,9 @@ impl Base {
     /// Serves `/healthz` and `/readyz` while the servers are being reached, so that whoever watches sees why it takes long.
     pub(super) async fn front(&self) -> anyhow::Result<Front> {
         let listener = self.listen().await?;
-        let health = service::http::router(self.readiness.clone(), Arc::new(Registry::default()));
+        // Whoever delivers a message now must try again, not give up.
+        let later = async || (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "starting\n");
+        let health = service::http::router(self.readiness.clone(), Arc::new(Registry::default())).fallback(later);
         let (stop, (done, ended)) = (CancellationToken::new(), tokio::sync::oneshot::channel());
         let serving = serve(listener, health, stop.clone());
         self.lifecycle

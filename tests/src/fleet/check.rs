@@ -72,22 +72,20 @@ fn early_messages_said_once(spoken: &[Spoken]) -> Vec<String> {
         .collect()
 }
 
-/// Of two sandboxes of one group, the older one is never seen to act once the newer one has begun.
+/// Of two sandboxes of one group, the older one is never seen to begin anything once the newer one has begun. What it had
+/// asked of the model before may still be under way: its answer meets a proxy that is closed.
 fn never_two_sandboxes(calls: &[Call]) -> Vec<String> {
-    let mut by_group: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
-    for call in calls {
-        by_group.entry(&call.group).or_default().push(call);
-    }
+    let mut newest: BTreeMap<&str, &Call> = BTreeMap::new();
     let mut broken = Vec::new();
-    for (group, calls) in by_group {
-        for (earlier, later) in calls.iter().zip(calls.iter().skip(1)) {
-            let overlap = earlier.ended.is_none_or(|ended| ended > later.began) && earlier.sandbox != later.sandbox;
-            if later.epoch < earlier.epoch || overlap {
-                broken.push(format!(
-                    "{group}: {} acts while {} does",
-                    later.sandbox, earlier.sandbox
-                ));
-            }
+    for call in calls {
+        let before = newest.entry(&call.group).or_insert(call);
+        if call.epoch < before.epoch {
+            broken.push(format!(
+                "{}: {} acts after {} has",
+                call.group, call.sandbox, before.sandbox
+            ));
+        } else {
+            *before = call;
         }
     }
     broken
