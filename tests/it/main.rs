@@ -12,4 +12,5 @@ mod hostile;
 mod nanoclaw;
 mod outages;
 mod slots;
+mod tasks;
 mod webhook;
