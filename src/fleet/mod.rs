@@ -37,13 +37,14 @@ pub(crate) async fn run(role: Role, config: Config, config_files: Vec<std::path:
     let base = base::Base::open(config, lifecycle.clone()).await?;
     // Kept until the end: the control socket goes with it.
     let mut _gateway = None;
+    // Boxed: each is many times the size of what runs afterwards.
     match role {
-        Role::Gateway => _gateway = gateway::start(base).await?,
+        Role::Gateway => _gateway = Box::pin(gateway::start(base)).await?,
         Role::Scheduler => {
-            scheduler::start(base).await?;
+            Box::pin(scheduler::start(base)).await?;
         }
         Role::Runner => {
-            runner::start(base, config_files).await?;
+            Box::pin(runner::start(base, config_files)).await?;
         }
     }
     let outcome = lifecycle.finished(drain).await;

@@ -5,7 +5,7 @@ mod world;
 
 use std::time::Duration;
 
-use bus::{Hint, Hints, Ingress, Interest};
+use bus::{Hint, Hints, Interest};
 use proto::ids::RunnerId;
 use proto::ingest::{Malformed, partition_of};
 use store::Letter;
