@@ -8,6 +8,7 @@
     clippy::disallowed_methods
 )]
 
+mod fleet;
 mod latency;
 mod node;
 mod report;
@@ -17,7 +18,20 @@ use std::process::ExitCode;
 use report::Measurement;
 
 /// All names, in the order they are measured.
-const NAMES: [&str; 5] = ["start", "cold-start", "message-to-prompt", "follow-up", "idle-memory"];
+const NAMES: [&str; 12] = [
+    "start",
+    "cold-start",
+    "message-to-prompt",
+    "follow-up",
+    "idle-memory",
+    "dispatch",
+    "ingest",
+    "turn-cycles",
+    "idle-groups",
+    "move-group",
+    "failover",
+    "chaos",
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -41,6 +55,13 @@ async fn main() -> ExitCode {
             "cold-start" => latency::cold_start().await,
             "message-to-prompt" => latency::message_to_prompt().await,
             "follow-up" => latency::follow_up().await,
+            "dispatch" => fleet::dispatch().await,
+            "ingest" => fleet::ingest().await,
+            "turn-cycles" => fleet::turn_cycles().await,
+            "idle-groups" => fleet::idle_groups().await,
+            "move-group" => fleet::move_group().await,
+            "failover" => fleet::failover().await,
+            "chaos" => fleet::chaos().await,
             other => unreachable!("{other} is in NAMES"),
         };
         measurements.iter().for_each(report::print);

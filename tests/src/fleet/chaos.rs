@@ -6,10 +6,17 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Fleet, FleetBuilder, Load, Loaded, Service, check};
+use super::{Fleet, FleetBuilder, Load, Service, check};
 
 /// Patience after the load, until the last answer: two takeovers one after the other, and what piled up.
 const REST: Duration = Duration::from_secs(180);
+
+/// What a fleet showed under chaos.
+#[derive(Clone, Debug)]
+pub struct Survived {
+    /// From taken to answered, of every message.
+    pub latencies: Vec<Duration>,
+}
 
 /// A load with a nemesis.
 pub struct Chaos {
@@ -56,11 +63,11 @@ impl Chaos {
         }
     }
 
-    /// Runs it and checks what must hold; returns what was offered.
+    /// Runs it and checks what must hold; returns what was seen.
     ///
     /// # Panics
     /// With every promise that was broken, and the seed.
-    pub async fn run(self) -> Loaded {
+    pub async fn run(self) -> Survived {
         let mut random = StdRng::seed_from_u64(self.seed);
         let mut fleet = self.fleet.start().await;
         fleet.model.thinks(Duration::from_millis(5));
@@ -92,7 +99,9 @@ impl Chaos {
             println!("{}\n{loaded:?}", story.join("\n"));
         }
         check(&fleet).await;
-        loaded
+        Survived {
+            latencies: fleet.latencies(),
+        }
     }
 }
 

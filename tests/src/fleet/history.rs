@@ -11,6 +11,8 @@ pub struct Call {
     pub epoch: u64,
     /// Sandbox, and process in it.
     pub sandbox: String,
+    /// Numbers of the messages in its prompt.
+    pub numbers: Vec<u64>,
     /// When it arrived.
     pub began: Instant,
     /// When it was answered or given up.
@@ -19,7 +21,7 @@ pub struct Call {
 
 impl Call {
     /// Reads who calls: `clawhold-<install>-<group>-i<incarnation>-e<epoch> <pid> <turn>`.
-    pub(super) fn begin(who: &str) -> Self {
+    pub(super) fn begin(who: &str, prompt: &str) -> Self {
         let name = who.split(' ').next().unwrap_or_default();
         let read = || {
             let (rest, epoch) = name.rsplit_once("-e")?;
@@ -32,6 +34,7 @@ impl Call {
             group,
             epoch,
             sandbox: name.to_owned(),
+            numbers: numbers(prompt),
             began: Instant::now(),
             ended: None,
         }
@@ -63,4 +66,14 @@ impl Spoken {
             .map(|number| number.trim_start_matches('#').parse().unwrap())
             .collect()
     }
+}
+
+/// Numbers written as `#<digits>` in the messages of a prompt.
+fn numbers(prompt: &str) -> Vec<u64> {
+    let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>();
+    prompt
+        .split('#')
+        .skip(1)
+        .filter_map(|part| digits(part).parse().ok())
+        .collect()
 }

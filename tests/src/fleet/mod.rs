@@ -23,7 +23,7 @@ use servers::{Nats, Postgres};
 use tempfile::TempDir;
 
 pub use builder::FleetBuilder;
-pub use chaos::Chaos;
+pub use chaos::{Chaos, Survived};
 pub use check::check;
 pub use history::{Call, Spoken};
 pub use links::Links;
@@ -112,6 +112,19 @@ impl Fleet {
         let number = self.platform.say(room, "").await;
         self.within(PATIENCE, "an answer", async || self.platform.is_answered(number))
             .await
+    }
+
+    /// From taken to answered, of every message that was.
+    pub fn latencies(&self) -> Vec<Duration> {
+        let mut answered = std::collections::HashMap::new();
+        for spoken in self.platform.spoken() {
+            answered.extend(spoken.answers().into_iter().map(|number| (number, spoken.at)));
+        }
+        let accepted = self.platform.accepted();
+        let spans = accepted
+            .iter()
+            .filter_map(|(number, (_, at))| Some(answered.get(number)?.saturating_duration_since(*at)));
+        spans.collect()
     }
 
     /// The ends of all logs.

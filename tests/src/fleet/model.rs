@@ -77,7 +77,8 @@ async fn answer(State(seen): State<Arc<Seen>>, Json(request): Json<Value>) -> Js
     let who = request["metadata"]["user_id"].as_str().unwrap_or_default().to_owned();
     let under_way = {
         let mut calls = seen.calls.lock().unwrap();
-        calls.push(Call::begin(&who));
+        let prompt = request["messages"][0]["content"].as_str().unwrap_or_default();
+        calls.push(Call::begin(&who, prompt));
         UnderWay {
             seen: Arc::clone(&seen),
             index: calls.len() - 1,

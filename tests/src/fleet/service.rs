@@ -147,6 +147,11 @@ impl Service {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Its data directory.
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
     /// A gateway's control socket.
     pub fn socket(&self) -> PathBuf {
         self.directory.join("data").join("clawhold.sock")

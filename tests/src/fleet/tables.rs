@@ -25,6 +25,11 @@ impl Tables {
         self.client.query_one(query, &[]).await.unwrap().get(0)
     }
 
+    /// Changes rows; returns how many.
+    pub async fn execute(&self, statement: &str) -> u64 {
+        self.client.execute(statement, &[]).await.unwrap()
+    }
+
     /// One text, if there is a row.
     pub async fn text(&self, query: &str) -> Option<String> {
         self.client.query_opt(query, &[]).await.unwrap().map(|row| row.get(0))
