@@ -19,40 +19,41 @@ use crate::snapshot::{Error, Root, Snapshots};
 /// Wait before an upload is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// The lease ended before the files were safe: what the turn did is dropped, and done again by the next owner.
-pub(super) struct GivenUp;
+/// Why a turn's files are not safe.
+pub(super) enum NotSafe {
+    /// The lease ended first: what the turn did is dropped, and done again by the next owner.
+    LeaseOver,
+    /// Waiting will not help: the attempt failed.
+    Failed(String),
+}
 
 impl GroupRun {
     /// Brings the files to the committed snapshot, once in a claim.
     pub(super) async fn restore_files(&mut self, wanted: Option<&SnapshotRef>) -> Result<(), LaunchError> {
-        let Some(snapshots) = self.engine.snapshots.clone().filter(|_| !self.files_are_here) else {
+        let Some(snapshots) = self.engine.snapshots.clone().filter(|_| self.roots.is_none()) else {
             return Ok(());
         };
-        let fence = &self.claimed.fence;
-        let restored = snapshots
-            .restore(&fence.group, fence.epoch, wanted, &self.roots()?)
-            .await;
-        match restored {
+        let (fence, roots) = (&self.claimed.fence, self.prepared_roots()?);
+        match snapshots.restore(&fence.group, fence.epoch, wanted, &roots).await {
             Ok(_) => {
-                self.files_are_here = true;
+                self.roots = Some(roots);
                 Ok(())
             }
-            Err(error @ (Error::Corrupt(_) | Error::NotRestored(_))) => Err(LaunchError::Failed(chain(&error))),
-            // What this host cannot reach or hold is no fault of the message.
-            Err(error) => Err(LaunchError::RuntimeDown(format!(
+            // A store that cannot be reached is no fault of the message.
+            Err(error) if is_unavailable(&error) => Err(LaunchError::RuntimeDown(format!(
                 "the files of a group cannot be brought here: {}",
                 chain(&error)
             ))),
+            Err(error) => Err(LaunchError::Failed(chain(&error))),
         }
     }
 
-    /// Uploads what the turn changed, however long it takes while the lease lasts. None: nothing changed, or the group keeps
-    /// more than it may, which its chat is told.
-    pub(super) async fn upload_files(&mut self, turn: TurnId) -> Result<Option<SnapshotRef>, GivenUp> {
-        let Some(snapshots) = self.engine.snapshots.clone() else {
+    /// Uploads what the turn changed, however long the store of files is away while the lease lasts. None: nothing changed, or
+    /// the group keeps more than it may, which its chat is told.
+    pub(super) async fn upload_files(&mut self, turn: TurnId) -> Result<Option<SnapshotRef>, NotSafe> {
+        let Some((snapshots, roots)) = self.engine.snapshots.clone().zip(self.roots.clone()) else {
             return Ok(None);
         };
-        let Ok(roots) = self.roots() else { return Err(GivenUp) };
         loop {
             let fence = &self.claimed.fence;
             let error = match snapshots.take(&fence.group, fence.epoch, turn, &roots).await {
@@ -61,11 +62,12 @@ impl GroupRun {
                     self.tell_over_quota(&error).await;
                     return Ok(None);
                 }
-                Err(error) => error,
+                Err(error) if is_unavailable(&error) => error,
+                Err(error) => return Err(NotSafe::Failed(chain(&error))),
             };
             tracing::warn!(group.id = %fence.group, error = &error as &dyn std::error::Error, "the files cannot be uploaded; trying again");
             if *self.trust.borrow() == Trust::Lost || self.stop.is_cancelled() {
-                return Err(GivenUp);
+                return Err(NotSafe::LeaseOver);
             }
             tokio::time::sleep(AGAIN).await;
         }
@@ -90,7 +92,14 @@ impl GroupRun {
             .spawn_support("tidy blobs", service::lifecycle::Policy::BestEffort, tidy);
     }
 
-    fn roots(&self) -> Result<Vec<Root>, LaunchError> {
+    /// Forgets what is in memory of the files. Before the claim ends: the next one of this very runner may begin at once.
+    pub(super) fn forget_files(&mut self) {
+        if let (Some(snapshots), Some(_)) = (&self.engine.snapshots, self.roots.take()) {
+            snapshots.released(&self.claimed.fence.group, self.claimed.fence.epoch);
+        }
+    }
+
+    fn prepared_roots(&self) -> Result<Vec<Root>, LaunchError> {
         let engine = &self.engine;
         let prepared = engine
             .folders
@@ -121,6 +130,10 @@ impl GroupRun {
             }
         }
     }
+}
+
+fn is_unavailable(error: &Error) -> bool {
+    matches!(error, Error::Blobs(blobs::Error::Unavailable { .. }))
 }
 
 fn chain(error: &Error) -> String {

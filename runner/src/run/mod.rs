@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use crate::engine::Engine;
 use crate::engine::slots::{Activity, Orders};
+use crate::snapshot::Root;
 use sandbox::Sandbox;
 
 /// Time a sandbox gets to finish after it was asked to.
@@ -73,8 +74,8 @@ struct GroupRun {
     reply_chat: ChatId,
     /// Session the agent works in.
     session: Option<SessionId>,
-    /// Whether the files of the group are on this host as they were committed.
-    files_are_here: bool,
+    /// Directories of the group, once they are on this host as they were committed.
+    roots: Option<Vec<Root>>,
     /// Texts said outside of a turn's answer, to give each a key.
     said: u32,
     /// Whether the core knows that the runner drains.
@@ -112,7 +113,7 @@ impl GroupRun {
             prompts: Vec::new(),
             reply_chat: ChatId::new(""),
             session: None,
-            files_are_here: false,
+            roots: None,
             said: 0,
             draining: false,
             trust: engine.trust.subscribe(),
@@ -141,9 +142,7 @@ impl GroupRun {
             effects.extend(self.decide(event));
         }
         self.discard_sandbox().await;
-        if let Some(snapshots) = &self.engine.snapshots {
-            snapshots.released(&fence.group);
-        }
+        self.forget_files();
         self.tell_working(false);
     }
 

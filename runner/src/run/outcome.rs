@@ -9,12 +9,20 @@ use proto::turn::{AfterFailure, Committed, TurnCommit, TurnFailure};
 use service::crash_point;
 
 use super::GroupRun;
+use super::files::NotSafe;
 use crate::engine::persist::until_known;
 
 impl GroupRun {
     pub(super) async fn commit(&mut self, turn: &OpenTurn, through: InboxOrd, result: &AgentResult) -> Event {
-        let Ok(snapshot) = self.upload_files(turn.turn).await else {
-            return Event::FenceLost;
+        let snapshot = match self.upload_files(turn.turn).await {
+            Ok(snapshot) => snapshot,
+            Err(NotSafe::LeaseOver) => return Event::FenceLost,
+            Err(NotSafe::Failed(reason)) => {
+                self.fail(turn, format!("its files cannot be kept: {reason}"), false)
+                    .await;
+                // The claim has ended with the attempt.
+                return Event::FenceLost;
+            }
         };
         crash_point!("snapshot.uploaded");
         let replies = final_replies(turn, through, result);
@@ -83,6 +91,7 @@ impl GroupRun {
         if !self.is_rid_of_sandbox().await {
             return;
         }
+        self.forget_files();
         let (engine, fence) = (&self.engine, &self.claimed.fence);
         tracing::warn!(group.id = %fence.group, turn.id = %turn, reason, next = next.as_str(), "turn failed");
         engine.metrics.turns_failed.inc();
@@ -106,6 +115,7 @@ impl GroupRun {
         if !self.is_rid_of_sandbox().await {
             return;
         }
+        self.forget_files();
         let (engine, fence) = (&self.engine, &self.claimed.fence);
         let released = until_known(engine, || {
             engine.store.release_group(fence, interrupted, engine.clock.now())

@@ -6,7 +6,7 @@ use proto::ids::TurnId;
 use proto::ipc::CloseReason;
 use proto::turn::TurnBatch;
 use proto::turn::retry::{decide_after_failure, decide_before_attempt};
-use proto::turn::run::{Effect, Event, Exit};
+use proto::turn::run::{Effect, Event, Exit, OpenTurn};
 use service::crash_point;
 use store::Begun;
 
@@ -43,18 +43,7 @@ impl GroupRun {
                 reason,
                 forget_session,
             } => {
-                let base = Duration::from_millis(self.engine.settings.config.retry_backoff_ms);
-                let random = (self.engine.random)();
-                let now = self.engine.clock.now();
-                let next = decide_after_failure(
-                    turn.attempt,
-                    &turn.messages,
-                    "it failed several times in a row",
-                    base,
-                    random,
-                    now,
-                );
-                self.end_attempt(turn.turn, reason, next, forget_session).await;
+                self.fail(&turn, reason, forget_session).await;
                 None
             }
             Effect::Close(reason) => self.close(reason).await,
@@ -67,6 +56,15 @@ impl GroupRun {
                 None
             }
         }
+    }
+
+    /// Ends the attempt, and with it the claim.
+    pub(super) async fn fail(&mut self, turn: &OpenTurn, reason: String, forget_session: bool) {
+        let base = Duration::from_millis(self.engine.settings.config.retry_backoff_ms);
+        let (random, now) = ((self.engine.random)(), self.engine.clock.now());
+        let why = "it failed several times in a row";
+        let next = decide_after_failure(turn.attempt, &turn.messages, why, base, random, now);
+        self.end_attempt(turn.turn, reason, next, forget_session).await;
     }
 
     async fn begin_turn(&mut self) -> Event {

@@ -233,14 +233,19 @@ impl Snapshots {
         }
     }
 
-    /// Forgets what is in memory of a group, when it is released.
-    pub fn released(&self, group: &GroupId) {
-        self.groups().remove(group.as_str());
+    /// Forgets what is in memory of a group, before its claim at this epoch ends. What a later claim has begun stays.
+    pub fn released(&self, group: &GroupId, epoch: Epoch) {
+        let mut groups = self.groups();
+        let of_this_claim =
+            |state: &Arc<AsyncMutex<GroupState>>| state.try_lock().is_ok_and(|state| state.epoch == Some(epoch));
+        if groups.get(group.as_str()).is_some_and(of_this_claim) {
+            groups.remove(group.as_str());
+        }
     }
 
     /// Forgets a group for good, with what is kept on this host about its files.
     pub fn removed(&self, group: &GroupId) {
-        self.released(group);
+        self.groups().remove(group.as_str());
         let Files {
             index,
             uploading,

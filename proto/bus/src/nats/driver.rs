@@ -179,7 +179,9 @@ impl<R: Fn(Option<&Problem>) + Send + Sync> Keeper<'_, R> {
                     Err(problem) => {
                         // JetStream's silence has no reason; what the server said meanwhile has.
                         while let Ok(event) = events.try_recv() {
-                            note(&event, &mut forbidden);
+                            if let Some(over) = self.hear(&event, &mut connected, &mut forbidden) {
+                                return over;
+                            }
                         }
                         let problem = self.explained(problem, forbidden.take());
                         self.link.stream_down(&problem);
@@ -195,28 +197,42 @@ impl<R: Fn(Option<&Problem>) + Send + Sync> Keeper<'_, R> {
             };
             tokio::select! {
                 event = events.recv() => match event {
-                    Some(Event::Disconnected) => {
-                        connected = false;
-                        let problem = Problem::Lost { servers: servers(self.config) };
-                        self.link.down(&problem);
-                        self.say(Some(&problem));
-                    }
-                    Some(Event::Connected) => {
-                        connected = true;
-                        self.link.reopened();
-                    }
-                    Some(Event::SlowConsumer(_)) => self.link.gap(),
-                    // The login changed: files and secrets are read anew for another client.
-                    Some(event) if !connected && is_login(&event) => {
-                        return Problem::Login { servers: servers(self.config) };
-                    }
-                    Some(event) => note(&event, &mut forbidden),
+                    Some(event) => if let Some(over) = self.hear(&event, &mut connected, &mut forbidden) {
+                        return over;
+                    },
                     None => return Problem::Lost { servers: servers(self.config) },
                 },
                 () = self.link.doubted() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
+    }
+
+    /// Takes an event of the client; returns why another client must be made.
+    fn hear(&mut self, event: &Event, connected: &mut bool, forbidden: &mut Option<String>) -> Option<Problem> {
+        match event {
+            Event::Disconnected => {
+                *connected = false;
+                let problem = Problem::Lost {
+                    servers: servers(self.config),
+                };
+                self.link.down(&problem);
+                self.say(Some(&problem));
+            }
+            Event::Connected => {
+                *connected = true;
+                self.link.reopened();
+            }
+            Event::SlowConsumer(_) => self.link.gap(),
+            // The login changed: files and secrets are read anew for another client.
+            event if !*connected && is_login(event) => {
+                return Some(Problem::Login {
+                    servers: servers(self.config),
+                });
+            }
+            event => note(event, forbidden),
+        }
+        None
     }
 
     async fn check(&mut self, client: &Client, jetstream: &Context) -> Result<(), Problem> {
