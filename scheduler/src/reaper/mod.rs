@@ -7,6 +7,7 @@ mod watch;
 
 use bus::Hint;
 use proto::lease::LeaseTimings;
+use store::RunnerRow;
 use tokio_util::sync::CancellationToken;
 
 use self::watch::Watch;
@@ -79,21 +80,31 @@ impl Reaper {
             return Ok(());
         }
         for silent in silent {
-            // Takes effect only if the heartbeat still stands where it was read.
-            let freed = self.deps.store.declare_dead(&silent, self.deps.clock.now()).await?;
-            if !freed.is_empty() {
-                tracing::warn!(
-                    runner.id = %silent.runner,
-                    runner.incarnation = %silent.incarnation,
-                    groups = freed.len(),
-                    "runner declared dead; its groups are free"
-                );
-                self.deps.metrics.groups_freed.inc_by(freed.len() as u64);
-                // One runner hears each: as many are called as may be needed.
-                for _ in 0..freed.len().min(CALLS_MAX) {
-                    self.deps.hints.publish(Hint::Ready { runner: None });
-                }
+            // One that cannot be freed now is found again by the next pass; the others do not wait for it.
+            if let Err(error) = self.declare_dead(&silent).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(runner.id = %silent.runner, error, "a silent runner could not be declared dead yet");
             }
+        }
+        Ok(())
+    }
+
+    async fn declare_dead(&self, silent: &RunnerRow) -> store::Result<()> {
+        // Takes effect only if the heartbeat still stands where it was read.
+        let freed = self.deps.store.declare_dead(silent, self.deps.clock.now()).await?;
+        if freed.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(
+            runner.id = %silent.runner,
+            runner.incarnation = %silent.incarnation,
+            groups = freed.len(),
+            "runner declared dead; its groups are free"
+        );
+        self.deps.metrics.groups_freed.inc_by(freed.len() as u64);
+        // One runner hears each: as many are called as may be needed.
+        for _ in 0..freed.len().min(CALLS_MAX) {
+            self.deps.hints.publish(Hint::Ready { runner: None });
         }
         Ok(())
     }
