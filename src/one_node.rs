@@ -49,6 +49,8 @@ impl Node {
         let hints = Arc::new(LocalHints::new());
         let ingress = Arc::new(LocalIngress::new(Arc::clone(&store), hints.clone(), Arc::clone(&clock)));
         let readiness = Readiness::new();
+        // The services name their conditions one after the other: until all have, none of this is an answer.
+        let started = readiness.condition("start");
         let mut registry = Registry::default();
         let drain = Duration::from_millis(config.runner.drain_timeout_ms);
 
@@ -122,6 +124,7 @@ impl Node {
         let gateway = gateway::start(gateway_config, gateway_deps, &lifecycle).await?;
         runner::start(runner_config, runner_deps, &lifecycle).await?;
         scheduler::start(scheduler_config, scheduler_deps, &lifecycle);
+        started.ok();
         Ok(Self {
             lifecycle,
             gateway,

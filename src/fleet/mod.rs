@@ -35,6 +35,8 @@ pub(crate) async fn run(role: Role, config: Config, config_files: Vec<std::path:
     let drain = Duration::from_millis(config.runner.drain_timeout_ms);
     let lifecycle = Lifecycle::new();
     let base = base::Base::open(config, lifecycle.clone()).await?;
+    // Conditions are named one after the other: until all have been, none of this is an answer.
+    let started = base.readiness.condition("start");
     // Kept until the end: the control socket goes with it.
     let mut _gateway = None;
     // Boxed: each is many times the size of what runs afterwards.
@@ -47,6 +49,7 @@ pub(crate) async fn run(role: Role, config: Config, config_files: Vec<std::path:
             Box::pin(runner::start(base, config_files)).await?;
         }
     }
+    started.ok();
     let outcome = lifecycle.finished(drain).await;
     if let cause @ (Cause::Signal(_) | Cause::Task { .. }) = &outcome.cause {
         crate::cli::say(&format!("clawhold: stopped: {cause}"));
