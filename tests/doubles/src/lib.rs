@@ -7,7 +7,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod model;
+pub mod platform;
 pub mod s3;
+
+mod percent;
+mod wire;
 
 pub use model::{
     ApiError, Auth, Credentials, DEMO_API_KEY, Fault, ModelDouble, ModelRequest, OauthAccount, RateLimit,

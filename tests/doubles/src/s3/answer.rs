@@ -10,7 +10,8 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 
 use super::state::State;
-use super::{listing, percent, signature};
+use super::{listing, signature};
+use crate::percent;
 
 /// Largest body taken: more than any pack.
 const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;

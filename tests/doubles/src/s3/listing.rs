@@ -1,7 +1,7 @@
 //! `ListObjectsV2`, in pages.
 
-use super::percent;
 use super::state::State;
+use crate::percent;
 
 /// Keys on one page; far below Amazon's 1000, so that a few objects already make pages.
 const PAGE: usize = 3;

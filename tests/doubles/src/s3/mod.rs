@@ -6,7 +6,6 @@
 
 mod answer;
 mod listing;
-mod percent;
 mod server;
 mod signature;
 mod state;

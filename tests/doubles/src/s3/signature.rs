@@ -4,8 +4,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::request::Parts;
 use sha2::{Digest as _, Sha256};
 
-use super::percent;
 use super::server::Keys;
+use crate::percent;
 
 /// Why a request is refused: Amazon's code for it.
 pub(super) type Refused = &'static str;

@@ -18,7 +18,7 @@ use super::credentials::Auth;
 use super::endpoint::{self, Endpoint};
 use super::ids;
 use super::record::RecordedRequest;
-use super::wire::Link;
+use crate::wire::Link;
 
 /// The API's limit for a request to create a message: 32 MB.
 pub(crate) const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;

@@ -15,7 +15,7 @@ use super::super::protocol::reply::{Fault, Pace, Stall};
 use super::super::protocol::sse;
 use super::State;
 use super::ids;
-use super::wire::Link;
+use crate::wire::Link;
 
 /// The body type of every answer.
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -77,7 +77,7 @@ impl Player {
         match &self.fault {
             Some(Fault::ResetAfter(after)) if *after <= self.sent => {
                 tokio::time::sleep(FLUSH_PAUSE).await;
-                self.link.reset().await;
+                self.link.reset::<()>().await;
             }
             Some(Fault::HangUpAfter(after)) if *after <= self.sent => {
                 tokio::time::sleep(FLUSH_PAUSE).await;

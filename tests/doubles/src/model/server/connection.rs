@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::State;
 use super::answer::answer;
-use super::wire::{Link, Wire};
+use crate::wire::{Link, Wire};
 
 /// How long answers under way may take once the double stops. Tests wait for it, so it is short.
 const STOP_GRACE: Duration = Duration::from_millis(250);

@@ -14,7 +14,7 @@ use super::State;
 use super::answer::{Received, json as json_answer, refused};
 use super::body::{Body, Player};
 use super::ids;
-use super::wire::Link;
+use crate::wire::Link;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {

@@ -16,7 +16,6 @@ mod ids;
 mod oauth;
 mod running;
 mod start;
-mod wire;
 
 pub use running::{Running, WaitError};
 pub use start::ModelDouble;

@@ -1,7 +1,7 @@
-//! Percent encoding as signatures want it.
+//! Percent encoding, as signatures and forms want it.
 
 /// Decodes `%xx`, and `+` in a query.
-pub(super) fn decode(text: &str, plus_is_space: bool) -> Option<String> {
+pub(crate) fn decode(text: &str, plus_is_space: bool) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -20,7 +20,7 @@ pub(super) fn decode(text: &str, plus_is_space: bool) -> Option<String> {
 }
 
 /// Encodes everything but unreserved characters; `/` only when asked to.
-pub(super) fn encode(text: &str, slash: bool) -> String {
+pub(crate) fn encode(text: &str, slash: bool) -> String {
     let encoded = text.bytes().map(|byte| match byte {
         b'/' if !slash => "/".to_owned(),
         b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
@@ -31,7 +31,7 @@ pub(super) fn encode(text: &str, slash: bool) -> String {
 }
 
 /// The pairs of a query, decoded and sorted.
-pub(super) fn query(raw: &str) -> Option<Vec<(String, String)>> {
+pub(crate) fn query(raw: &str) -> Option<Vec<(String, String)>> {
     let pairs = raw.split('&').filter(|pair| !pair.is_empty());
     let decoded = pairs.map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

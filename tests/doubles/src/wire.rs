@@ -11,34 +11,34 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 /// The stream of one connection.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     link: Link,
 }
 
 /// What the layers above hold to break their connection.
 #[derive(Clone, Default)]
-pub(super) struct Link {
+pub(crate) struct Link {
     reset: Arc<AtomicBool>,
     broken: CancellationToken,
 }
 
 impl Link {
     /// Resets the connection. Never returns: the connection's task drops whoever waits here.
-    pub(super) async fn reset(&self) {
+    pub(crate) async fn reset<Never>(&self) -> Never {
         self.reset.store(true, Ordering::Release);
         self.broken.cancel();
         std::future::pending().await
     }
 
     /// Ends when a layer above asks for a reset.
-    pub(super) async fn broken(&self) {
+    pub(crate) async fn broken(&self) {
         self.broken.cancelled().await;
     }
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, link: Link) -> Self {
+    pub(crate) fn new(stream: TcpStream, link: Link) -> Self {
         Self { stream, link }
     }
 }
