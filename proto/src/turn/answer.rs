@@ -29,7 +29,6 @@ pub fn final_replies(turn: &OpenTurn, through: InboxOrd, result: &AgentResult) -
         chat: chat.clone(),
         text,
         sender: None,
-        extra: None,
     }]
 }
 

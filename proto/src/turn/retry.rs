@@ -74,7 +74,6 @@ pub fn notice(head: &InboxMessage, reason_for_people: &str) -> Reply {
         chat: head.envelope.chat.clone(),
         text,
         sender: None,
-        extra: None,
     }
 }
 

@@ -61,7 +61,6 @@ impl GroupRun {
             chat,
             text: call.text,
             sender: call.sender,
-            extra: None,
         })
         .await
     }
@@ -85,7 +84,6 @@ impl GroupRun {
                     chat,
                     text: call.text,
                     sender: call.sender,
-                    extra: None,
                 })
                 .await
             }

@@ -9,6 +9,7 @@
 pub mod model;
 pub mod platform;
 pub mod s3;
+pub mod whatsapp;
 
 mod percent;
 mod wire;

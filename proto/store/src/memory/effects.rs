@@ -60,12 +60,7 @@ impl State {
             .early_of(turn)
             .filter(|row| row.said_epoch < fence.epoch)
             .map(|row| &row.delivery)
-            .filter(|row| {
-                row.chat == effect.chat
-                    && row.text == effect.text
-                    && row.sender == effect.sender
-                    && row.extra == effect.extra
-            })
+            .filter(|row| row.chat == effect.chat && row.text == effect.text && row.sender == effect.sender)
             .min_by_key(|row| row.seq)
             .map(|row| row.id)
     }

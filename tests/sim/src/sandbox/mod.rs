@@ -143,6 +143,5 @@ pub(crate) fn said(key: String, chat: proto::ids::ChatId, text: String) -> Reply
         chat,
         text,
         sender: None,
-        extra: None,
     }
 }
