@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use blobs::directory::DirectoryStore;
 use bus::local::{LocalHints, LocalIngress};
 use prometheus_client::registry::Registry;
 use proto::ids::IdSource;
@@ -24,6 +25,8 @@ use crate::{first_group, node_files, runtime};
 
 /// Database below the data directory.
 const DATABASE: &str = "clawhold.db";
+/// Name of the directory with the files of messages, below the data directory.
+const BLOBS: &str = "blobs";
 /// A node that runs.
 pub(crate) struct Node {
     lifecycle: Lifecycle,
@@ -112,6 +115,7 @@ impl Node {
             store,
             ingress,
             hints,
+            blobs: Arc::new(DirectoryStore::new(gateway_config.data_dir.join(BLOBS))),
             clock,
             ids,
             random: service::random::fraction,

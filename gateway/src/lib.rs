@@ -11,8 +11,12 @@ pub mod config;
 pub mod channel;
 pub mod delivery;
 pub mod directory;
+pub mod files;
+pub mod health;
 pub mod indexer;
 pub mod intake;
+pub mod receiving;
+pub mod rest;
 
 pub mod api;
 pub mod http;

@@ -22,6 +22,8 @@ pub struct Metrics {
     deliveries: Family<DeliveryLabels, Counter>,
     delay: Family<ChannelLabel, Histogram, fn() -> Histogram>,
     accounts_held: Family<ChannelLabel, Gauge>,
+    accounts_in_trouble: Family<ChannelLabel, Gauge>,
+    feed_breaks: Family<ChannelLabel, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -58,6 +60,7 @@ pub(crate) enum IntakeOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum DeliveryOutcome {
     Sent,
+    Part,
     Retried,
     Uncertain,
     Dead,
@@ -82,6 +85,7 @@ impl EncodeLabelValue for DeliveryOutcome {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         encoder.write_str(match self {
             Self::Sent => "sent",
+            Self::Part => "part",
             Self::Retried => "retried",
             Self::Uncertain => "uncertain",
             Self::Dead => "dead",
@@ -117,6 +121,18 @@ impl Metrics {
                 "Accounts whose lease this gateway holds, by channel",
                 Family::default(),
             ),
+            accounts_in_trouble: registered(
+                registry,
+                "clawhold_accounts_in_trouble",
+                "Accounts held by this gateway that cannot send or receive, by channel",
+                Family::default(),
+            ),
+            feed_breaks: registered(
+                registry,
+                "clawhold_feed_breaks",
+                "How often the feed of an account broke off or fell silent, by channel",
+                Family::default(),
+            ),
         }
     }
 
@@ -146,6 +162,24 @@ impl Metrics {
         self.accounts_held
             .get_or_create(&labels)
             .inc_by(if is_held { 1 } else { -1 });
+    }
+
+    /// Notes that one more account is in trouble, or one less.
+    pub(crate) fn count_trouble(&self, channel: &str, is_in_trouble: bool) {
+        let labels = ChannelLabel {
+            channel: channel.to_owned(),
+        };
+        self.accounts_in_trouble
+            .get_or_create(&labels)
+            .inc_by(if is_in_trouble { 1 } else { -1 });
+    }
+
+    /// Counts a feed that broke off or fell silent.
+    pub(crate) fn count_feed_break(&self, channel: &str) {
+        let labels = ChannelLabel {
+            channel: channel.to_owned(),
+        };
+        self.feed_breaks.get_or_create(&labels).inc();
     }
 
     /// Records how long a delivered row was under way.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
+use blobs::BlobStore;
 use bus::{Hints, Ingress};
 use proto::ids::IdSource;
 use proto::time::Clock;
@@ -19,17 +20,20 @@ use store::Store;
 use tokio::net::TcpListener;
 
 use crate::api::{self, ControlApi};
-use crate::channel::Channel;
 use crate::channel::cli::clients::Clients;
 use crate::channel::cli::{CliApi, CliChannel};
 use crate::channel::webhook::{Hook, WebhookApi, WebhookChannel};
+use crate::channel::{self, Channel, ChannelDeps, Inbound};
 use crate::config;
 use crate::delivery::Tools;
-use crate::delivery::account::{self, Candidacy};
+use crate::delivery::account::{Account, Candidacy};
 use crate::directory::Directory;
+use crate::files::Files;
+use crate::health::{Health, HealthRegistry};
 use crate::http::{ControlSocket, bind_control_socket};
 use crate::intake::{AllowlistFile, Intake};
 use crate::metrics::Metrics;
+use crate::receiving::Notices;
 
 /// Settings of the gateway.
 #[derive(Clone, Debug)]
@@ -58,6 +62,8 @@ pub struct Deps {
     pub ingress: Arc<dyn Ingress>,
     /// "Look now".
     pub hints: Arc<dyn Hints>,
+    /// Where the files of messages lie.
+    pub blobs: Arc<dyn BlobStore>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Traces of messages that come without one.
@@ -108,6 +114,15 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
             Arc::clone(&deps.clock),
         )?));
     }
+    let channel_deps = ChannelDeps {
+        clock: Arc::clone(&deps.clock),
+        ids: Arc::clone(&deps.ids),
+        random: deps.random,
+        hints: Arc::clone(&deps.hints),
+        files: Files::new(deps.blobs),
+        assistant_name: config.assistant_name.clone(),
+    };
+    channels.extend(channel::build(&config.channels, &channel_deps)?);
     let listen = config.http.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}: free the port, or choose another with http.listen (CLAWHOLD_HTTP_LISTEN)")
@@ -123,7 +138,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         Arc::clone(&deps.ingress),
         AllowlistFile::new(config.security.sender_allowlist, on_invalid),
         config.assistant_name,
-        deps.ids,
+        Arc::clone(&deps.ids),
         deps.metrics.clone(),
         lifecycle.soft_stop(),
     ));
@@ -137,7 +152,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     };
     let cli = CliApi {
         gateway: config.name.clone(),
-        intake,
+        intake: Arc::clone(&intake),
         directory: Arc::clone(&directory),
         store: Arc::clone(&deps.store),
         hints: Arc::clone(&deps.hints),
@@ -145,15 +160,22 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         clients,
         stop: stop.clone(),
     };
+    let accounts = HealthRegistry::default();
     let operator = ControlApi {
         gateway: config.name,
         directory: Arc::clone(&directory),
         store: Arc::clone(&deps.store),
         clock: Arc::clone(&deps.clock),
         readiness: deps.readiness.clone(),
+        accounts: accounts.clone(),
         version: deps.version,
     };
-    let public = deps.health.merge(webhooks.router()).fallback(api::no_such_path);
+    let inbound = |channel: &Arc<dyn Channel>| Inbound::new(Arc::clone(&intake), Arc::clone(channel));
+    let routes = channels
+        .iter()
+        .map(|channel| Arc::clone(channel).routes(inbound(channel)))
+        .fold(webhooks.router(), Router::merge);
+    let public = deps.health.merge(routes).fallback(api::no_such_path);
     let private = operator.router().merge(cli.router()).fallback(api::no_such_path);
     let (stop_public, stop_private, stop_writing) = (stop.clone(), stop.clone(), stop.clone());
     lifecycle.spawn_support("http", Policy::Critical, async move {
@@ -172,14 +194,34 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     let delivering = deps.readiness.condition("delivery");
     let tools = Tools {
         store: deps.store,
+        ingress: deps.ingress,
         hints: deps.hints,
         clock: deps.clock,
         random: deps.random,
         metrics: deps.metrics,
     };
+    let notices = Notices {
+        store: Arc::clone(&tools.store),
+        hints: Arc::clone(&tools.hints),
+        clock: Arc::clone(&tools.clock),
+        ids: deps.ids,
+    };
     for channel in channels {
-        let candidacy = config.candidacy.clone();
-        let serving = account::serve(channel, candidacy, tools.clone(), delivering.clone(), stop.clone());
+        let (name, account) = (channel.name(), channel.account());
+        let part = deps.readiness.part(format!("account {name}:{account}"));
+        let health = Health::new(name, account, Arc::clone(&tools.clock), part, tools.metrics.clone());
+        let health = Arc::new(health);
+        accounts.add(Arc::clone(&health));
+        let account = Account {
+            inbound: inbound(&channel),
+            channel,
+            candidacy: config.candidacy.clone(),
+            tools: tools.clone(),
+            health,
+            notices: notices.clone(),
+            ready: delivering.clone(),
+        };
+        let serving = account.serve(lifecycle.soft_stop(), stop.clone());
         lifecycle.spawn_support("delivery", Policy::Critical, async move {
             serving.await;
             Ok(())

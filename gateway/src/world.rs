@@ -6,19 +6,23 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use blobs::BlobStore;
+use blobs::directory::DirectoryStore;
 use bus::local::{LocalHints, LocalIngress};
 use bus::{Hints, Ingress};
 use prometheus_client::registry::Registry;
 use proto::claim::{ClaimRequest, Fence};
 use proto::group::{ChatSeen, Group, GroupSettings};
 use proto::ids::{ChatId, GroupId, OutboxId, RunnerId, TurnId};
+use proto::inbound::{Addressed, EventKind, InboundEvent};
 use proto::lease::LeaseTimings;
 use proto::lease::holding::{Hold, LeaseName};
-use proto::outbound::{Delivery, OutboxState, Reply, Resend, SendOutcome};
+use proto::outbound::{Delivery, Limits, OutboxState, Part, Reconciled, Reply, Resend, SendOutcome};
 use proto::sender_allowlist::OnInvalid;
 use proto::time::{Clock, Monotonic, Timestamp};
 use proto::turn::{TurnBatch, TurnCommit, Usage};
 use service::ids::RandomIds;
+use service::readiness::Readiness;
 use store::keeper::{Keeper, Takeover};
 use store::outage::Outage;
 use store::sqlite::SqliteStore;
@@ -29,8 +33,10 @@ use uuid::Uuid;
 use crate::channel::Channel;
 use crate::delivery::{DeliveryLoop, Lease, Tools};
 use crate::directory::Directory;
+use crate::health::Health;
 use crate::intake::{AllowlistFile, Intake};
 use crate::metrics::Metrics;
+use crate::receiving::Notices;
 
 /// Time at which every world begins.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -117,16 +123,36 @@ impl World {
     pub(crate) async fn delivery(&self, channel: Arc<ScriptedChannel>) -> DeliveryLoop {
         let mut keeper = self.keeper("a");
         keeper.tick().await.unwrap();
-        DeliveryLoop::new(channel, Lease::of(&keeper), self.tools())
+        DeliveryLoop::new(channel, Lease::of(&keeper), self.tools(), self.health())
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
         Metrics::register(&mut Registry::default())
     }
 
+    pub(crate) fn blobs(&self) -> Arc<dyn BlobStore> {
+        Arc::new(DirectoryStore::new(self.dir.path().join("blobs")))
+    }
+
+    pub(crate) fn notices(&self) -> Notices {
+        Notices {
+            store: self.store.clone(),
+            hints: self.hints.clone(),
+            clock: self.clock.clone(),
+            ids: Arc::new(RandomIds),
+        }
+    }
+
+    /// The standing of the account `bot` on the channel `test`.
+    pub(crate) fn health(&self) -> Arc<Health> {
+        let part = Readiness::new().part("account".to_owned());
+        Arc::new(Health::new("test", "bot", self.clock.clone(), part, self.metrics()))
+    }
+
     pub(crate) fn tools(&self) -> Tools {
         Tools {
             store: self.store.clone(),
+            ingress: self.ingress.clone(),
             hints: self.hints.clone(),
             clock: self.clock.clone(),
             random: || 0.5,
@@ -179,6 +205,7 @@ impl World {
             name: None,
             is_group_chat: Some(true),
             seen_at: self.clock.now(),
+            parent: None,
         }
     }
 
@@ -189,6 +216,26 @@ impl World {
         chat
     }
 
+    /// Somebody says something that engages the agent.
+    pub(crate) async fn hear(&self, seen: &ChatSeen, text: &str) {
+        let event = InboundEvent {
+            dedup_key: format!("test:bot:{}", self.uuid()),
+            chat: seen.id.clone(),
+            sender: "ann".into(),
+            sender_name: "Ann".into(),
+            text: text.into(),
+            sent_at: self.clock.now(),
+            is_from_me: false,
+            is_bot: false,
+            addressed: Addressed::Direct,
+            kind: EventKind::Message,
+            quote: None,
+            files: Vec::new(),
+            trace: None,
+        };
+        self.intake().take(seen, event, None).await.unwrap();
+    }
+
     /// Puts a text into the outbox.
     pub(crate) async fn say(&self, chat: &ChatId, text: &str) -> OutboxId {
         let id = OutboxId(self.uuid());
@@ -197,6 +244,7 @@ impl World {
             chat: chat.clone(),
             text: text.into(),
             sender: None,
+            extra: None,
         };
         self.store
             .put_notice(&id.to_string(), &reply, id, self.clock.now())
@@ -251,6 +299,7 @@ impl World {
                 chat: (*chat).clone(),
                 text: (*text).to_owned(),
                 sender: None,
+                extra: None,
             })
             .collect();
         let ids: Vec<_> = replies.iter().map(|_| OutboxId(self.uuid())).collect();
@@ -292,16 +341,24 @@ pub(crate) struct ScriptedChannel {
     pub(crate) answers: Mutex<VecDeque<SendOutcome>>,
     pub(crate) unreachable: Mutex<Vec<ChatId>>,
     pub(crate) given: Mutex<Vec<String>>,
+    pub(crate) limits: Limits,
+    pub(crate) known: Mutex<VecDeque<Reconciled>>,
 }
 
 impl ScriptedChannel {
     pub(crate) fn new(resend: Resend, answers: impl IntoIterator<Item = SendOutcome>) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::with(resend, answers))
+    }
+
+    pub(crate) fn with(resend: Resend, answers: impl IntoIterator<Item = SendOutcome>) -> Self {
+        Self {
             resend,
             answers: Mutex::new(answers.into_iter().collect()),
             unreachable: Mutex::default(),
             given: Mutex::default(),
-        })
+            limits: Limits::NONE,
+            known: Mutex::default(),
+        }
     }
 
     pub(crate) fn given(&self) -> Vec<String> {
@@ -327,9 +384,18 @@ impl Channel for ScriptedChannel {
         !self.unreachable.lock().unwrap().contains(chat)
     }
 
-    async fn send(&self, delivery: &Delivery) -> SendOutcome {
-        self.given.lock().unwrap().push(delivery.text.clone());
+    fn limits(&self, _: &Delivery) -> Limits {
+        self.limits
+    }
+
+    async fn send(&self, _: &Delivery, part: &Part) -> SendOutcome {
+        self.given.lock().unwrap().push(part.text.clone());
         let answer = self.answers.lock().unwrap().pop_front();
         answer.unwrap_or(SendOutcome::Sent { platform_id: None })
+    }
+
+    async fn reconcile(&self, _: &Delivery, _: &Part) -> Reconciled {
+        let known = self.known.lock().unwrap().pop_front();
+        known.unwrap_or(Reconciled::CannotTell)
     }
 }

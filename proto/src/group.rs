@@ -78,6 +78,9 @@ pub struct Chat {
     pub is_group_chat: bool,
     /// Group it is registered to.
     pub group: Option<GroupId>,
+    /// The chat it is a thread of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ChatId>,
     /// When it was last heard of.
     pub last_seen_at: Timestamp,
 }
@@ -95,6 +98,8 @@ pub struct ChatSeen {
     pub name: Option<String>,
     /// Whether several people talk there, when the event says so.
     pub is_group_chat: Option<bool>,
+    /// The chat it is a thread of: the thread belongs to that chat's group.
+    pub parent: Option<ChatId>,
     /// Time of the event.
     pub seen_at: Timestamp,
 }

@@ -1,5 +1,7 @@
 //! How a platform's event becomes an inbox row: the envelope, and the decision what to do with it.
 
+mod details;
+
 use serde::{Deserialize, Serialize};
 
 use crate::group::{Chat, Group};
@@ -9,6 +11,8 @@ use crate::task::FiringRef;
 use crate::time::Timestamp;
 use crate::trace::TraceContext;
 use crate::trigger::Trigger;
+
+pub use details::{Addressed, Details, EventKind, FileKind, IncomingFile, Quote, ReceivedFile};
 
 /// Longest text of one inbound message, in bytes. Platforms stop at 4 000 to 65 536 characters; more is an attachment.
 pub const TEXT_BYTES_MAX: usize = 256 * 1024;
@@ -32,6 +36,14 @@ pub struct InboundEvent {
     pub is_from_me: bool,
     /// Written by this assistant itself.
     pub is_bot: bool,
+    /// Whether the platform itself says that the assistant is meant.
+    pub addressed: Addressed,
+    /// Whether it is new, or what became of one that was.
+    pub kind: EventKind,
+    /// The message it answers.
+    pub quote: Option<Quote>,
+    /// Files that came with it, still on the platform.
+    pub files: Vec<IncomingFile>,
     /// The trace it belongs to.
     pub trace: Option<TraceContext>,
 }
@@ -61,6 +73,16 @@ pub struct Envelope {
     /// For a firing of a task: which one. Only the store puts one here; what comes from a platform has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<FiringRef>,
+    /// What came beside the text.
+    #[serde(default, skip_serializing_if = "Details::is_empty")]
+    pub details: Details,
+}
+
+impl Envelope {
+    /// The platform's id of the message: the last part of the dedup key.
+    pub fn platform_id(&self) -> &str {
+        self.dedup_key.splitn(3, ':').last().unwrap_or_default()
+    }
 }
 
 /// A row of a group's inbox.
@@ -116,7 +138,7 @@ pub fn decide_intake(
     if event.is_bot {
         return Ok(Intake::Own);
     }
-    if event.text.trim().is_empty() {
+    if event.text.trim().is_empty() && event.files.is_empty() {
         return Err(InvalidEvent::Empty);
     }
     if event.text.len() > TEXT_BYTES_MAX {
@@ -132,20 +154,32 @@ pub fn decide_intake(
     if rule.mode == Mode::Drop && !sender_allowed {
         return Ok(Intake::Dropped);
     }
-    // SA-D1 does not exist here: the allowlist also holds where no trigger is needed.
-    let called = !needs_trigger(group) || Trigger::of_group(group, assistant_name).matches(&event.text);
-    let engages = sender_allowed && called;
+    let trigger = Trigger::of_group(group, assistant_name);
+    let has_trigger = trigger.matches(&event.text);
+    let called = !needs_trigger(group) || has_trigger || event.addressed != Addressed::No;
+    // SA-D1 does not exist here: the allowlist also holds where no trigger is needed. What was changed or taken back is
+    // context: who wants another answer asks again.
+    let engages = sender_allowed && called && event.kind == EventKind::Message;
+    let text = match event.addressed {
+        // TG-05, SL-06, DC-04: whatever the platform calls us, the agent reads its own name.
+        Addressed::Mention if !has_trigger => format!("{} {}", trigger.as_str(), event.text),
+        Addressed::Mention | Addressed::Direct | Addressed::No => event.text,
+    };
     Ok(Intake::Accept(Box::new(Envelope {
         dedup_key: event.dedup_key,
         group: group.id.clone(),
         chat: event.chat,
         sender: event.sender,
         sender_name: event.sender_name,
-        text: event.text,
+        text: event.kind.mark(text),
         sent_at: event.sent_at,
         engages,
         trace: event.trace,
         task: None,
+        details: Details {
+            quote: event.quote,
+            ..Details::default()
+        },
     })))
 }
 

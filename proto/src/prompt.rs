@@ -134,8 +134,20 @@ pub fn last_ord(messages: &[InboxMessage]) -> Option<InboxOrd> {
 }
 
 fn format_message(zone: Tz, message: &InboxMessage) -> String {
+    let quoted = message
+        .envelope
+        .details
+        .quote
+        .as_ref()
+        .map_or_else(String::new, |quote| {
+            format!(
+                "<quoted_message from=\"{}\">{}</quoted_message>",
+                escape(&quote.sender_name),
+                escape(&quote.text)
+            )
+        });
     format!(
-        "<message sender=\"{}\" time=\"{}\">{}</message>",
+        "<message sender=\"{}\" time=\"{}\">{quoted}{}</message>",
         escape(&message.envelope.sender_name),
         escape(&format_time(zone, message.envelope.sent_at)),
         escape(&message.envelope.text),

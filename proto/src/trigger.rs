@@ -25,6 +25,11 @@ impl Trigger {
         }
     }
 
+    /// The phrase.
+    pub fn as_str(&self) -> &str {
+        &self.phrase
+    }
+
     /// Whether `text`, leading blanks removed, starts with the phrase as a whole word, ignoring case.
     ///
     /// The phrase ends at a boundary when the next character is not a letter, digit, mark or underscore of any

@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 use proto::claim::{ClaimRequest, Fence, STICKY_DELAY};
 use proto::group::{ChatSeen, Group, GroupSettings};
 use proto::ids::{ChatId, Epoch, GroupId, Incarnation, RunnerId, SnapshotId, TurnId};
-use proto::inbound::Envelope;
+use proto::inbound::{Details, Envelope};
 use proto::lease::LeaseTimings;
 use proto::lease::holding::LeaseName;
 use proto::snapshot::{BlobKey, BlobKind};
@@ -92,6 +92,7 @@ impl World {
             name: None,
             is_group_chat: None,
             seen_at: now,
+            parent: None,
         };
         self.store().see_chat(&seen).await.unwrap();
         self.store().register_chat(&chat, Some(&id)).await.unwrap();
@@ -106,6 +107,7 @@ impl World {
             engages: true,
             trace: None,
             task: None,
+            details: Details::default(),
         };
         assert!(matches!(
             self.store().append_inbox(&envelope, now).await,

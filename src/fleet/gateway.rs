@@ -9,13 +9,16 @@ use service::lifecycle::Policy;
 use store::keeper::Takeover;
 
 use super::base::Base;
-use super::servers;
+use super::{blobs, servers};
 use crate::{first_group, node_files};
 
 /// Starts it; `None` when it was told to stop before it could.
 pub(super) async fn start(mut base: Base) -> anyhow::Result<Option<::gateway::Running>> {
     let front = base.front().await?;
     let bus = servers::broker(&base, Scope::Stream)?;
+    let Some(blobs) = blobs::open(&base).await? else {
+        return Ok(None);
+    };
     let Some(store) = servers::database(&base).await? else {
         return Ok(None);
     };
@@ -35,6 +38,7 @@ pub(super) async fn start(mut base: Base) -> anyhow::Result<Option<::gateway::Ru
         store,
         ingress: bus.ingress(),
         hints: bus.hints(),
+        blobs,
         clock: Arc::clone(&base.clock),
         ids: Arc::clone(&base.ids),
         random: service::random::fraction,

@@ -11,7 +11,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("bus", &["proto", "store"]),
     ("blobs", &["proto"]),
     ("service", &["proto"]),
-    ("gateway", &["proto", "store", "bus", "service"]),
+    ("gateway", &["proto", "store", "bus", "blobs", "service"]),
     ("scheduler", &["proto", "store", "bus", "blobs", "service"]),
     ("runner", &["proto", "store", "bus", "blobs", "service"]),
     ("doubles", &[]),

@@ -31,6 +31,8 @@ pub struct ControlApi {
     pub clock: Arc<dyn Clock>,
     /// What `/readyz` says, too.
     pub readiness: Readiness,
+    /// How accounts are.
+    pub accounts: crate::health::HealthRegistry,
     /// Version of the binary.
     pub version: &'static str,
 }

@@ -1,4 +1,5 @@
-//! One account of a channel at this gateway: it keeps the account's lease, and delivers for as long as it holds it.
+//! One account of a channel at this gateway: it keeps the account's lease, and delivers and receives for as long as it holds
+//! it.
 
 use std::sync::Arc;
 
@@ -9,7 +10,9 @@ use store::keeper::{Keeper, Takeover};
 use tokio_util::sync::CancellationToken;
 
 use super::{DeliveryLoop, Lease, Tools};
-use crate::channel::Channel;
+use crate::channel::{Channel, Inbound};
+use crate::health::Health;
+use crate::receiving::{self, Notices, Receiver};
 
 /// How this gateway competes with others for accounts.
 #[derive(Clone, Debug)]
@@ -22,35 +25,63 @@ pub struct Candidacy {
     pub takeover: Takeover,
 }
 
-/// Serves an account until told to stop: what was committed by then still leaves, and then the lease is given up.
-///
-/// What takes messages *in* for one account alone (a poller, a socket: the platform refuses a second one) starts and stops
-/// with the same lease: it belongs into this join, beside the delivery, and before `ended`.
-pub async fn serve(
-    channel: Arc<dyn Channel>,
-    candidacy: Candidacy,
-    tools: Tools,
-    ready: Condition,
-    stop: CancellationToken,
-) {
-    let name = LeaseName::Account {
-        channel: channel.name().to_owned(),
-        account: channel.account().to_owned(),
-    };
-    let keeper = Keeper::new(
-        Arc::clone(&tools.store),
-        name,
-        candidacy.holder,
-        candidacy.timings,
-        Arc::clone(&tools.clock),
-        tools.random,
-        candidacy.takeover,
-    );
-    let delivery = DeliveryLoop::new(channel, Lease::of(&keeper), tools);
-    let ended = CancellationToken::new();
-    let delivering = async {
-        delivery.run(ready, stop).await;
-        ended.cancel();
-    };
-    tokio::join!(keeper.run(ended.cancelled()), delivering);
+/// One account and what serves it.
+pub struct Account {
+    /// The account.
+    pub channel: Arc<dyn Channel>,
+    /// How this gateway competes for it.
+    pub candidacy: Candidacy,
+    /// What delivers.
+    pub tools: Tools,
+    /// The way in.
+    pub inbound: Inbound,
+    /// How it is.
+    pub health: Arc<Health>,
+    /// Who is told of it.
+    pub notices: Notices,
+    /// Whether its lease can be kept and its outbox read.
+    pub ready: Condition,
+}
+
+impl Account {
+    /// Serves it until told to stop. Nothing more is received once `soft_stop` is cancelled; what was committed up to
+    /// `hard_stop` still leaves, and then the lease is given up.
+    pub async fn serve(self, soft_stop: CancellationToken, hard_stop: CancellationToken) {
+        let name = LeaseName::Account {
+            channel: self.channel.name().to_owned(),
+            account: self.channel.account().to_owned(),
+        };
+        let tools = self.tools;
+        let keeper = Keeper::new(
+            Arc::clone(&tools.store),
+            name,
+            self.candidacy.holder,
+            self.candidacy.timings,
+            Arc::clone(&tools.clock),
+            tools.random,
+            self.candidacy.takeover,
+        );
+        let receiver = Receiver {
+            channel: Arc::clone(&self.channel),
+            inbound: self.inbound,
+            lease: Lease::of(&keeper),
+            store: Arc::clone(&tools.store),
+            health: Arc::clone(&self.health),
+            clock: Arc::clone(&tools.clock),
+            random: tools.random,
+            metrics: tools.metrics.clone(),
+        };
+        let delivery = DeliveryLoop::new(self.channel, Lease::of(&keeper), tools, Arc::clone(&self.health));
+        let ended = CancellationToken::new();
+        let delivering = async {
+            delivery.run(self.ready, hard_stop.clone()).await;
+            ended.cancel();
+        };
+        tokio::join!(
+            keeper.run(ended.cancelled()),
+            delivering,
+            receiving::run(receiver, soft_stop),
+            self.notices.run(&self.health, hard_stop.clone()),
+        );
+    }
 }

@@ -1,20 +1,28 @@
-//! One attempt to send: charged, made, recorded.
+//! One attempt to send a part of a delivery: charged, made, reconciled where it is in doubt, recorded.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use proto::ids::{ChatId, Epoch, OutboxId};
 use proto::lease::holding::Hold;
-use proto::outbound::{AfterSend, Delivery, decide_after_send};
+use proto::outbound::{
+    AfterSend, Delivery, Part, Reconciled, SendOutcome, decide_after_interruption, decide_after_send, next_part,
+};
 use proto::time::Timestamp;
 
 use super::Tools;
+use super::breaker::Verdict;
 use super::lease::Lease;
+use super::undelivered;
 use crate::channel::Channel;
 use crate::metrics::DeliveryOutcome;
 
 /// Wait between tries to record an outcome: the platform has answered, only the store has not.
 const RECORD_RETRY: Duration = Duration::from_millis(250);
+/// How long it is asked whether something arrived. Platforms' histories and searches lag by seconds; the chat waits meanwhile.
+const RECONCILE_SPAN: Duration = Duration::from_secs(120);
+/// Shortest wait between two such questions.
+const RECONCILE_WAIT_MIN: Duration = Duration::from_millis(200);
 
 pub(super) struct Attempt {
     pub(super) channel: Arc<dyn Channel>,
@@ -27,6 +35,8 @@ pub(super) struct Attempt {
 pub(super) struct Ended {
     pub(super) chat: ChatId,
     pub(super) begun: Begun,
+    /// What it says about the account; nothing, if nothing was sent.
+    pub(super) verdict: Option<Verdict>,
 }
 
 /// How the charging of an attempt ended.
@@ -43,9 +53,10 @@ pub(super) enum Begun {
 impl Attempt {
     pub(super) async fn make(self, id: OutboxId, chat: ChatId) -> Ended {
         let now = self.tools.clock.now();
+        let mut verdict = None;
         let begun = match self.tools.store.begin_delivery(&self.hold, id, now).await {
             Ok(Some(delivery)) => {
-                self.send_and_record(&delivery).await;
+                verdict = self.send_and_record(&delivery).await;
                 Begun::Clear
             }
             // Somebody else took it, or its chat moved to another account.
@@ -57,32 +68,89 @@ impl Attempt {
                 Begun::InDoubt
             }
         };
-        Ended { chat, begun }
+        Ended { chat, begun, verdict }
     }
 
-    async fn send_and_record(&self, delivery: &Delivery) {
+    /// Decides about an attempt that somebody else charged and did not record.
+    pub(super) async fn settle(self, delivery: Delivery) -> Ended {
+        let part = self.part(&delivery);
+        let after = match self.reconcile(&delivery, &part).await {
+            Some(outcome) => self.decide(outcome, &delivery, &part),
+            None => decide_after_interruption(&delivery, &part, self.channel.resend(), self.tools.clock.now()),
+        };
+        self.record_at_length(&delivery, after).await;
+        Ended {
+            chat: delivery.chat,
+            begun: Begun::Clear,
+            verdict: None,
+        }
+    }
+
+    async fn send_and_record(&self, delivery: &Delivery) -> Option<Verdict> {
         service::crash_point!("delivery.before-send");
         // The charge may have taken long. Sent now, it could overtake or repeat what the next holder sends.
-        let after = if self.lease.is_trusted_under(&self.hold, &*self.tools.clock) {
-            let outcome = self.channel.send(delivery).await;
-            service::crash_point!("delivery.after-send");
-            decide_after_send(
-                outcome,
-                delivery.attempts,
-                self.channel.resend(),
-                self.tools.clock.now(),
-            )
-        } else {
-            AfterSend::Retry {
+        if !self.lease.is_trusted_under(&self.hold, &*self.tools.clock) {
+            let after = AfterSend::Retry {
                 reason: "the lease of the account ran out before it was sent".to_owned(),
                 not_before: delivery.created_at,
-            }
+                counts: false,
+            };
+            self.record_at_length(delivery, after).await;
+            return None;
+        }
+        let part = self.part(delivery);
+        let outcome = self.channel.send(delivery, &part).await;
+        service::crash_point!("delivery.after-send");
+        let verdict = Verdict::of(&outcome);
+        let known = match outcome {
+            SendOutcome::Uncertain { .. } => self.reconcile(delivery, &part).await,
+            _ => None,
         };
+        let after = self.decide(known.unwrap_or(outcome), delivery, &part);
+        self.record_at_length(delivery, after).await;
+        Some(verdict)
+    }
+
+    fn part(&self, delivery: &Delivery) -> Part {
+        next_part(&delivery.text, delivery.sent_through, self.channel.limits(delivery))
+    }
+
+    fn decide(&self, outcome: SendOutcome, delivery: &Delivery, part: &Part) -> AfterSend {
+        decide_after_send(outcome, delivery, part, self.channel.resend(), self.tools.clock.now())
+    }
+
+    /// Asks the platform whether a part arrived; none, if it cannot tell in time.
+    async fn reconcile(&self, delivery: &Delivery, part: &Part) -> Option<SendOutcome> {
+        let deadline = self.tools.clock.monotonic() + RECONCILE_SPAN;
+        loop {
+            match self.channel.reconcile(delivery, part).await {
+                Reconciled::Arrived { platform_id } => return Some(SendOutcome::Sent { platform_id }),
+                Reconciled::NotArrived => {
+                    return Some(SendOutcome::NotSent {
+                        reason: "no answer came, and the platform does not have it".to_owned(),
+                        retry_after: None,
+                    });
+                }
+                Reconciled::CannotTell => return None,
+                Reconciled::AskLater(wait) => {
+                    let wait = wait.max(RECONCILE_WAIT_MIN);
+                    // The next holder asks for itself.
+                    let is_ours = self.lease.is_trusted_under(&self.hold, &*self.tools.clock);
+                    if !is_ours || self.tools.clock.monotonic() + wait > deadline {
+                        return None;
+                    }
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    /// Until the outcome is recorded nothing else of this chat may leave, so this waits as long as it takes.
+    async fn record_at_length(&self, delivery: &Delivery, after: AfterSend) {
         let now = self.tools.clock.now();
-        // Until the outcome is recorded nothing else of this chat may leave, so this waits as long as it takes.
-        while let Err(error) = record(&self.tools, delivery, after.clone(), now).await {
+        while let Err(error) = record(&self.tools, delivery, &after, now).await {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = &*error,
                 delivery.id = %delivery.id,
                 "the outcome of an attempt to send could not be recorded yet"
             );
@@ -93,23 +161,28 @@ impl Attempt {
 
 /// Records what follows from an attempt and tells about it.
 ///
-/// # Errors
-/// When the store cannot answer. A row that is gone or was charged again since is no error: there is nothing to record.
-pub(super) async fn record(tools: &Tools, delivery: &Delivery, after: AfterSend, now: Timestamp) -> store::Result<()> {
+/// A row that is gone or was charged again since is no error: there is nothing to record.
+async fn record(
+    tools: &Tools,
+    delivery: &Delivery,
+    after: &AfterSend,
+    now: Timestamp,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    undelivered::tell(tools, delivery, after, now).await?;
     match tools
         .store
-        .finish_delivery(delivery.id, delivery.attempts, &after, now)
+        .finish_delivery(delivery.id, delivery.attempts, after, now)
         .await
     {
         Ok(()) => {}
-        Err(error @ store::Error::Unavailable(_)) => return Err(error),
+        Err(error @ store::Error::Unavailable(_)) => return Err(error.into()),
         Err(error) => {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(delivery.id = %delivery.id, error, "the outcome of an attempt to send is out of date");
             return Ok(());
         }
     }
-    tell(tools, delivery, &after, now);
+    tell(tools, delivery, after, now);
     Ok(())
 }
 
@@ -123,7 +196,11 @@ fn tell(tools: &Tools, delivery: &Delivery, after: &AfterSend, now: Timestamp) {
             tools.metrics.observe_delay(channel, now.since(delivery.created_at));
             DeliveryOutcome::Sent
         }
-        AfterSend::Retry { reason, not_before } => {
+        AfterSend::Part { through, .. } => {
+            tracing::debug!(delivery.id = %id, channel.name = channel, attempts, through, "a part was delivered");
+            DeliveryOutcome::Part
+        }
+        AfterSend::Retry { reason, not_before, .. } => {
             tracing::warn!(delivery.id = %id, channel.name = channel, attempts, reason, %not_before, "not delivered yet");
             DeliveryOutcome::Retried
         }

@@ -22,7 +22,7 @@ impl Lease {
     }
 
     /// The hold, if the account may be acted for right now.
-    pub(super) fn hold(&self, clock: &dyn Clock) -> Option<Hold> {
+    pub(crate) fn hold(&self, clock: &dyn Clock) -> Option<Hold> {
         let held = self.held.borrow();
         held.as_ref()
             .filter(|held| held.is_trusted(clock.monotonic()))
@@ -30,17 +30,17 @@ impl Lease {
     }
 
     /// Whether the account may be acted for right now, under this very hold.
-    pub(super) fn is_trusted_under(&self, hold: &Hold, clock: &dyn Clock) -> bool {
+    pub(crate) fn is_trusted_under(&self, hold: &Hold, clock: &dyn Clock) -> bool {
         self.hold(clock).as_ref() == Some(hold)
     }
 
     /// Whether the lease's row can be read and written: who waits for another holder is healthy, too.
-    pub(super) fn is_reached(&self) -> bool {
+    pub(crate) fn is_reached(&self) -> bool {
         *self.reached.borrow()
     }
 
     /// Waits until the lease is won or lost, or its row can be reached or no longer. Cancel-safe.
-    pub(super) async fn changed(&mut self) {
+    pub(crate) async fn changed(&mut self) {
         tokio::select! {
             Ok(()) = self.held.changed() => {}
             Ok(()) = self.reached.changed() => {}

@@ -2,19 +2,20 @@
 //!
 //! Of all gateways the one that holds the account's lease delivers ([`account`]). An attempt is charged under that hold
 //! before anything leaves, the hold is looked at again right before it leaves, and its outcome is recorded afterwards. So
-//! a crash at any moment leaves a row in `sending`, and the channel's stated policy decides about it. This loop decides
-//! nothing about texts or retries: that is [`proto::outbound`].
+//! a crash at any moment leaves a row in `sending`; the platform is asked whether it arrived, and where that cannot be known
+//! the channel's stated policy decides. This loop decides nothing about texts or retries: that is [`proto::outbound`].
 
 pub mod account;
 mod attempt;
-mod decide;
+mod breaker;
 mod lease;
+mod undelivered;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Hints, Interest};
+use bus::{Hints, Ingress, Interest};
 use proto::ids::{ChatId, Epoch};
 use proto::lease::holding::Hold;
 use proto::time::{Clock, Monotonic, Timestamp};
@@ -25,8 +26,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::channel::Channel;
+use crate::health::Health;
 use crate::metrics::Metrics;
 use attempt::{Attempt, Begun, Ended};
+use breaker::Breaker;
 pub use lease::Lease;
 
 /// Sends of one account under way at once: enough that a few slow chats do not hold up the others, few enough that a
@@ -48,6 +51,8 @@ const STOP_GRACE: Duration = Duration::from_secs(3);
 pub struct Tools {
     /// Rows.
     pub store: Arc<dyn Store>,
+    /// The way by which an agent learns what did not arrive.
+    pub ingress: Arc<dyn Ingress>,
     /// "Look now".
     pub hints: Arc<dyn Hints>,
     /// When to try.
@@ -63,6 +68,8 @@ pub struct DeliveryLoop {
     channel: Arc<dyn Channel>,
     lease: Lease,
     tools: Tools,
+    health: Arc<Health>,
+    breaker: Breaker,
     /// Tasks of their own: each holds a connection of the store while it goes on, and this loop waits for one itself.
     under_way: JoinSet<Ended>,
     busy_chats: HashSet<ChatId>,
@@ -79,11 +86,13 @@ pub struct DeliveryLoop {
 
 impl DeliveryLoop {
     /// A loop that has not looked yet.
-    pub fn new(channel: Arc<dyn Channel>, lease: Lease, tools: Tools) -> Self {
+    pub fn new(channel: Arc<dyn Channel>, lease: Lease, tools: Tools, health: Arc<Health>) -> Self {
         Self {
             channel,
             lease,
             tools,
+            health,
+            breaker: Breaker::new(),
             under_way: JoinSet::new(),
             busy_chats: HashSet::new(),
             resting_chats: HashMap::new(),
@@ -105,13 +114,17 @@ impl DeliveryLoop {
         let monotonic = self.tools.clock.monotonic();
         let settled = self.settled.filter(|(epoch, _)| *epoch == hold.epoch);
         if settled.is_none_or(|(_, at)| monotonic.since(at) >= SETTLE_EVERY) {
-            self.settle_interrupted(&hold, now).await?;
+            self.settle_interrupted(&hold).await?;
             self.settled = Some((hold.epoch, monotonic));
         }
         self.resting_chats.retain(|_, until| *until > monotonic);
+        let room = self.breaker.room(monotonic, PARALLEL_MAX);
+        if self.under_way.len() >= room {
+            return Ok(());
+        }
         let (name, account) = (self.channel.name(), self.channel.account());
         for delivery in self.tools.store.due_deliveries(name, account, now, PASS_MAX).await? {
-            if self.under_way.len() >= PARALLEL_MAX {
+            if self.under_way.len() >= room {
                 break;
             }
             // The outcome of an attempt under way is not recorded yet: nothing of this chat may overtake it.
@@ -120,12 +133,7 @@ impl DeliveryLoop {
                 continue;
             }
             self.busy_chats.insert(delivery.chat.clone());
-            let attempt = Attempt {
-                channel: Arc::clone(&self.channel),
-                lease: self.lease.clone(),
-                hold: hold.clone(),
-                tools: self.tools.clone(),
-            };
+            let attempt = self.attempt(&hold);
             self.under_way.spawn(attempt.make(delivery.id, delivery.chat));
         }
         Ok(())
@@ -195,7 +203,16 @@ impl DeliveryLoop {
             .filter(|hold| self.lost != Some(hold.epoch))
     }
 
-    async fn settle_interrupted(&mut self, hold: &Hold, now: Timestamp) -> store::Result<()> {
+    fn attempt(&self, hold: &Hold) -> Attempt {
+        Attempt {
+            channel: Arc::clone(&self.channel),
+            lease: self.lease.clone(),
+            hold: hold.clone(),
+            tools: self.tools.clone(),
+        }
+    }
+
+    async fn settle_interrupted(&mut self, hold: &Hold) -> store::Result<()> {
         let (name, account) = (self.channel.name(), self.channel.account());
         for delivery in self.tools.store.interrupted_deliveries(name, account).await? {
             if self.busy_chats.contains(&delivery.chat) {
@@ -206,8 +223,10 @@ impl DeliveryLoop {
             if !self.lease.is_trusted_under(hold, &*self.tools.clock) {
                 break;
             }
-            let after = decide::after_interruption(delivery.attempts, self.channel.resend(), now);
-            attempt::record(&self.tools, &delivery, after, now).await?;
+            // A task of its own, since the platform may be asked whether it arrived.
+            self.busy_chats.insert(delivery.chat.clone());
+            let attempt = self.attempt(hold);
+            self.under_way.spawn(attempt.settle(delivery));
         }
         Ok(())
     }
@@ -220,6 +239,11 @@ impl DeliveryLoop {
 
     fn note_end(&mut self, ended: Ended) {
         self.busy_chats.remove(&ended.chat);
+        if let Some(verdict) = ended.verdict {
+            let now = self.tools.clock.monotonic();
+            let trouble = self.breaker.note(verdict, now, (self.tools.random)());
+            self.health.sending(trouble);
+        }
         match ended.begun {
             Begun::Clear => {}
             Begun::LeaseLost(epoch) => {

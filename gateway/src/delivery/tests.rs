@@ -1,6 +1,7 @@
 //! The outbox of one account that is held.
 
 mod fleet;
+mod platforms;
 
 use bus::Hint;
 use proto::outbound::{OutboxState, Resend, SendOutcome};
@@ -97,7 +98,10 @@ async fn what_a_dead_process_was_sending_follows_the_channels_policy() {
             .unwrap();
         world.store.release_lease(&dead).await.unwrap();
         let channel = ScriptedChannel::new(resend, []);
-        pass(&mut world.delivery(channel.clone()).await).await;
+        let mut delivery = world.delivery(channel.clone()).await;
+        // One to settle it, one to send it again.
+        pass(&mut delivery).await;
+        pass(&mut delivery).await;
         assert_eq!(world.states(&chat).await, [expected], "{resend:?}");
     }
 }

@@ -62,6 +62,15 @@ impl Directory {
         Ok(chat)
     }
 
+    /// A chat of which no event is at hand.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the store is away and the chat is not known.
+    pub async fn known_chat(&self, id: &ChatId) -> Result<Option<Arc<Chat>>> {
+        let fresh = |chat: &Chat| chat.group.as_ref().map_or(FRESH_UNREGISTERED, |_| FRESH);
+        self.get(&self.chats, id, fresh, || self.store.chat(id)).await
+    }
+
     /// A registered group.
     ///
     /// # Errors

@@ -105,6 +105,7 @@ fn merged(before: &ChatSeen, later: &ChatSeen) -> ChatSeen {
     ChatSeen {
         name: later.name.clone().or_else(|| before.name.clone()),
         is_group_chat: later.is_group_chat.or(before.is_group_chat),
+        parent: later.parent.clone().or_else(|| before.parent.clone()),
         ..later.clone()
     }
 }
@@ -113,6 +114,7 @@ fn is_worth_writing(seen: &ChatSeen, chat: &Chat) -> bool {
     let says_new = seen.channel != chat.channel
         || seen.account != chat.account
         || (seen.name.is_some() && seen.name != chat.name)
-        || seen.is_group_chat.is_some_and(|is| is != chat.is_group_chat);
+        || seen.is_group_chat.is_some_and(|is| is != chat.is_group_chat)
+        || (seen.parent.is_some() && seen.parent != chat.parent);
     says_new || seen.seen_at.since(chat.last_seen_at) >= METADATA_EVERY
 }

@@ -12,13 +12,14 @@ use std::time::Duration;
 use bus::{Accepted, Ingress, IngressError};
 use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::{GroupId, IdSource};
-use proto::inbound::{Envelope, InboundEvent, Intake as Decision, InvalidEvent, decide_intake};
+use proto::inbound::{Envelope, InboundEvent, IncomingFile, Intake as Decision, InvalidEvent, decide_intake};
 use proto::trace::TraceContext;
 use service::crash_point;
 use tokio_util::sync::CancellationToken;
 
 pub use allowlist_file::AllowlistFile;
 
+use crate::channel::Channel;
 use crate::directory::Directory;
 use crate::metrics::{IntakeOutcome, Metrics};
 
@@ -112,10 +113,34 @@ impl Intake {
     /// # Errors
     /// [`Refused`]; the adapter tells its sender.
     pub async fn take(&self, seen: &ChatSeen, event: InboundEvent, joins: Option<&GroupId>) -> Result<Taken, Refused> {
+        self.take_from(seen, event, joins, None).await
+    }
+
+    /// As [`Intake::take`]; files are fetched from `channel`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn take_with_files(
+        &self,
+        seen: &ChatSeen,
+        event: InboundEvent,
+        joins: Option<&GroupId>,
+        channel: &dyn Channel,
+    ) -> Result<Taken, Refused> {
+        self.take_from(seen, event, joins, Some(channel)).await
+    }
+
+    async fn take_from(
+        &self,
+        seen: &ChatSeen,
+        event: InboundEvent,
+        joins: Option<&GroupId>,
+        channel: Option<&dyn Channel>,
+    ) -> Result<Taken, Refused> {
         let taken = if self.stopping.is_cancelled() {
             Err(Refused::Unavailable(Box::new(Stopping)))
         } else {
-            tokio::time::timeout(INTAKE_TIMEOUT, self.decide_and_store(seen, event, joins))
+            tokio::time::timeout(INTAKE_TIMEOUT, self.decide_and_store(seen, event, joins, channel))
                 .await
                 .unwrap_or_else(|elapsed| Err(Refused::Unavailable(Box::new(elapsed))))
         };
@@ -128,13 +153,18 @@ impl Intake {
         seen: &ChatSeen,
         mut event: InboundEvent,
         joins: Option<&GroupId>,
+        channel: Option<&dyn Channel>,
     ) -> Result<Taken, Refused> {
         let chat = self.directory.chat(seen).await?;
         let group = self.group_of(&chat, joins).await?;
+        let files = event.files.clone();
         let allowlist = self.allowlist.read().await;
         event.trace.get_or_insert_with(|| TraceContext::start(self.ids.uuid()));
         match decide_intake(event, &chat, group.as_deref(), &allowlist, &self.assistant_name)? {
-            Decision::Accept(envelope) => self.append(*envelope).await,
+            Decision::Accept(envelope) => {
+                let envelope = self.with_files(*envelope, &files, channel).await;
+                self.append(envelope).await
+            }
             Decision::Unregistered => Ok(Taken::Unregistered),
             Decision::Dropped => {
                 if allowlist.log_denied {
@@ -147,7 +177,15 @@ impl Intake {
     }
 
     async fn group_of(&self, chat: &Chat, joins: Option<&GroupId>) -> Result<Option<Arc<Group>>, Refused> {
-        let Some(id) = chat.group.as_ref().or(joins) else {
+        let parents = match (&chat.group, &chat.parent) {
+            (None, Some(parent)) => self
+                .directory
+                .known_chat(parent)
+                .await?
+                .and_then(|parent| parent.group.clone()),
+            _ => None,
+        };
+        let Some(id) = chat.group.as_ref().or(parents.as_ref()).or(joins) else {
             return Ok(None);
         };
         let Some(group) = self.directory.group(id).await? else {
@@ -159,6 +197,17 @@ impl Intake {
             tracing::info!(chat.id = %chat.id, group.id = %id, "chat registered");
         }
         Ok(Some(group))
+    }
+
+    /// The message with its files, each named in the text (DC-05, TG-06).
+    async fn with_files(&self, mut envelope: Envelope, files: &[IncomingFile], _: Option<&dyn Channel>) -> Envelope {
+        for file in files {
+            if !envelope.text.is_empty() {
+                envelope.text.push('\n');
+            }
+            envelope.text.push_str(&file.line());
+        }
+        envelope
     }
 
     async fn append(&self, envelope: Envelope) -> Result<Taken, Refused> {

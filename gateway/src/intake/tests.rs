@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bus::{Ingress, IngressError};
 use proto::group::ChatSeen;
 use proto::ids::ChatId;
-use proto::inbound::{Envelope, InboundEvent};
+use proto::inbound::{Addressed, Envelope, EventKind, InboundEvent};
 
 use super::*;
 use crate::world::{START, World};
@@ -20,6 +20,10 @@ fn event(seen: &ChatSeen, id: &str, sender: &str, text: &str) -> InboundEvent {
         is_from_me: false,
         is_bot: false,
         trace: None,
+        addressed: Addressed::No,
+        kind: EventKind::Message,
+        quote: None,
+        files: Vec::new(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Whether this process can do its work: named conditions, each ok or not for a stated reason.
 //!
-//! Invariant: ready means that every condition is ok; a condition that never reported is not.
+//! Invariant: ready means that every condition is ok; a condition that never reported is not. A part whose trouble does not
+//! keep the rest from working ([`Readiness::part`]) is shown beside them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ const STARTING: &str = "starting";
 /// All conditions of a process. Clones are the same set.
 #[derive(Clone, Debug)]
 pub struct Readiness {
-    conditions: Arc<watch::Sender<BTreeMap<&'static str, State>>>,
+    conditions: Arc<watch::Sender<BTreeMap<Cow<'static, str>, State>>>,
 }
 
 /// What is reported of one condition.
@@ -28,6 +30,11 @@ pub enum State {
         /// What is wrong, for people.
         reason: String,
     },
+    /// A part is not as it should be, and the rest works all the same.
+    Impaired {
+        /// What is wrong, for people.
+        reason: String,
+    },
 }
 
 /// Everything `/readyz` says.
@@ -36,13 +43,14 @@ pub struct Report {
     /// Whether all conditions are ok.
     pub ready: bool,
     /// The conditions by name.
-    pub conditions: BTreeMap<&'static str, State>,
+    pub conditions: BTreeMap<Cow<'static, str>, State>,
 }
 
 /// The handle through which one part reports its own condition.
 #[derive(Clone, Debug)]
 pub struct Condition {
-    name: &'static str,
+    name: Cow<'static, str>,
+    is_part: bool,
     readiness: Readiness,
 }
 
@@ -57,10 +65,22 @@ impl Readiness {
     /// Adds a condition, which is "starting" until it reports.
     pub fn condition(&self, name: &'static str) -> Condition {
         let condition = Condition {
-            name,
+            name: Cow::Borrowed(name),
+            is_part: false,
             readiness: self.clone(),
         };
         condition.degraded(STARTING);
+        condition
+    }
+
+    /// Adds a part whose trouble is shown and does not make the process unready; it is ok until it reports.
+    pub fn part(&self, name: String) -> Condition {
+        let condition = Condition {
+            name: Cow::Owned(name),
+            is_part: true,
+            readiness: self.clone(),
+        };
+        condition.ok();
         condition
     }
 
@@ -94,20 +114,26 @@ impl Condition {
 
     /// Reports what is wrong. The reason is shown to whoever can reach `/readyz`: no secrets, no message texts.
     pub fn degraded(&self, reason: impl Into<String>) {
-        self.set(State::Degraded { reason: reason.into() });
+        let reason = reason.into();
+        self.set(match self.is_part {
+            true => State::Impaired { reason },
+            false => State::Degraded { reason },
+        });
     }
 
     fn set(&self, state: State) {
         self.readiness.conditions.send_if_modified(|conditions| {
-            let changed = conditions.get(self.name) != Some(&state);
-            conditions.insert(self.name, state);
+            let changed = conditions.get(&self.name) != Some(&state);
+            conditions.insert(self.name.clone(), state);
             changed
         });
     }
 }
 
-fn all_ok(conditions: &BTreeMap<&'static str, State>) -> bool {
-    conditions.values().all(|state| *state == State::Ok)
+fn all_ok(conditions: &BTreeMap<Cow<'static, str>, State>) -> bool {
+    conditions
+        .values()
+        .all(|state| !matches!(state, State::Degraded { .. }))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ fn chat() -> Chat {
         is_group_chat: true,
         group: None,
         last_seen_at: Timestamp::default(),
+        parent: None,
     }
 }
 
@@ -36,6 +37,10 @@ fn event(sender: &str, text: &str) -> InboundEvent {
         is_from_me: false,
         is_bot: false,
         trace: None,
+        addressed: Addressed::No,
+        kind: EventKind::Message,
+        quote: None,
+        files: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ids::{ChatId, GroupId};
-use crate::inbound::Envelope;
+use crate::inbound::{Details, Envelope};
 use crate::task::{ContextMode, TaskId};
 
 fn message(ord: i64, name: &str, text: &str, engages: bool) -> InboxMessage {
@@ -17,6 +17,7 @@ fn message(ord: i64, name: &str, text: &str, engages: bool) -> InboxMessage {
             engages,
             trace: None,
             task: None,
+            details: Details::default(),
         },
     }
 }

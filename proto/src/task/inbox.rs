@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ContextMode, TaskId, TaskSpec};
-use crate::inbound::Envelope;
+use crate::inbound::{Details, Envelope};
 use crate::time::Timestamp;
 
 /// Sender of the inbox rows that are firings: no platform has such an id.
@@ -53,5 +53,6 @@ pub fn firing_envelope(task: &TaskId, spec: &TaskSpec, due_at: Timestamp) -> Env
             context: spec.context_mode,
             check_script: spec.check_script.clone(),
         }),
+        details: Details::default(),
     }
 }

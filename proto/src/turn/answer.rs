@@ -29,6 +29,7 @@ pub fn final_replies(turn: &OpenTurn, through: InboxOrd, result: &AgentResult) -
         chat: chat.clone(),
         text,
         sender: None,
+        extra: None,
     }]
 }
 

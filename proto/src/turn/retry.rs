@@ -74,6 +74,7 @@ pub fn notice(head: &InboxMessage, reason_for_people: &str) -> Reply {
         chat: head.envelope.chat.clone(),
         text,
         sender: None,
+        extra: None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! The engines know no clock and draw no id: both come with the call.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod delivering;
 mod ending;
 mod indexing;
 mod port;

@@ -109,6 +109,8 @@ forward! {
     take_lease(name: &LeaseName, holder: &str, seen: &LeaseRow) -> Option<Epoch>;
     renew_lease(hold: &Hold) -> ();
     release_lease(hold: &Hold) -> ();
+    account_position(channel: &str, account: &str) -> Option<String>;
+    save_position(hold: &Hold, position: &str) -> ();
     register_runner(runner: &RunnerId, slots: u32, now: Timestamp) -> Incarnation;
     heartbeat(runner: &RunnerId, incarnation: Incarnation) -> ();
     free_stale_groups(runner: &RunnerId, current: Incarnation, now: Timestamp) -> Vec<GroupId>;

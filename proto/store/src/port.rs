@@ -250,6 +250,13 @@ pub trait Store: Send + Sync + 'static {
     async fn renew_lease(&self, hold: &Hold) -> Result<()>;
     /// Gives the lease up, so that another may take it at once. One that is lost already is no error.
     async fn release_lease(&self, hold: &Hold) -> Result<()>;
+    /// How far the platform's feed of an account was read, in the channel's own words; none before the first save.
+    async fn account_position(&self, channel: &str, account: &str) -> Result<Option<String>>;
+    /// Notes how far the feed was read. Whoever takes the account over goes on from there.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`], also for a lease that is no account's.
+    async fn save_position(&self, hold: &Hold, position: &str) -> Result<()>;
 
     // Runners.
 

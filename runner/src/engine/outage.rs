@@ -58,6 +58,7 @@ async fn tell_one(engine: &Engine, outage: u64, group: &GroupId, chat: ChatId, r
         chat,
         text: TEXT.to_owned(),
         sender: None,
+        extra: None,
     };
     let fresh = OutboxId::fresh(&*engine.ids);
     match engine.store.put_notice(&key, &reply, fresh, engine.clock.now()).await {

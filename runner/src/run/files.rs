@@ -117,6 +117,7 @@ impl GroupRun {
             chat: self.reply_chat.clone(),
             text: format!("I answered, but my changed files cannot be kept: {error}"),
             sender: None,
+            extra: None,
         };
         let fresh = OutboxId::fresh(&*engine.ids);
         let told = until_known(engine, || {

@@ -68,6 +68,7 @@ impl GroupRun {
             chat,
             text,
             sender: None,
+            extra: None,
         };
         let (engine, fence) = (&self.engine, &self.claimed.fence);
         let fresh = OutboxId::fresh(&*engine.ids);

@@ -61,6 +61,7 @@ impl GroupRun {
             chat,
             text: call.text,
             sender: call.sender,
+            extra: None,
         })
         .await
     }
@@ -84,6 +85,7 @@ impl GroupRun {
                     chat,
                     text: call.text,
                     sender: call.sender,
+                    extra: None,
                 })
                 .await
             }

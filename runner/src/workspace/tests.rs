@@ -237,6 +237,7 @@ fn mains_view_lists_groups_and_chats_and_nothing_else_cr_d7() {
         is_group_chat: false,
         group: None,
         last_seen_at: Timestamp::from_millis(0),
+        parent: None,
     };
     for groups in [vec![group("main"), group("team")], vec![group("main")]] {
         write_view(&home.folders, "Andy", &groups, std::slice::from_ref(&chat)).unwrap();

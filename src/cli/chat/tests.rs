@@ -63,6 +63,7 @@ impl Node {
                 Arc::clone(&clock),
             )),
             hints: Arc::clone(&hints),
+            blobs: Arc::new(blobs::directory::DirectoryStore::new(data_dir.join("blobs"))),
             clock: Arc::clone(&clock),
             ids: Arc::new(RandomIds),
             random: service::random::fraction,
@@ -125,6 +126,7 @@ async fn echo(
                         chat: message.envelope.chat.clone(),
                         text: format!("echo: {}", message.envelope.text),
                         sender: None,
+                        extra: None,
                     })
                     .collect();
                 let ids: Vec<_> = replies.iter().map(|_| OutboxId(RandomIds.uuid())).collect();

@@ -204,6 +204,7 @@ async fn register_rooms(database: &str, rooms: usize) {
             name: None,
             is_group_chat: None,
             seen_at: now,
+            parent: None,
         };
         store.see_chat(&chat).await.unwrap();
         let registration = Registration {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
-use proto::inbound::InboundEvent;
+use proto::inbound::{Addressed, EventKind, InboundEvent};
 
 use super::wire::{Message, Posted, PostedStatus};
 use super::{CHANNEL, CliApi, NAME_BYTES_MAX, OWNER, chat_seen, group_of};
@@ -40,6 +40,10 @@ pub(super) async fn post(
         is_from_me: true,
         is_bot: false,
         trace: None,
+        addressed: Addressed::No,
+        kind: EventKind::Message,
+        quote: None,
+        files: Vec::new(),
     };
     let status = match api.intake.take(&seen, event, Some(&group)).await? {
         Taken::Accepted => PostedStatus::Accepted,

@@ -22,7 +22,7 @@ use axum::routing::{get, post};
 use bus::{Hint, Hints};
 use proto::group::ChatSeen;
 use proto::ids::{ChatId, GroupId};
-use proto::outbound::{Delivery, Resend, SendOutcome};
+use proto::outbound::{Delivery, Part, Resend, SendOutcome};
 use proto::time::{Clock, Timestamp};
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +60,7 @@ pub fn chat_seen(group: &GroupId, gateway: &str, now: Timestamp) -> ChatSeen {
         name: Some(format!("Local chat of {group}")),
         is_group_chat: Some(false),
         seen_at: now,
+        parent: None,
     }
 }
 
@@ -96,7 +97,7 @@ impl Channel for CliChannel {
         self.clients.reachable(chat)
     }
 
-    async fn send(&self, delivery: &Delivery) -> SendOutcome {
+    async fn send(&self, delivery: &Delivery, _: &Part) -> SendOutcome {
         let reply = ReplyEvent {
             seq: delivery.seq,
             id: delivery.id,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use http::{HeaderMap, StatusCode};
 use proto::group::ChatSeen;
-use proto::inbound::InboundEvent;
+use proto::inbound::{Addressed, EventKind, InboundEvent};
 use proto::trace::TraceContext;
 
 use super::callback::IDEMPOTENCY_HEADER;
@@ -44,6 +44,7 @@ pub(super) async fn post(
         name: None,
         is_group_chat: None,
         seen_at: now,
+        parent: None,
     };
     let event = InboundEvent {
         trace: trace(&parts.headers),
@@ -75,6 +76,10 @@ fn event(hook: &Hook, message: Message, key: &str, seen: &ChatSeen) -> InboundEv
         is_from_me: false,
         is_bot: false,
         trace: None,
+        addressed: Addressed::No,
+        kind: EventKind::Message,
+        quote: None,
+        files: Vec::new(),
     }
 }
 

@@ -18,8 +18,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::routing::{get, post};
 use bus::Hints;
-use proto::ids::ChatId;
-use proto::outbound::{Delivery, Resend, SendOutcome};
+use proto::outbound::{Delivery, Part, Resend, SendOutcome};
 use proto::time::Clock;
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -68,11 +67,7 @@ impl Channel for WebhookChannel {
         Resend::Harmless
     }
 
-    fn reachable(&self, _: &ChatId) -> bool {
-        true
-    }
-
-    async fn send(&self, delivery: &Delivery) -> SendOutcome {
+    async fn send(&self, delivery: &Delivery, _: &Part) -> SendOutcome {
         match &self.callbacks {
             Some(callbacks) => callbacks.send(&self.hook, delivery).await,
             // The row itself is what is polled: it has arrived by being there.

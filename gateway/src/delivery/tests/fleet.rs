@@ -8,7 +8,8 @@ use store::keeper::{Keeper, Takeover};
 use store::outage::Manners;
 
 use super::*;
-use crate::delivery::account::{Candidacy, serve};
+use crate::channel::Inbound;
+use crate::delivery::account::{Account, Candidacy};
 use crate::world::SOON;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -38,13 +39,16 @@ impl Served {
     async fn run(&self, world: &World, readiness: &service::readiness::Readiness, holder: &str) {
         let condition = readiness.condition(if holder == "a" { "a" } else { "b" });
         let tools = world.tools();
-        let serving = serve(
-            self.channel.clone(),
-            candidacy(holder),
+        let account = Account {
+            channel: self.channel.clone(),
+            candidacy: candidacy(holder),
+            inbound: Inbound::new(Arc::new(world.intake()), self.channel.clone()),
+            health: world.health(),
+            notices: world.notices(),
+            ready: condition,
             tools,
-            condition,
-            self.stop.clone(),
-        );
+        };
+        let serving = account.serve(self.stop.clone(), self.stop.clone());
         serving.await;
     }
 }
@@ -134,7 +138,7 @@ async fn a_gateway_killed_while_sending_is_succeeded_by_the_policy_and_in_order(
 
         let channel = ScriptedChannel::new(resend, []);
         let mut keeper = world.keeper("b");
-        let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools());
+        let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools(), world.health());
         let waited = seconds_until_sent(&world, &mut keeper, &mut delivery, &channel).await;
         assert_eq!(waited, 16, "first seen after a second, then silent for fifteen");
         pass(&mut delivery).await;
@@ -152,7 +156,7 @@ async fn a_stale_holder_charges_nothing_whatever_it_believes() {
     let channel = ScriptedChannel::new(Resend::Never, []);
     let mut keeper = world.keeper("a");
     keeper.tick().await.unwrap();
-    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools());
+    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools(), world.health());
     let stale = keeper.held().borrow().clone().unwrap().hold;
 
     // Another takes the row without waiting, as only a defect could: the holder's clock still trusts its lease.
@@ -176,7 +180,7 @@ async fn a_holder_that_slept_does_nothing_before_it_renewed() {
     let channel = ScriptedChannel::new(Resend::Never, []);
     let mut keeper = world.keeper("a");
     keeper.tick().await.unwrap();
-    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools());
+    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools(), world.health());
     world.clock.advance(60 * SECOND);
     pass(&mut delivery).await;
     assert!(channel.given().is_empty());
@@ -194,7 +198,7 @@ async fn who_slept_between_the_charge_and_the_send_does_not_send() {
     let channel = ScriptedChannel::new(Resend::Never, []);
     let mut keeper = world.keeper("a");
     keeper.tick().await.unwrap();
-    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools());
+    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools(), world.health());
     delivery.tick(world.clock.now()).await.unwrap();
     world.outage.set(Manners::IsSilent);
     {

@@ -9,7 +9,7 @@ use prometheus_client::registry::Registry;
 use proto::claim::ClaimRequest;
 use proto::group::{ChatSeen, Group, GroupSettings};
 use proto::ids::{ChatId, GroupId, RunnerId};
-use proto::inbound::Envelope;
+use proto::inbound::{Details, Envelope};
 use proto::time::{Clock, ManualClock, Timestamp};
 use service::readiness::Readiness;
 use store::Store;
@@ -49,6 +49,7 @@ pub(super) fn message(name: &str, text: &str) -> Envelope {
         engages: true,
         trace: None,
         task: None,
+        details: Details::default(),
     }
 }
 
@@ -70,6 +71,7 @@ pub(super) async fn register(store: &dyn Store, names: &[&str]) {
             name: None,
             is_group_chat: Some(true),
             seen_at: START,
+            parent: None,
         };
         let chat = store.see_chat(&seen).await.unwrap().id;
         store.register_chat(&chat, Some(&row.id)).await.unwrap();

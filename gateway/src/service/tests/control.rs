@@ -144,6 +144,7 @@ async fn a_taken_port_or_a_bad_hook_is_refused_before_anything_runs() {
         store: other.store.clone(),
         ingress: other.ingress.clone(),
         hints: other.hints.clone(),
+        blobs: other.blobs(),
         clock: other.clock.clone(),
         ids: Arc::new(RandomIds),
         random: || 0.5,

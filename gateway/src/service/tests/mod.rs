@@ -78,6 +78,7 @@ impl Node {
             store: world.store.clone(),
             ingress: world.ingress.clone(),
             hints: world.hints.clone(),
+            blobs: world.blobs(),
             clock: world.clock.clone(),
             ids: Arc::new(RandomIds),
             random: || 0.5,

@@ -6,7 +6,7 @@ pub(crate) mod log;
 use std::time::Duration;
 
 use proto::ids::{ChatId, GroupId};
-use proto::inbound::Envelope;
+use proto::inbound::{Details, Envelope};
 use proto::time::Timestamp;
 
 /// How long a test waits for what must happen.
@@ -29,6 +29,7 @@ pub(crate) fn message(group: &GroupId, text: &str) -> Envelope {
         engages: true,
         trace: None,
         task: None,
+        details: Details::default(),
     }
 }
 

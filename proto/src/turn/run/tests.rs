@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::ids::{GroupId, SessionId};
-use crate::inbound::Envelope;
+use crate::inbound::{Details, Envelope};
 use crate::ipc::AgentResult;
 use crate::task::{ContextMode, FiringRef, TaskId};
 use crate::time::Timestamp;
@@ -35,6 +35,7 @@ fn message(ord: i64, engages: bool) -> InboxMessage {
         engages,
         trace: None,
         task: None,
+        details: Details::default(),
     };
     InboxMessage {
         ord: InboxOrd(ord),

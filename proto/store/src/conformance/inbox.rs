@@ -1,7 +1,7 @@
 //! Appending to the inbox.
 
 use proto::ids::{ChatId, GroupId};
-use proto::inbound::Envelope;
+use proto::inbound::{Details, Envelope, Quote};
 use proto::trace::TraceContext;
 
 use super::World;
@@ -186,4 +186,23 @@ pub async fn trace_contexts_come_back(world: World) {
     world.give_up(&fence, batch.turn, batch.messages[0].ord, at(2)).await;
     let letter = world.store.dead_letters(1).await.unwrap().remove(0);
     assert_eq!(letter.letter, Letter::Message(batch.messages[0].clone()));
+}
+
+pub async fn what_came_beside_a_text_comes_back(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    let beside = Envelope {
+        details: Details {
+            quote: Some(Quote {
+                sender_name: "Ann".to_owned(),
+                text: "before".to_owned(),
+            }),
+            ..Details::default()
+        },
+        ..world.envelope("g", "beside", true)
+    };
+    world.append(&beside, at(1)).await;
+    let after = batch.messages[0].ord;
+    let read = world.store.read_follow_ups(&fence, after).await.unwrap();
+    assert_eq!(read[0].envelope, beside);
 }

@@ -213,3 +213,29 @@ pub async fn a_hold_charges_only_deliveries_of_its_account(world: World) {
     }
     assert!(world.begin_delivery(id, at(2)).await.is_some());
 }
+
+pub async fn only_the_holder_of_an_account_says_how_far_its_feed_was_read(world: World) {
+    let LeaseName::Account { channel, account: name } = account() else {
+        unreachable!("it is an account's")
+    };
+    let position = async || world.store.account_position(&channel, &name).await.unwrap();
+    assert_eq!(position().await, None);
+    let first = world.take_over(&account(), "one").await;
+    assert_eq!(position().await, None);
+    for text in ["41", "42"] {
+        world.store.save_position(&first, text).await.unwrap();
+        assert_eq!(position().await.as_deref(), Some(text));
+    }
+    let second = world.take_over(&account(), "two").await;
+    let late = world.store.save_position(&first, "43").await;
+    assert!(matches!(late, Err(Error::LeaseLost(_))), "{late:?}");
+    assert_eq!(
+        position().await.as_deref(),
+        Some("42"),
+        "the next holder goes on from there"
+    );
+    world.store.save_position(&second, "44").await.unwrap();
+    let leader = world.take_over(&LeaseName::Scheduler, "one").await;
+    let refused = world.store.save_position(&leader, "1").await;
+    assert!(matches!(refused, Err(Error::LeaseLost(_))), "{refused:?}");
+}

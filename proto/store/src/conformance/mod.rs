@@ -66,6 +66,7 @@ cases! { $
         registering_again_never_clears_main,
         a_chat_of_another_group_moves_only_when_asked,
         a_registration_of_an_unseen_chat_changes_nothing,
+        threads_of_a_chat_go_with_it,
     }
     inbox {
         duplicates_are_swallowed_for_ever,
@@ -76,6 +77,7 @@ cases! { $
         all_waiting_chats_are_named_page_by_page,
         chats_left_behind_by_an_earlier_life_wait_too,
         trace_contexts_come_back,
+        what_came_beside_a_text_comes_back,
     }
     indexing {
         a_log_is_adopted_once_and_keeps_its_cursors,
@@ -109,6 +111,7 @@ cases! { $
         leases_are_kept_apart,
         a_lost_lease_cannot_charge_a_delivery,
         a_hold_charges_only_deliveries_of_its_account,
+        only_the_holder_of_an_account_says_how_far_its_feed_was_read,
     }
     runners {
         every_start_is_a_new_life,
@@ -237,6 +240,7 @@ cases! { $
         deliveries_are_polled_in_order,
         a_notice_is_said_once_per_key,
         a_chat_is_at_rest_once_all_is_answered_and_delivered,
+        a_long_text_is_sent_in_parts_before_the_next_one,
     }
     upkeep {
         retention_keeps_what_is_needed,

@@ -77,6 +77,7 @@ pub async fn one_chat_does_not_hold_up_another(world: World) {
     let retry = AfterSend::Retry {
         reason: "busy".to_owned(),
         not_before: at(1_000),
+        counts: true,
     };
     world.finish(&stuck, &retry, at(3)).await;
     assert_eq!(world.due_texts(at(999)).await, ["free"]);
@@ -95,6 +96,7 @@ pub async fn only_the_account_of_a_chat_sends_for_it(world: World) {
         name: None,
         is_group_chat: None,
         seen_at: at(3),
+        parent: None,
     };
     world.store.see_chat(&moved).await.unwrap();
     assert_eq!(
@@ -122,6 +124,7 @@ pub async fn a_stale_attempt_cannot_finish(world: World) {
             &AfterSend::Retry {
                 reason: "busy".to_owned(),
                 not_before: at(3),
+                counts: true,
             },
             at(2),
         )
@@ -185,6 +188,7 @@ pub async fn a_retry_waits_and_keeps_its_place(world: World) {
     let retry = AfterSend::Retry {
         reason: "busy".to_owned(),
         not_before: at(1_000),
+        counts: true,
     };
     world.finish(&one, &retry, at(3)).await;
     assert!(world.due(at(999)).await.is_empty());
@@ -290,4 +294,35 @@ pub async fn a_chat_is_at_rest_once_all_is_answered_and_delivered(world: World) 
     assert_eq!(activity(&world).await, (0, 1));
     world.finish(&delivery, &sent(), at(3)).await;
     assert_eq!(activity(&world).await, (0, 0));
+}
+
+pub async fn a_long_text_is_sent_in_parts_before_the_next_one(world: World) {
+    world.said("g", &["a long text", "behind"]).await;
+    let first = world.attempt(at(2)).await;
+    let failed = AfterSend::Retry {
+        reason: "busy".to_owned(),
+        not_before: at(2),
+        counts: true,
+    };
+    world.finish(&first, &failed, at(2)).await;
+    let first = world.attempt(at(3)).await;
+    assert_eq!((first.failures, first.sent_through, first.in_doubt), (1, 0, false));
+    let part = AfterSend::Part {
+        through: 6,
+        in_doubt: true,
+    };
+    world.finish(&first, &part, at(4)).await;
+    let second = world.attempt(at(4)).await;
+    assert_eq!(second.id, first.id, "nothing overtakes the rest of a text");
+    assert_eq!((second.failures, second.sent_through, second.in_doubt), (0, 6, true));
+    let refused = AfterSend::Retry {
+        reason: "token revoked".to_owned(),
+        not_before: at(5),
+        counts: false,
+    };
+    world.finish(&second, &refused, at(5)).await;
+    let second = world.attempt(at(6)).await;
+    assert_eq!((second.failures, second.sent_through), (0, 6));
+    world.finish(&second, &sent(), at(7)).await;
+    assert_eq!(world.due_texts(at(8)).await, ["behind"]);
 }

@@ -84,6 +84,7 @@ pub async fn a_chat_keeps_what_later_events_do_not_say(world: World) {
         name: Some("Garden".to_owned()),
         is_group_chat: Some(true),
         seen_at: at(100),
+        parent: None,
     };
     world.store.see_chat(&seen).await.unwrap();
     let later = ChatSeen {
@@ -120,6 +121,7 @@ pub async fn chats_are_listed_with_the_one_heard_of_last_first(world: World) {
             name: None,
             is_group_chat: None,
             seen_at: at(seen),
+            parent: None,
         };
         world.store.see_chat(&seen).await.unwrap();
     }
@@ -212,4 +214,29 @@ pub async fn a_registration_of_an_unseen_chat_changes_nothing(world: World) {
     let refused = register(&*world.store, &registration("a", false, &["test:unseen"]), at(0)).await;
     assert!(matches!(refused, Err(Error::NotFound { what: "chat", .. })));
     assert_eq!(world.store.group(&group_id("a")).await.unwrap(), None);
+}
+
+pub async fn threads_of_a_chat_go_with_it(world: World) {
+    for group in ["g", "h"] {
+        world.group(group).await;
+    }
+    let parent = chat_of("g");
+    let thread = ChatSeen {
+        id: ChatId::new("test:g/7"),
+        channel: "test".to_owned(),
+        account: World::ACCOUNT.to_owned(),
+        name: None,
+        is_group_chat: Some(true),
+        seen_at: at(1),
+        parent: Some(parent.clone()),
+    };
+    let seen = world.store.see_chat(&thread).await.unwrap();
+    assert_eq!((seen.parent, seen.group), (Some(parent.clone()), None));
+    for group in [Some(group_id("h")), None] {
+        world.store.register_chat(&parent, group.as_ref()).await.unwrap();
+        assert_eq!(world.store.chat(&thread.id).await.unwrap().unwrap().group, group);
+    }
+    let said_less = ChatSeen { parent: None, ..thread };
+    let kept = world.store.see_chat(&said_less).await.unwrap();
+    assert_eq!(kept.parent, Some(parent), "what an event does not say stays");
 }

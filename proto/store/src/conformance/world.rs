@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use proto::claim::{ClaimRequest, Claimed, Fence};
 use proto::group::{ChatSeen, Group, GroupSettings};
 use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
-use proto::inbound::Envelope;
+use proto::inbound::{Details, Envelope};
 use proto::lease::holding::{Hold, LeaseName};
 use proto::outbound::{Delivery, Reply};
 use proto::task::RunOutcome;
@@ -53,6 +53,7 @@ pub(super) fn reply(key: &str, group: &str, text: &str) -> Reply {
         chat: chat_of(group),
         text: text.to_owned(),
         sender: None,
+        extra: None,
     }
 }
 
@@ -114,6 +115,7 @@ impl World {
             name: None,
             is_group_chat: None,
             seen_at: at(0),
+            parent: None,
         };
         self.store.see_chat(&seen).await.unwrap();
     }
@@ -130,6 +132,7 @@ impl World {
             engages,
             trace: None,
             task: None,
+            details: Details::default(),
         }
     }
 

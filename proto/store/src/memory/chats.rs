@@ -20,6 +20,7 @@ impl State {
                 is_group_chat: false,
                 group: None,
                 last_seen_at: seen.seen_at,
+                parent: None,
             },
             outbox_seq: 0,
         });
@@ -28,6 +29,7 @@ impl State {
         chat.account.clone_from(&seen.account);
         chat.name = seen.name.clone().or(chat.name.take());
         chat.is_group_chat = seen.is_group_chat.unwrap_or(chat.is_group_chat);
+        chat.parent = seen.parent.clone().or(chat.parent.take());
         chat.last_seen_at = chat.last_seen_at.max(seen.seen_at);
         chat.clone()
     }
@@ -40,6 +42,14 @@ impl State {
         }
         let row = self.chats.get_mut(chat).ok_or_else(|| not_found(chat))?;
         row.chat.group = group.cloned();
+        // Its threads go along.
+        for thread in self
+            .chats
+            .values_mut()
+            .filter(|row| row.chat.parent.as_ref() == Some(chat))
+        {
+            thread.chat.group = group.cloned();
+        }
         Ok(())
     }
 

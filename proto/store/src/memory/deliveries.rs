@@ -8,6 +8,7 @@ use proto::time::Timestamp;
 use super::outbox_rows::OutboxRow;
 use super::state::State;
 use super::switches::Switch;
+use crate::delivering::Finish;
 use crate::{Error, Result};
 
 impl State {
@@ -47,13 +48,8 @@ impl State {
             what: "delivery",
             id: id.to_string(),
         })?;
-        let state = match after {
-            AfterSend::Sent { .. } => OutboxState::Sent,
-            AfterSend::Retry { .. } => OutboxState::Pending,
-            AfterSend::Uncertain { .. } => OutboxState::Uncertain,
-            AfterSend::Dead { .. } => OutboxState::Dead,
-        };
-        if row.delivery.attempts == attempt && row.delivery.state == state {
+        let change = Finish::of(after);
+        if row.delivery.attempts == attempt && row.delivery.state == change.state {
             return Ok(());
         }
         let being_made = row.delivery.attempts == attempt && row.delivery.state == OutboxState::Sending;
@@ -63,12 +59,18 @@ impl State {
             )));
         }
         self.outbox.change(id, |row| {
-            row.delivery.state = state;
-            match after {
-                AfterSend::Retry { not_before, .. } => row.not_before = *not_before,
-                AfterSend::Sent { .. } | AfterSend::Uncertain { .. } | AfterSend::Dead { .. } => {
-                    row.done_at = Some(now);
-                }
+            let delivery = &mut row.delivery;
+            delivery.state = change.state;
+            delivery.failures = if change.progressed {
+                0
+            } else {
+                delivery.failures + change.failed
+            };
+            delivery.sent_through = change.sent_through.unwrap_or(delivery.sent_through);
+            delivery.in_doubt |= change.in_doubt;
+            row.not_before = change.not_before.unwrap_or(row.not_before);
+            if change.state != OutboxState::Pending {
+                row.done_at = Some(now);
             }
         });
         Ok(())

@@ -60,7 +60,12 @@ impl State {
             .early_of(turn)
             .filter(|row| row.said_epoch < fence.epoch)
             .map(|row| &row.delivery)
-            .filter(|row| row.chat == effect.chat && row.text == effect.text && row.sender == effect.sender)
+            .filter(|row| {
+                row.chat == effect.chat
+                    && row.text == effect.text
+                    && row.sender == effect.sender
+                    && row.extra == effect.extra
+            })
             .min_by_key(|row| row.seq)
             .map(|row| row.id)
     }

@@ -121,6 +121,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn account_position(&self, channel: &str, account: &str) -> Result<Option<String>> {
+        Ok(self.lock().position(channel, account))
+    }
+
+    async fn save_position(&self, hold: &Hold, position: &str) -> Result<()> {
+        self.lock().save_position(hold, position)
+    }
+
     async fn register_runner(&self, runner: &RunnerId, slots: u32, now: Timestamp) -> Result<Incarnation> {
         Ok(self.lock().register_runner(runner, slots, now))
     }

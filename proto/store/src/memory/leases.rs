@@ -43,6 +43,17 @@ impl State {
         }
     }
 
+    pub(super) fn position(&self, channel: &str, account: &str) -> Option<String> {
+        self.positions.get(&(channel.to_owned(), account.to_owned())).cloned()
+    }
+
+    pub(super) fn save_position(&mut self, hold: &Hold, position: &str) -> Result<()> {
+        let (channel, account) = self.held_account(hold)?;
+        self.positions
+            .insert((channel.to_owned(), account.to_owned()), position.to_owned());
+        Ok(())
+    }
+
     /// The row of a lease that is held.
     fn lease_of(&mut self, hold: &Hold) -> Option<&mut LeaseRow> {
         let any = self.lacks(Switch::LeaseEpoch);

@@ -45,8 +45,12 @@ impl State {
             seq: chat.outbox_seq,
             text: reply.text.clone(),
             sender: reply.sender.clone(),
+            extra: reply.extra.clone(),
             state: OutboxState::Pending,
             attempts: 0,
+            failures: 0,
+            sent_through: 0,
+            in_doubt: false,
             created_at: origin.now,
         };
         let row = OutboxRow {

@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) partitions: Partitions,
     /// Tables `leaders` and `accounts`.
     pub(super) leases: BTreeMap<LeaseName, LeaseRow>,
+    /// By channel and account.
+    pub(super) positions: BTreeMap<(String, String), String>,
     pub(super) runners: BTreeMap<RunnerId, RunnerEntry>,
     pub(super) slots: BTreeMap<(RunnerId, u32), GroupId>,
     pub(super) turns: BTreeMap<TurnId, TurnRow>,

@@ -108,7 +108,7 @@ fn find_pending(group: &GroupId) -> Statement<'_> {
     statement!(
         "
         SELECT m.group_id, m.ord, m.dedup_key, m.chat_id, m.sender, m.sender_name, m.text, m.sent_at, m.engages, m.trace,
-               m.task
+               m.task, m.details
         FROM messages m
         WHERE m.group_id = $1 AND m.ord > (SELECT cursor_ord FROM groups WHERE id = $1)
           AND (

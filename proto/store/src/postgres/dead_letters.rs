@@ -17,9 +17,10 @@ pub(super) fn put_unclaimed<'a>(envelope: &'a Envelope, reason: String, now: Tim
     statement!(
         "
         INSERT INTO dead_letters
-            (kind, group_id, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, reason, at)
+            (kind, group_id, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, details,
+             reason, at)
         VALUES
-            ('unclaimed', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+            ('unclaimed', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         ",
         &envelope.group,
         &envelope.dedup_key,
@@ -30,6 +31,7 @@ pub(super) fn put_unclaimed<'a>(envelope: &'a Envelope, reason: String, now: Tim
         envelope.sent_at,
         envelope.engages,
         inbox::trace(envelope),
+        envelope.details.to_json(),
         reason,
         now,
     )
@@ -50,7 +52,7 @@ pub(super) async fn newest(tx: &Tx, limit: u32) -> Result<Vec<DeadLetter>> {
     let letters = statement!(
         "
         SELECT kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task,
-               subject, reason, at
+               details, subject, reason, at
         FROM dead_letters
         ORDER BY at DESC, id DESC
         LIMIT $1

@@ -6,19 +6,20 @@ use proto::outbound::{AfterSend, Delivery, OutboxState};
 use proto::time::Timestamp;
 use tokio_postgres::Row;
 
-use super::columns::{all, count, get, parsed, time, word};
+use super::columns::{all, count, get, json_option, parsed, time, word};
 use super::failure::Result;
 use super::leases;
 use super::parameter::{Statement, statement};
 use super::transaction::Tx;
 use crate::Error;
+use crate::delivering::Finish;
 
 macro_rules! select_delivery {
     ($rest:literal) => {
         concat!(
             "
-            SELECT o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.state,
-                   o.attempts, o.created_at
+            SELECT o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.extra,
+                   o.state, o.attempts, o.failures, o.sent_through, o.in_doubt, o.created_at
             FROM outbox o
             JOIN chats c ON c.id = o.chat_id
             ",
@@ -72,8 +73,8 @@ pub(super) async fn begin(tx: &Tx, hold: &Hold, id: OutboxId, now: Timestamp) ->
               SELECT 1 FROM outbox earlier
               WHERE earlier.chat_id = o.chat_id AND earlier.seq < o.seq AND earlier.state IN ('pending', 'sending')
           )
-        RETURNING o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.state,
-                  o.attempts, o.created_at
+        RETURNING o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.extra,
+                  o.state, o.attempts, o.failures, o.sent_through, o.in_doubt, o.created_at
         ",
         id,
         now,
@@ -88,12 +89,7 @@ pub(super) async fn begin(tx: &Tx, hold: &Hold, id: OutboxId, now: Timestamp) ->
 }
 
 pub(super) async fn finish(tx: &Tx, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
-    let (state, platform_id, error, not_before) = match after {
-        AfterSend::Sent { platform_id } => (OutboxState::Sent, platform_id.as_deref(), None, None),
-        AfterSend::Retry { reason, not_before } => (OutboxState::Pending, None, Some(reason), Some(*not_before)),
-        AfterSend::Uncertain { reason } => (OutboxState::Uncertain, None, Some(reason), None),
-        AfterSend::Dead { reason } => (OutboxState::Dead, None, Some(reason), None),
-    };
+    let change = Finish::of(after);
     let finish = statement!(
         "
         UPDATE outbox SET
@@ -101,17 +97,24 @@ pub(super) async fn finish(tx: &Tx, id: OutboxId, attempt: u32, after: &AfterSen
             platform_id = $4,
             error = $5,
             not_before = COALESCE($6, not_before),
+            failures = CASE WHEN $8 THEN 0 ELSE failures + $9 END,
+            sent_through = COALESCE($10, sent_through),
+            in_doubt = in_doubt OR $11,
             done_at = CASE WHEN $3 = 'pending' THEN NULL ELSE $7 END
         WHERE id = $1 AND state = 'sending' AND attempts = $2
         RETURNING 1
         ",
         id,
         attempt,
-        state.as_str(),
-        platform_id,
-        error.map(String::as_str),
-        not_before,
+        change.state.as_str(),
+        change.platform_id,
+        change.error,
+        change.not_before,
         now,
+        change.progressed,
+        change.failed,
+        change.sent_through,
+        change.in_doubt,
     );
     if tx.write(finish).await?.row().is_some() {
         return Ok(());
@@ -123,7 +126,7 @@ pub(super) async fn finish(tx: &Tx, id: OutboxId, attempt: u32, after: &AfterSen
         }
         .into()),
         // The answer to an earlier try of this very call was lost.
-        Some(row) if row.attempts == attempt && row.state == state => Ok(()),
+        Some(row) if row.attempts == attempt && row.state == change.state => Ok(()),
         Some(_) => Err(Error::Conflict(format!("attempt {attempt} at delivery {id} is not the one being made")).into()),
     }
 }
@@ -174,8 +177,12 @@ fn read(row: &Row) -> Result<Delivery> {
         seq: get(row, "seq")?,
         text: get(row, "text")?,
         sender: get(row, "sender")?,
+        extra: json_option(row, "extra")?,
         state: word(row, "state", OutboxState::parse)?,
         attempts: count(row, "attempts")?,
+        failures: count(row, "failures")?,
+        sent_through: count(row, "sent_through")?,
+        in_doubt: get(row, "in_doubt")?,
         created_at: time(row, "created_at")?,
     })
 }

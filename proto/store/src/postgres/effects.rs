@@ -2,7 +2,7 @@
 
 use proto::claim::Fence;
 use proto::ids::{OutboxId, TurnId};
-use proto::outbound::Reply;
+use proto::outbound::{Extra, Reply};
 use proto::time::Timestamp;
 use proto::turn::Recorded;
 
@@ -67,6 +67,7 @@ fn find_replayed<'a>(fence: &Fence, turn: TurnId, effect: &'a Reply) -> Statemen
         "
         SELECT id FROM outbox
         WHERE turn_id = $1 AND early AND chat_id = $2 AND text = $3 AND sender IS NOT DISTINCT FROM $4
+          AND extra IS NOT DISTINCT FROM $6
           AND said_epoch < $5
         ORDER BY seq
         LIMIT 1
@@ -76,6 +77,7 @@ fn find_replayed<'a>(fence: &Fence, turn: TurnId, effect: &'a Reply) -> Statemen
         &effect.text,
         &effect.sender,
         fence.epoch,
+        effect.extra.as_ref().map(Extra::to_json),
     )
 }
 

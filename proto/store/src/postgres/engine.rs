@@ -183,6 +183,22 @@ impl Store for PostgresStore {
             .await
     }
 
+    async fn account_position(&self, channel: &str, account: &str) -> Result<Option<String>> {
+        self.connections
+            .call(Patience::Short, |tx| async move {
+                leases::position(&tx, channel, account).await
+            })
+            .await
+    }
+
+    async fn save_position(&self, hold: &Hold, position: &str) -> Result<()> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                leases::save_position(&tx, hold, position).await
+            })
+            .await
+    }
+
     async fn register_runner(&self, runner: &RunnerId, slots: u32, now: Timestamp) -> Result<Incarnation> {
         self.connections
             .call(Patience::Usual, |tx| async move {

@@ -150,10 +150,10 @@ fn write_letters<'a>(
     statement!(
         "
         INSERT INTO dead_letters
-            (kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, turn_id,
-             reason, at)
-        SELECT 'message', group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, $4,
-            $5, $6
+            (kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, details,
+             turn_id, reason, at)
+        SELECT 'message', group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, details,
+            $4, $5, $6
         FROM messages
         WHERE group_id = $1 AND ord > $2 AND ord <= $3
           -- Chatter that an isolated firing let pass was not part of it.

@@ -29,8 +29,8 @@ pub(super) async fn append(tx: &Tx, envelope: &Envelope, now: Timestamp) -> Resu
         ), stored AS (
             INSERT INTO messages
                 (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task,
-                 arrived_at)
-            SELECT id, head_ord + 1, $2, $3, $4, $5, $6, $7, $8, $10, $11, $9
+                 arrived_at, details)
+            SELECT id, head_ord + 1, $2, $3, $4, $5, $6, $7, $8, $10, $11, $9, $12
             FROM inbox
             WHERE EXISTS (SELECT 1 FROM chats WHERE id = $3)
             ON CONFLICT (dedup_key) DO NOTHING
@@ -67,6 +67,7 @@ pub(super) async fn append(tx: &Tx, envelope: &Envelope, now: Timestamp) -> Resu
         now,
         trace(envelope),
         task(envelope)?,
+        envelope.details.to_json(),
     );
     let answer = tx.write(append).await?;
     let row = answer.one()?;
@@ -90,7 +91,7 @@ pub(super) async fn append(tx: &Tx, envelope: &Envelope, now: Timestamp) -> Resu
 pub(super) fn after(group: &GroupId, after: InboxOrd) -> Statement<'_> {
     statement!(
         "
-        SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task
+        SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, details
         FROM messages
         WHERE group_id = $1 AND ord > $2
         ORDER BY ord
@@ -107,7 +108,7 @@ pub(super) fn unseen(group: &GroupId) -> Statement<'_> {
     statement!(
         "
         SELECT m.group_id, m.ord, m.dedup_key, m.chat_id, m.sender, m.sender_name, m.text, m.sent_at, m.engages, m.trace,
-               m.task
+               m.task, m.details
         FROM groups g
         JOIN messages m ON m.group_id = g.id AND m.ord > g.shown_ord AND m.ord <= g.cursor_ord AND NOT m.engages
         WHERE g.id = $1 AND g.shown_ord < g.cursor_ord
@@ -170,6 +171,7 @@ pub(super) fn read_envelope(row: &Row) -> Result<Envelope> {
         engages: get(row, "engages")?,
         trace: get::<Option<&str>>(row, "trace")?.and_then(|trace| TraceContext::parse(trace).ok()),
         task: json_option(row, "task")?,
+        details: json_option(row, "details")?.unwrap_or_default(),
     })
 }
 

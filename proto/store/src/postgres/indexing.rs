@@ -191,8 +191,9 @@ fn insert<'a>(stored: Vec<(i64, &'a Envelope)>, now: Timestamp) -> Statement<'a>
     statement!(
         "
         INSERT INTO messages
-            (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, arrived_at)
-        SELECT *, $11 FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, details,
+             arrived_at)
+        SELECT *, $12 FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         ",
         texts(|envelope| envelope.group.as_str()),
         stored.iter().map(|(ord, _)| *ord).collect::<Vec<i64>>(),
@@ -212,6 +213,10 @@ fn insert<'a>(stored: Vec<(i64, &'a Envelope)>, now: Timestamp) -> Statement<'a>
         stored
             .iter()
             .map(|(_, envelope)| inbox::trace(envelope))
+            .collect::<Vec<_>>(),
+        stored
+            .iter()
+            .map(|(_, envelope)| envelope.details.to_json())
             .collect::<Vec<_>>(),
         now,
     )

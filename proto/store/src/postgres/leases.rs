@@ -137,6 +137,36 @@ pub(super) async fn release(tx: &Tx, hold: &Hold) -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn position(tx: &Tx, channel: &str, account: &str) -> Result<Option<String>> {
+    let position = statement!(
+        "SELECT position FROM accounts WHERE channel = $1 AND account = $2",
+        channel,
+        account,
+    );
+    let answer = tx.read(position).await?;
+    Ok(answer.row().map(|row| get(row, "position")).transpose()?.flatten())
+}
+
+pub(super) async fn save_position(tx: &Tx, hold: &Hold, position: &str) -> Result<()> {
+    let LeaseName::Account { channel, account } = &hold.name else {
+        return Err(lost(hold).into());
+    };
+    let save = statement!(
+        "
+        UPDATE accounts SET position = $5
+        WHERE channel = $1 AND account = $2 AND holder = $3 AND epoch = $4
+        RETURNING 1
+        ",
+        channel,
+        account,
+        &hold.holder,
+        hold.epoch,
+        position,
+    );
+    let answer = tx.write(save).await?;
+    answer.row().map(|_| ()).ok_or_else(|| lost(hold).into())
+}
+
 /// Checks that an account is held and keeps it so for the rest of the transaction; none where it is no account's lease.
 ///
 /// Shared: many deliveries of an account are charged at once, and renewals pass.

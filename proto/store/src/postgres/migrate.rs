@@ -32,7 +32,10 @@ macro_rules! migration {
 }
 
 /// All migrations, oldest first. An entry that was released is never changed.
-pub(super) const MIGRATIONS: &[Migration] = &[migration!("20261120120000_create_tables")];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    migration!("20261120120000_create_tables"),
+    migration!("20261128170000_add_channels"),
+];
 
 /// Key of the lock under which migrations run: "clawhold" in ASCII, so that other programs in the database keep clear.
 const LOCK: i64 = 0x636c_6177_686f_6c64;

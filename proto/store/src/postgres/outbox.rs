@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proto::ids::{ChatId, Epoch, GroupId, OutboxId, TurnId};
-use proto::outbound::Reply;
+use proto::outbound::{Extra, Reply};
 use proto::time::Timestamp;
 use proto::turn::Recorded;
 
@@ -77,7 +77,7 @@ pub(super) fn push<'a>(
     rows: impl IntoIterator<Item = (&'a str, &'a Reply, OutboxId)>,
 ) -> Statement<'a> {
     let (mut ids, mut chats, mut seqs) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut keys, mut texts, mut senders) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut keys, mut texts, mut senders, mut extras) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (key, reply, id) in rows {
         ids.push(id.0);
         chats.push(reply.chat.as_str());
@@ -85,14 +85,16 @@ pub(super) fn push<'a>(
         keys.push(key);
         texts.push(reply.text.as_str());
         senders.push(reply.sender.as_deref());
+        extras.push(reply.extra.as_ref().map(Extra::to_json));
     }
     statement!(
         "
         WITH said AS (
             INSERT INTO outbox
-                (id, chat_id, seq, group_id, turn_id, early, key, text, sender, state, said_epoch, created_at)
-            SELECT id, chat_id, seq, $7, $8, $9, key, text, sender, 'pending', $10, $11
-            FROM UNNEST($1, $2, $3, $4, $5, $6) AS reply (id, chat_id, seq, key, text, sender)
+                (id, chat_id, seq, group_id, turn_id, early, key, text, sender, extra, state, said_epoch,
+                 created_at)
+            SELECT id, chat_id, seq, $7, $8, $9, key, text, sender, extra, 'pending', $10, $11
+            FROM UNNEST($1, $2, $3, $4, $5, $6, $12) AS reply (id, chat_id, seq, key, text, sender, extra)
             RETURNING chat_id, seq
         ), drawn AS (
             UPDATE chats SET outbox_seq = last.seq
@@ -113,6 +115,7 @@ pub(super) fn push<'a>(
         origin.early,
         origin.epoch,
         origin.now,
+        extras,
     )
 }
 

@@ -100,6 +100,14 @@ impl<'a> From<Vec<Option<&'a str>>> for Parameter<'a> {
     }
 }
 
+impl From<Vec<Option<String>>> for Parameter<'_> {
+    fn from(texts: Vec<Option<String>>) -> Self {
+        let stored = |text: String| as_stored(&text).into_owned();
+        let texts: Vec<_> = texts.into_iter().map(|text| text.map(stored)).collect();
+        Self::new(texts, Type::TEXT_ARRAY)
+    }
+}
+
 impl From<Vec<String>> for Parameter<'_> {
     fn from(texts: Vec<String>) -> Self {
         let texts: Vec<_> = texts.iter().map(|text| as_stored(text).into_owned()).collect();
@@ -162,6 +170,7 @@ macro_rules! converted {
 }
 converted! {
     u32: count => i64::from(count);
+    Option<u32>: count => count.map(i64::from);
     // Nothing counted here comes near the end of a signed number.
     u64: count => i64::try_from(count).unwrap_or(i64::MAX);
     Timestamp: time => time.as_millis();

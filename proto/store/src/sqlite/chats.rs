@@ -14,15 +14,16 @@ pub(super) fn see(conn: &Connection, seen: &ChatSeen) -> Result<Chat> {
     let chat = conn
         .prepare_cached(
             "
-            INSERT INTO chats (id, channel, account, name, is_group_chat, last_seen_at)
-            VALUES (:id, :channel, :account, :name, COALESCE(:is_group_chat, 0), :seen_at)
+            INSERT INTO chats (id, channel, account, name, is_group_chat, parent_id, last_seen_at)
+            VALUES (:id, :channel, :account, :name, COALESCE(:is_group_chat, 0), :parent, :seen_at)
             ON CONFLICT (id) DO UPDATE SET
                 channel = excluded.channel,
                 account = excluded.account,
                 name = COALESCE(:name, name),
                 is_group_chat = COALESCE(:is_group_chat, is_group_chat),
+                parent_id = COALESCE(:parent, parent_id),
                 last_seen_at = MAX(last_seen_at, excluded.last_seen_at)
-            RETURNING id, channel, account, name, is_group_chat, group_id, last_seen_at
+            RETURNING id, channel, account, name, is_group_chat, group_id, parent_id, last_seen_at
             ",
         )?
         .query_row(
@@ -32,6 +33,7 @@ pub(super) fn see(conn: &Connection, seen: &ChatSeen) -> Result<Chat> {
                 ":account": seen.account,
                 ":name": seen.name,
                 ":is_group_chat": seen.is_group_chat,
+                ":parent": seen.parent.as_ref().map(ChatId::as_str),
                 ":seen_at": seen.seen_at.as_millis(),
             },
             read,
@@ -46,14 +48,18 @@ pub(super) fn register(conn: &Connection, chat: &ChatId, group: Option<&GroupId>
     let touched = conn
         .prepare_cached("UPDATE chats SET group_id = ?2 WHERE id = ?1")?
         .execute(params![chat.as_str(), group.map(GroupId::as_str)])?;
-    one_row(touched, || not_found(chat))
+    one_row(touched, || not_found(chat))?;
+    // Its threads go along.
+    conn.prepare_cached("UPDATE chats SET group_id = ?2 WHERE parent_id = ?1")?
+        .execute(params![chat.as_str(), group.map(GroupId::as_str)])?;
+    Ok(())
 }
 
 pub(super) fn get(conn: &Connection, id: &ChatId) -> Result<Option<Chat>> {
     let chat = conn
         .prepare_cached(
             "
-            SELECT id, channel, account, name, is_group_chat, group_id, last_seen_at FROM chats WHERE id = ?1
+            SELECT id, channel, account, name, is_group_chat, group_id, parent_id, last_seen_at FROM chats WHERE id = ?1
             ",
         )?
         .query_row(params![id.as_str()], read)
@@ -65,7 +71,7 @@ pub(super) fn all(conn: &Connection) -> Result<Vec<Chat>> {
     let chats = conn
         .prepare_cached(
             "
-            SELECT id, channel, account, name, is_group_chat, group_id, last_seen_at
+            SELECT id, channel, account, name, is_group_chat, group_id, parent_id, last_seen_at
             FROM chats ORDER BY last_seen_at DESC, id
             ",
         )?
@@ -89,6 +95,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Chat> {
         name: row.get("name")?,
         is_group_chat: row.get("is_group_chat")?,
         group: parsed_option(row, "group_id")?,
+        parent: row.get::<_, Option<String>>("parent_id")?.map(ChatId::new),
         last_seen_at: time(row, "last_seen_at")?,
     })
 }

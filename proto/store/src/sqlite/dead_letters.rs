@@ -14,11 +14,11 @@ pub(super) fn put_unclaimed(conn: &Connection, envelope: &Envelope, reason: &str
     conn.prepare_cached(
         "
         INSERT INTO dead_letters
-            (kind, group_id, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, reason,
-             at)
+            (kind, group_id, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, details,
+             reason, at)
         VALUES
             ('unclaimed', :group, :dedup_key, :chat, :sender, :sender_name, :text, :sent_at, :engages, :trace, :task,
-             :reason, :now)
+             :details, :reason, :now)
         ",
     )?
     .execute(named_params! {
@@ -32,6 +32,7 @@ pub(super) fn put_unclaimed(conn: &Connection, envelope: &Envelope, reason: &str
         ":engages": envelope.engages,
         ":trace": envelope.trace.as_ref().map(|trace| trace.as_str()),
         ":task": inbox::task_column(envelope)?,
+        ":details": envelope.details.to_json(),
         ":reason": reason,
         ":now": now.as_millis(),
     })?;
@@ -57,7 +58,7 @@ pub(super) fn newest(conn: &Connection, limit: u32) -> Result<Vec<DeadLetter>> {
         .prepare_cached(
             "
             SELECT kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task,
-                   subject, reason, at
+                   details, subject, reason, at
             FROM dead_letters
             ORDER BY at DESC, id DESC
             LIMIT ?1

@@ -6,17 +6,18 @@ use proto::outbound::{AfterSend, Delivery, OutboxState};
 use proto::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::columns::{parsed, parsed_option, time, word};
+use super::columns::{json_option, parsed, parsed_option, time, word};
 use super::error::one_row;
 use super::leases;
+use crate::delivering::Finish;
 use crate::{Error, Result};
 
 macro_rules! select_delivery {
     ($rest:literal) => {
         concat!(
             "
-            SELECT o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.state,
-                   o.attempts, o.created_at
+            SELECT o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.extra,
+                   o.state, o.attempts, o.failures, o.sent_through, o.in_doubt, o.created_at
             FROM outbox o
             JOIN chats c ON c.id = o.chat_id
             ",
@@ -82,12 +83,7 @@ pub(super) fn begin(conn: &Connection, hold: &Hold, id: OutboxId, now: Timestamp
 }
 
 pub(super) fn finish(conn: &Connection, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
-    let (state, platform_id, error, not_before) = match after {
-        AfterSend::Sent { platform_id } => (OutboxState::Sent, platform_id.as_deref(), None, None),
-        AfterSend::Retry { reason, not_before } => (OutboxState::Pending, None, Some(reason), Some(not_before)),
-        AfterSend::Uncertain { reason } => (OutboxState::Uncertain, None, Some(reason), None),
-        AfterSend::Dead { reason } => (OutboxState::Dead, None, Some(reason), None),
-    };
+    let change = Finish::of(after);
     let touched = conn
         .prepare_cached(
             "
@@ -96,15 +92,22 @@ pub(super) fn finish(conn: &Connection, id: OutboxId, attempt: u32, after: &Afte
                 platform_id = :platform_id,
                 error = :error,
                 not_before = COALESCE(:not_before, not_before),
+                failures = CASE WHEN :progressed THEN 0 ELSE failures + :failed END,
+                sent_through = COALESCE(:sent_through, sent_through),
+                in_doubt = in_doubt OR :in_doubt,
                 done_at = CASE WHEN :state = 'pending' THEN NULL ELSE :now END
             WHERE id = :id AND state = 'sending' AND attempts = :attempt
             ",
         )?
         .execute(named_params! {
-            ":state": state.as_str(),
-            ":platform_id": platform_id,
-            ":error": error,
-            ":not_before": not_before.map(|time| time.as_millis()),
+            ":state": change.state.as_str(),
+            ":platform_id": change.platform_id,
+            ":error": change.error,
+            ":not_before": change.not_before.map(|time| time.as_millis()),
+            ":progressed": change.progressed,
+            ":failed": change.failed,
+            ":sent_through": change.sent_through,
+            ":in_doubt": change.in_doubt,
             ":now": now.as_millis(),
             ":id": id.to_string(),
             ":attempt": attempt,
@@ -116,7 +119,7 @@ pub(super) fn finish(conn: &Connection, id: OutboxId, attempt: u32, after: &Afte
                 id: id.to_string(),
             }),
             // The answer to an earlier try of this very call was lost.
-            Some(row) if row.attempts == attempt && row.state == state => Ok(()),
+            Some(row) if row.attempts == attempt && row.state == change.state => Ok(()),
             Some(_) => Err(Error::Conflict(format!(
                 "attempt {attempt} at delivery {id} is not the one being made"
             ))),
@@ -174,8 +177,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         seq: row.get("seq")?,
         text: row.get("text")?,
         sender: row.get("sender")?,
+        extra: json_option(row, "extra")?,
         state: word(row, "state", OutboxState::parse)?,
         attempts: row.get("attempts")?,
+        failures: row.get("failures")?,
+        sent_through: row.get("sent_through")?,
+        in_doubt: row.get("in_doubt")?,
         created_at: time(row, "created_at")?,
     })
 }

@@ -2,7 +2,7 @@
 
 use proto::claim::Fence;
 use proto::ids::{OutboxId, TurnId};
-use proto::outbound::Reply;
+use proto::outbound::{Extra, Reply};
 use proto::time::Timestamp;
 use proto::turn::Recorded;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
@@ -59,6 +59,7 @@ fn find_replayed(conn: &Connection, fence: &Fence, turn: TurnId, effect: &Reply)
             "
             SELECT id FROM outbox
             WHERE turn_id = :turn AND early = 1 AND chat_id = :chat AND text = :text AND sender IS :sender
+              AND extra IS :extra
               AND said_epoch < :epoch
             ORDER BY seq
             LIMIT 1
@@ -69,6 +70,7 @@ fn find_replayed(conn: &Connection, fence: &Fence, turn: TurnId, effect: &Reply)
                 ":turn": turn.to_string(),
                 ":chat": effect.chat.as_str(),
                 ":text": effect.text,
+                ":extra": effect.extra.as_ref().map(Extra::to_json),
                 ":sender": effect.sender,
                 ":epoch": fence.epoch.0,
             },

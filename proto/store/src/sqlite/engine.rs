@@ -144,6 +144,20 @@ impl Store for SqliteStore {
         self.writer.run(move |tx| leases::release(tx, &hold)).await
     }
 
+    async fn account_position(&self, channel: &str, account: &str) -> Result<Option<String>> {
+        let (channel, account) = (channel.to_owned(), account.to_owned());
+        self.readers
+            .run(move |tx| leases::position(tx, &channel, &account))
+            .await
+    }
+
+    async fn save_position(&self, hold: &Hold, position: &str) -> Result<()> {
+        let (hold, position) = (hold.clone(), position.to_owned());
+        self.writer
+            .run(move |tx| leases::save_position(tx, &hold, &position))
+            .await
+    }
+
     async fn register_runner(&self, runner: &RunnerId, slots: u32, now: Timestamp) -> Result<Incarnation> {
         let runner = runner.clone();
         self.writer

@@ -74,10 +74,10 @@ fn give_up(
     conn.prepare_cached(
         "
         INSERT INTO dead_letters
-            (kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, turn_id,
-             reason, at)
-        SELECT 'message', group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, :turn,
-            :reason, :now
+            (kind, group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, details,
+             turn_id, reason, at)
+        SELECT 'message', group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task, details,
+            :turn, :reason, :now
         FROM messages
         WHERE group_id = :group AND ord > :cursor AND ord <= :through
           -- Chatter that an isolated firing let pass was not part of it.

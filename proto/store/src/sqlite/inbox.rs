@@ -56,10 +56,10 @@ pub(super) fn append(conn: &Connection, envelope: &Envelope, now: Timestamp) -> 
         "
         INSERT INTO messages
             (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task,
-             arrived_at)
+             details, arrived_at)
         VALUES
             (:group, :ord, :dedup_key, :chat, :sender, :sender_name, :text, :sent_at, :engages, :trace, :task,
-             :now)
+             :details, :now)
         ",
     )?
     .execute(named_params! {
@@ -74,6 +74,7 @@ pub(super) fn append(conn: &Connection, envelope: &Envelope, now: Timestamp) -> 
         ":engages": envelope.engages,
         ":trace": envelope.trace.as_ref().map(|trace| trace.as_str()),
         ":task": task,
+        ":details": envelope.details.to_json(),
         ":now": now.as_millis(),
     })?;
     Ok(Appended::Stored(InboxOrd(ord)))
@@ -84,7 +85,8 @@ pub(super) fn after(conn: &Connection, group: &GroupId, after: InboxOrd, limit: 
     let messages = conn
         .prepare_cached(
             "
-            SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task
+            SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task,
+                   details
             FROM messages
             WHERE group_id = ?1 AND ord > ?2
             ORDER BY ord
@@ -101,7 +103,8 @@ pub(super) fn unseen(conn: &Connection, group: &GroupId, cursor: InboxOrd) -> Re
     let mut messages: Vec<InboxMessage> = conn
         .prepare_cached(
             "
-            SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task
+            SELECT group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, task,
+                   details
             FROM messages
             WHERE group_id = ?1 AND ord > (SELECT shown_ord FROM groups WHERE id = ?1) AND ord <= ?2 AND engages = 0
             ORDER BY ord DESC
@@ -152,5 +155,6 @@ pub(super) fn read_envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
         engages: row.get("engages")?,
         trace: trace(row, "trace")?,
         task: json_option(row, "task")?,
+        details: json_option(row, "details")?.unwrap_or_default(),
     })
 }

@@ -137,6 +137,22 @@ pub(super) fn release(conn: &Connection, hold: &Hold) -> Result<()> {
     Ok(())
 }
 
+pub(super) fn position(conn: &Connection, channel: &str, account: &str) -> Result<Option<String>> {
+    let position = conn
+        .prepare_cached("SELECT position FROM accounts WHERE channel = ?1 AND account = ?2")?
+        .query_row([channel, account], |row| row.get(0))
+        .optional()?;
+    Ok(position.flatten())
+}
+
+pub(super) fn save_position(conn: &Connection, hold: &Hold, position: &str) -> Result<()> {
+    let (channel, account) = require_account(conn, hold)?;
+    let touched = conn
+        .prepare_cached("UPDATE accounts SET position = ?3 WHERE channel = ?1 AND account = ?2")?
+        .execute([channel, account, position])?;
+    one_row(touched, || lost(hold))
+}
+
 fn of_holder(hold: &Hold) -> (Table, Parameters<'_>) {
     let (table, mut parameters) = place(&hold.name);
     parameters.push((":holder", &hold.holder));

@@ -29,7 +29,10 @@ macro_rules! migration {
 }
 
 /// All migrations, oldest first. An entry that was released is never changed.
-pub(super) const MIGRATIONS: &[Migration] = &[migration!("20261120120000_create_tables")];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    migration!("20261120120000_create_tables"),
+    migration!("20261128170000_add_channels"),
+];
 
 /// Brings the schema up to the newest of `migrations`.
 pub(super) fn migrate(

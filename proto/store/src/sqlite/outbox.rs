@@ -1,7 +1,7 @@
 //! Putting something into the outbox, at the end of its chat's queue.
 
 use proto::ids::{ChatId, Epoch, GroupId, OutboxId, TurnId};
-use proto::outbound::Reply;
+use proto::outbound::{Extra, Reply};
 use proto::time::Timestamp;
 use proto::turn::Recorded;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
@@ -27,9 +27,11 @@ pub(super) fn push(conn: &Connection, origin: &Origin<'_>, key: &str, reply: &Re
     conn.prepare_cached(
         "
         INSERT INTO outbox
-            (id, chat_id, seq, group_id, turn_id, early, key, text, sender, state, said_epoch, created_at)
+            (id, chat_id, seq, group_id, turn_id, early, key, text, sender, extra, state,
+             said_epoch, created_at)
         VALUES
-            (:id, :chat, :seq, :group, :turn, :early, :key, :text, :sender, 'pending', :epoch, :now)
+            (:id, :chat, :seq, :group, :turn, :early, :key, :text, :sender, :extra, 'pending',
+             :epoch, :now)
         ",
     )?
     .execute(named_params! {
@@ -42,6 +44,7 @@ pub(super) fn push(conn: &Connection, origin: &Origin<'_>, key: &str, reply: &Re
         ":key": key,
         ":text": reply.text,
         ":sender": reply.sender,
+        ":extra": reply.extra.as_ref().map(Extra::to_json),
         ":epoch": origin.epoch.0,
         ":now": origin.now.as_millis(),
     })?;

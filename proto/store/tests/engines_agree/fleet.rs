@@ -1,7 +1,7 @@
 //! The steps of a fleet: batches of a log, and leases.
 
 use proto::ids::{ChatId, Epoch, GroupId, SnapshotId};
-use proto::inbound::Envelope;
+use proto::inbound::{Details, Envelope};
 use proto::ingest::{IndexBatch, Indexed, LogRecord, Malformed, PartitionCursor};
 use proto::lease::holding::{Hold, LeaseName};
 use proto::snapshot::{Digest, SnapshotRef};
@@ -72,6 +72,7 @@ fn some_envelope(dice: &mut Dice, step: i64, now: Timestamp) -> Envelope {
         engages: dice.roll(3) > 0,
         trace: (dice.roll(2) == 0).then(|| TraceContext::start(Uuid::from_u128(u128::from(step.unsigned_abs()) + 1))),
         task: None,
+        details: Details::default(),
     }
 }
 

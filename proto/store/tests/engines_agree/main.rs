@@ -9,7 +9,7 @@ use std::time::Duration;
 use proto::claim::{ClaimRequest, Fence};
 use proto::group::{ChatSeen, Group, GroupSettings};
 use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
-use proto::inbound::Envelope;
+use proto::inbound::{Details, Envelope};
 use proto::ingest::PartitionCursor;
 use proto::lease::holding::{Hold, LeaseName, LeaseRow};
 use proto::outbound::{AfterSend, Reply};
@@ -127,6 +127,7 @@ async fn random_calls_get_the_same_answers() {
                 name: None,
                 is_group_chat: None,
                 seen_at: now,
+                parent: None,
             };
             same!(stores, s => s.see_chat(&seen)).unwrap();
         }
@@ -164,6 +165,7 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
         chat: chat.clone(),
         text: format!("text {text}"),
         sender: None,
+        extra: None,
     };
     match dice.roll(34) {
         0 => {
@@ -186,6 +188,7 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 name: (dice.roll(2) == 0).then(|| format!("{step}")),
                 is_group_chat: None,
                 seen_at: now,
+                parent: None,
             };
             same!(stores, s => s.see_chat(&seen)).unwrap();
         }
@@ -206,6 +209,7 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 engages: dice.roll(3) > 0,
                 trace: None,
                 task: None,
+                details: Details::default(),
             };
             same!(stores, s => s.append_inbox(&envelope, now)).ok();
         }
@@ -354,13 +358,18 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 return;
             };
             let reason = "no".to_owned();
-            let after = match dice.roll(4) {
+            let after = match dice.roll(5) {
                 0 => AfterSend::Sent { platform_id: None },
                 1 => AfterSend::Retry {
                     reason,
                     not_before: now + Duration::from_millis(100),
+                    counts: dice.roll(2) == 0,
                 },
                 2 => AfterSend::Uncertain { reason },
+                3 => AfterSend::Part {
+                    through: dice.roll(9) as u32,
+                    in_doubt: dice.roll(3) == 0,
+                },
                 _ => AfterSend::Dead { reason },
             };
             same!(stores, s => s.finish_delivery(delivery, attempt, &after, now)).ok();

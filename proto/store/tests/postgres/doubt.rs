@@ -82,6 +82,7 @@ async fn answers_that_do_not_come_end_the_call_and_not_the_effect() {
         chat: chat_of("g"),
         text: "notice".to_owned(),
         sender: None,
+        extra: None,
     };
     faults.hold_answers();
     let before = Instant::now();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proto::claim::{ClaimRequest, Fence};
 use proto::group::{ChatSeen, Group, GroupSettings};
 use proto::ids::{ChatId, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
-use proto::inbound::Envelope;
+use proto::inbound::{Details, Envelope};
 use proto::outbound::Reply;
 use proto::time::Timestamp;
 use proto::turn::{TurnBatch, TurnCommit, Usage};
@@ -59,6 +59,7 @@ pub(crate) async fn register(store: &PostgresStore, name: &str) {
         name: None,
         is_group_chat: None,
         seen_at: NOW,
+        parent: None,
     };
     store.see_chat(&seen).await.unwrap();
     store.register_chat(&seen.id, Some(&group.id)).await.unwrap();
@@ -76,6 +77,7 @@ pub(crate) fn envelope(group: &str, key: impl Into<String>) -> Envelope {
         engages: true,
         trace: None,
         task: None,
+        details: Details::default(),
     }
 }
 
@@ -113,6 +115,7 @@ pub(crate) fn commit_of(batch: &TurnBatch) -> (TurnCommit, [OutboxId; 1]) {
         chat: last.envelope.chat.clone(),
         text: format!("{} messages", batch.messages.len()),
         sender: None,
+        extra: None,
     };
     let commit = TurnCommit {
         turn: batch.turn,

@@ -141,6 +141,7 @@ async fn register(deps: &Deps) {
             name: None,
             is_group_chat: None,
             seen_at: START,
+            parent: None,
         };
         deps.store.put_group(&group).await.unwrap();
         deps.store.see_chat(&seen).await.unwrap();

@@ -77,6 +77,7 @@ impl World {
             name: None,
             is_group_chat: None,
             seen_at: START,
+            parent: None,
         };
         self.deps.store.see_chat(&seen).await.unwrap();
         self.deps.store.register_chat(&chat(), Some(&group.id)).await.unwrap();

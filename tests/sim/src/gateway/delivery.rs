@@ -8,7 +8,7 @@ use std::time::Duration;
 use bus::Interest;
 use proto::ids::{ChatId, Epoch};
 use proto::lease::holding::Hold;
-use proto::outbound::{AfterSend, Delivery, decide_after_interruption, decide_after_send};
+use proto::outbound::{AfterSend, Delivery, Limits, Part, decide_after_interruption, decide_after_send, next_part};
 use proto::time::Monotonic;
 
 use super::Gateway;
@@ -102,10 +102,11 @@ impl Delivering {
             }
             let now = self.gateway.me.now();
             let after = match self.gateway.world.stands(Fence::InterruptionPolicy) {
-                true => decide_after_interruption(delivery.attempts, self.channel.resend(), now),
+                true => decide_after_interruption(&delivery, &whole(&delivery), self.channel.resend(), now),
                 false => AfterSend::Retry {
                     reason: "interrupted".to_owned(),
                     not_before: now,
+                    counts: true,
                 },
             };
             self.record(&delivery, &after).await?;
@@ -138,6 +139,7 @@ impl Delivering {
             return AfterSend::Retry {
                 reason: "the lease of the account ran out before it was sent".to_owned(),
                 not_before: delivery.created_at,
+                counts: false,
             };
         }
         world.history.note(
@@ -145,7 +147,7 @@ impl Delivering {
             format_args!("{} sends {}: {}", me.seat(), delivery.id, delivery.text),
         );
         let outcome = world.platform.show(me, self.channel, delivery).await;
-        decide_after_send(outcome, delivery.attempts, self.channel.resend(), me.now())
+        decide_after_send(outcome, delivery, &whole(delivery), self.channel.resend(), me.now())
     }
 
     async fn conclude(&self, delivery: &Delivery, after: &AfterSend) {
@@ -176,4 +178,9 @@ impl Delivering {
             self.conclude(&delivery, &after).await;
         }
     }
+}
+
+/// Texts of the simulator fit into one message.
+fn whole(delivery: &Delivery) -> Part {
+    next_part(&delivery.text, delivery.sent_through, Limits::NONE)
 }

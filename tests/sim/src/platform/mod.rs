@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use proto::group::ChatSeen;
 use proto::ids::{ChatId, GroupId, OutboxId};
-use proto::inbound::InboundEvent;
+use proto::inbound::{Addressed, EventKind, InboundEvent};
 use proto::outbound::Resend;
 use proto::time::Timestamp;
 
@@ -79,6 +79,10 @@ impl Post {
             is_from_me: false,
             is_bot: false,
             trace: None,
+            addressed: Addressed::No,
+            kind: EventKind::Message,
+            quote: None,
+            files: Vec::new(),
         }
     }
 }
@@ -97,6 +101,7 @@ pub(crate) fn seen(channel: Channel, chat: &ChatId) -> ChatSeen {
         name: None,
         is_group_chat: Some(true),
         seen_at: Timestamp::from_millis(0),
+        parent: None,
     }
 }
 

@@ -143,5 +143,6 @@ pub(crate) fn said(key: String, chat: proto::ids::ChatId, text: String) -> Reply
         chat,
         text,
         sender: None,
+        extra: None,
     }
 }

@@ -1,0 +1,128 @@
+//! The client.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use http::{HeaderMap, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, Url};
+
+use super::{Answered, Exchange};
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call may take in all, unless its caller sets another time.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection without calls is kept: shorter than the idle time-outs of common proxies, so that few calls go out
+/// on a connection that the other side is just closing.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Largest answer that is read: platforms' answers are lists of at most some hundred entries.
+pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// A client for one API.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    base: Url,
+    client: Client,
+    secrets: Vec<String>,
+}
+
+impl Rest {
+    /// For the API below `base`. `secrets` never appear in what is said of a call, even where they are part of its path.
+    ///
+    /// # Errors
+    /// When `base` is no address or no client can be made.
+    pub fn new(base: &str, secrets: impl IntoIterator<Item = String>) -> anyhow::Result<Self> {
+        let base = Url::parse(&format!("{}/", base.trim_end_matches('/')))
+            .with_context(|| format!("{base:?} is no address: it must look like https://api.example.com"))?;
+        let client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            // Who repeats a call is decided by delivery alone.
+            .retry(reqwest::retry::never())
+            .build()
+            .context("no HTTP client can be made")?;
+        let secrets = secrets.into_iter().filter(|secret| !secret.is_empty()).collect();
+        Ok(Self { base, client, secrets })
+    }
+
+    /// A call to a path below the base (without a leading slash), or to a whole address the platform has given.
+    ///
+    /// # Panics
+    /// Never: what is no address is refused when the call is made.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        match self.base.join(path) {
+            Ok(url) => self.client.request(method, url),
+            // The builder carries the error to `call`.
+            Err(_) => self.client.request(method, path),
+        }
+    }
+
+    /// Makes the call and reads its answer.
+    pub async fn call(&self, request: RequestBuilder) -> Exchange {
+        self.call_up_to(request, BODY_BYTES_MAX).await
+    }
+
+    /// As [`Rest::call`], with another bound for the answer's size.
+    pub async fn call_up_to(&self, request: RequestBuilder, bytes_max: usize) -> Exchange {
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() || error.is_builder() => {
+                return Exchange::NotSent {
+                    reason: self.said(error),
+                };
+            }
+            Err(error) => {
+                return Exchange::Lost {
+                    reason: self.said(error),
+                };
+            }
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        match self.read(response, bytes_max).await {
+            Ok(body) => answered(status, headers, body),
+            // The status has come: an error is an error however its text ends, but a success is known only whole.
+            Err(_) if !status.is_success() => answered(status, headers, Bytes::new()),
+            Err(reason) => Exchange::Lost { reason },
+        }
+    }
+
+    async fn read(&self, response: Response, bytes_max: usize) -> Result<Bytes, String> {
+        let mut stream = response.bytes_stream();
+        let mut body = BytesMut::new();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| self.said(error))?;
+            if body.len() + chunk.len() > bytes_max {
+                return Err(format!("the answer is larger than {bytes_max} bytes"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+
+    /// The error with its causes, without the address and the credentials.
+    fn said(&self, error: reqwest::Error) -> String {
+        let error = error.without_url();
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(deeper) = cause {
+            text = format!("{text}: {deeper}");
+            cause = deeper.source();
+        }
+        self.redacted(text)
+    }
+
+    /// A text without the credentials.
+    pub fn redacted(&self, text: String) -> String {
+        self.secrets
+            .iter()
+            .fold(text, |text, secret| text.replace(secret.as_str(), "***"))
+    }
+}
+
+fn answered(status: StatusCode, headers: HeaderMap, body: Bytes) -> Exchange {
+    Exchange::Answered(Answered { status, headers, body })
+}
