@@ -23,6 +23,7 @@ pub mod http;
 
 mod metrics;
 mod service;
+mod typing;
 #[cfg(test)]
 mod world;
 

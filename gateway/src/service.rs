@@ -187,8 +187,9 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         Ok(())
     });
 
+    let metadata = Arc::clone(&directory);
     lifecycle.spawn_support("chat metadata", Policy::BestEffort, async move {
-        stop_writing.run_until_cancelled(directory.write_behind()).await;
+        stop_writing.run_until_cancelled(metadata.write_behind()).await;
         Ok(())
     });
     let delivering = deps.readiness.condition("delivery");
@@ -214,6 +215,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         accounts.add(Arc::clone(&health));
         let account = Account {
             inbound: inbound(&channel),
+            directory: Arc::clone(&directory),
             channel,
             candidacy: config.candidacy.clone(),
             tools: tools.clone(),

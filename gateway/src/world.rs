@@ -342,6 +342,7 @@ pub(crate) struct ScriptedChannel {
     pub(crate) unreachable: Mutex<Vec<ChatId>>,
     pub(crate) given: Mutex<Vec<String>>,
     pub(crate) limits: Limits,
+    pub(crate) typed: Mutex<Vec<(ChatId, bool)>>,
     pub(crate) known: Mutex<VecDeque<Reconciled>>,
 }
 
@@ -357,6 +358,7 @@ impl ScriptedChannel {
             unreachable: Mutex::default(),
             given: Mutex::default(),
             limits: Limits::NONE,
+            typed: Mutex::default(),
             known: Mutex::default(),
         }
     }
@@ -392,6 +394,10 @@ impl Channel for ScriptedChannel {
         self.given.lock().unwrap().push(part.text.clone());
         let answer = self.answers.lock().unwrap().pop_front();
         answer.unwrap_or(SendOutcome::Sent { platform_id: None })
+    }
+
+    async fn typing(&self, chat: &ChatId, on: bool) {
+        self.typed.lock().unwrap().push((chat.clone(), on));
     }
 
     async fn reconcile(&self, _: &Delivery, _: &Part) -> Reconciled {

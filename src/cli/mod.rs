@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+pub(crate) mod channel;
 pub(crate) mod chat;
 pub(crate) mod config;
 mod control;
@@ -40,6 +41,8 @@ enum Command {
     Chat(chat::ChatArgs),
     /// Lists and changes groups.
     Group(group::GroupArgs),
+    /// Shows how the chat platforms' accounts are.
+    Channel(channel::ChannelArgs),
     /// Shows what the running node is doing.
     Status(status::StatusArgs),
     /// Checks and prints the configuration.
@@ -64,6 +67,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Runner(args) => service::run(Role::Runner, args).await,
         Command::Chat(args) => chat::run(args).await,
         Command::Group(args) => group::run(args).await,
+        Command::Channel(args) => channel::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Config(args) => config::run(&args),
         Command::Image(args) => image::run(args).await.map(|()| ExitCode::SUCCESS),

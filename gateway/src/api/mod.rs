@@ -1,6 +1,7 @@
 //! The control API: what the operator asks and changes. Served on the node's Unix socket only, which is open to its owner;
 //! nothing here authenticates.
 
+mod channels;
 mod chats;
 mod dead_letters;
 mod groups;
@@ -16,6 +17,7 @@ use service::readiness::Readiness;
 use store::Store;
 
 use crate::directory::Directory;
+use crate::health::HealthRegistry;
 use crate::http::ApiError;
 
 /// What the endpoints work with.
@@ -32,7 +34,7 @@ pub struct ControlApi {
     /// What `/readyz` says, too.
     pub readiness: Readiness,
     /// How accounts are.
-    pub accounts: crate::health::HealthRegistry,
+    pub accounts: HealthRegistry,
     /// Version of the binary.
     pub version: &'static str,
 }
@@ -44,6 +46,7 @@ impl ControlApi {
             .route("/v1/status", get(status::get))
             .route("/v1/groups", get(groups::list).post(groups::add))
             .route("/v1/groups/{group}", patch(groups::change).delete(groups::remove))
+            .route("/v1/channels", get(channels::list))
             .route("/v1/chats", get(chats::list))
             .route("/v1/chats/{chat}/group", put(chats::register))
             .route("/v1/dead-letters", get(dead_letters::list))

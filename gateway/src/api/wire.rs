@@ -6,6 +6,8 @@ use proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::health::AccountReport;
+
 /// Body of `POST /v1/groups`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +60,13 @@ pub struct Chats {
 pub struct Registration {
     /// Group the chat belongs to from now on; `null`: to none.
     pub group: Option<GroupId>,
+}
+
+/// Answer of `GET /v1/channels`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Channels {
+    /// The accounts this gateway serves or stands by for.
+    pub accounts: Vec<AccountReport>,
 }
 
 /// Answer of `GET /v1/status`.

@@ -11,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DeliveryLoop, Lease, Tools};
 use crate::channel::{Channel, Inbound};
+use crate::directory::Directory;
 use crate::health::Health;
 use crate::receiving::{self, Notices, Receiver};
+use crate::typing::Typing;
 
 /// How this gateway competes with others for accounts.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct Account {
     pub tools: Tools,
     /// The way in.
     pub inbound: Inbound,
+    /// Which chats are its own.
+    pub directory: Arc<Directory>,
     /// How it is.
     pub health: Arc<Health>,
     /// Who is told of it.
@@ -71,6 +75,13 @@ impl Account {
             random: tools.random,
             metrics: tools.metrics.clone(),
         };
+        let typing = Typing {
+            channel: Arc::clone(&self.channel),
+            lease: Lease::of(&keeper),
+            directory: self.directory,
+            hints: Arc::clone(&tools.hints),
+            clock: Arc::clone(&tools.clock),
+        };
         let delivery = DeliveryLoop::new(self.channel, Lease::of(&keeper), tools, Arc::clone(&self.health));
         let ended = CancellationToken::new();
         let delivering = async {
@@ -81,6 +92,7 @@ impl Account {
             keeper.run(ended.cancelled()),
             delivering,
             receiving::run(receiver, soft_stop),
+            typing.run(hard_stop.clone()),
             self.notices.run(&self.health, hard_stop.clone()),
         );
     }

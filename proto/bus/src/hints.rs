@@ -1,7 +1,7 @@
 //! Hints: "look now". They make things fast; nothing depends on one arriving.
 
 use async_trait::async_trait;
-use proto::ids::{GroupId, RunnerId};
+use proto::ids::{ChatId, GroupId, RunnerId};
 use proto::ipc::Progress;
 
 /// Something worth looking at now.
@@ -30,6 +30,8 @@ pub enum Hint {
     Working {
         /// The group.
         group: GroupId,
+        /// Chat its answer goes to.
+        chat: ChatId,
         /// Whether it works.
         on: bool,
     },
@@ -60,6 +62,8 @@ pub enum Interest {
     },
     /// What happens in one group, for those who watch.
     Group(GroupId),
+    /// Agents that begin or stop working, in any group: for those who show it in the chats.
+    Working,
     /// Changes of tasks.
     Tasks,
 }
@@ -85,7 +89,7 @@ impl Interest {
                 Self::Group(mine),
                 Hint::Inbox { group, .. } | Hint::Working { group, .. } | Hint::Progress { group, .. },
             ) => mine == group,
-            (Self::Tasks, Hint::Tasks) => true,
+            (Self::Working, Hint::Working { .. }) | (Self::Tasks, Hint::Tasks) => true,
             _ => false,
         }
     }

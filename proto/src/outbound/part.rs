@@ -70,8 +70,8 @@ pub struct Part {
 }
 
 const FENCE: &str = "```";
-/// Longest info string of a code block that is repeated where the block goes on: names of languages are shorter.
-const FENCE_INFO_CHARS_MAX: usize = 20;
+/// Longest name of a language that is repeated where its code block goes on: real ones are shorter.
+const LANGUAGE_CHARS_MAX: usize = 20;
 
 /// Cuts the next part from a text of which `from` bytes were sent.
 ///
@@ -79,17 +79,17 @@ const FENCE_INFO_CHARS_MAX: usize = 20;
 pub fn next_part(text: &str, from: u32, limits: Limits) -> Part {
     let start = text.floor_char_boundary(from as usize);
     let rest = &text[start..];
-    let opening = open_fence(&text[..start]).map_or_else(String::new, |info| format!("{FENCE}{info}\n"));
+    let opening = open_fence(&text[..start]).map_or_else(String::new, |language| format!("{FENCE}{language}\n"));
     if limits.length(&opening).saturating_add(limits.length(rest)) <= limits.text_max {
         return part(from, text.len(), format!("{opening}{rest}"), true);
     }
     let closing = format!("\n{FENCE}");
-    let room = limits
-        .text_max
-        .saturating_sub(limits.length(&opening) + limits.length(&closing));
+    // A text without code needs no room to close any.
+    let reserved = if text.contains(FENCE) { closing.len() } else { 0 };
+    let room = limits.text_max.saturating_sub(limits.length(&opening) + reserved);
     let longest = limits.longest(rest, room);
     let at_least = rest.chars().next().map_or(0, char::len_utf8);
-    let cut = best_cut(&rest[..longest]).max(at_least);
+    let cut = best_cut(rest, longest).max(at_least);
     let (said, after) = rest.split_at(cut);
     let is_in_code = open_fence(&text[..start + cut]).is_some();
     let body = said.trim_end();
@@ -99,12 +99,16 @@ pub fn next_part(text: &str, from: u32, limits: Limits) -> Part {
         format!("{opening}{body}")
     };
     // What separates the parts is not said again; indentation inside code is.
-    let skipped = if is_in_code {
-        usize::from(after.starts_with('\n'))
+    let mut next = if is_in_code {
+        after.strip_prefix('\n').unwrap_or(after)
     } else {
-        after.len() - after.trim_start().len()
+        after.trim_start()
     };
-    let through = start + cut + skipped;
+    if is_in_code && next.starts_with(FENCE) {
+        // The block ends here, and this part has closed it already.
+        next = next.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+    }
+    let through = text.len() - next.len();
     if body.trim_start().is_empty() && through < text.len() {
         // Nothing but blanks: no message of its own.
         let next = next_part(
@@ -126,24 +130,31 @@ fn part(from: u32, through: usize, text: String, is_last: bool) -> Part {
     }
 }
 
-/// Where to cut within what fits: the best place in its last half, else its end.
-fn best_cut(fits: &str) -> usize {
+/// Where to cut within the `longest` bytes that fit: the best place in their last half, else their end.
+fn best_cut(rest: &str, longest: usize) -> usize {
+    let fits = &rest[..longest];
     let half = fits.floor_char_boundary(fits.len() / 2);
     let tail = &fits[half..];
     let after = |separator: &str| tail.rfind(separator).map(|at| half + at + separator.len());
-    ["\n\n", "\n", ". ", "! ", "? ", " "]
+    let between_words = rest[longest..].starts_with(char::is_whitespace).then_some(longest);
+    ["\n\n", "\n", ". ", "! ", "? "]
         .into_iter()
         .find_map(after)
-        .unwrap_or(fits.len())
+        .or(between_words)
+        .or_else(|| after(" "))
+        .unwrap_or(longest)
 }
 
-/// The info string of the code block that is open at the end of a text.
+/// The language of the code block that is open at the end of a text.
 fn open_fence(text: &str) -> Option<String> {
     let mut open = None;
     for line in text.split('\n') {
         if let Some(info) = line.trim_start().strip_prefix(FENCE) {
             open = match open {
-                None => Some(info.trim().chars().take(FENCE_INFO_CHARS_MAX).collect::<String>()),
+                None => {
+                    let language = info.split_whitespace().next().unwrap_or_default();
+                    Some(language.chars().take(LANGUAGE_CHARS_MAX).collect::<String>())
+                }
                 Some(_) => None,
             };
         }

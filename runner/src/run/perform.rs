@@ -145,6 +145,7 @@ impl GroupRun {
 
     pub(super) fn tell_working(&self, on: bool) {
         let group = self.claimed.fence.group.clone();
-        self.engine.hints.publish(bus::Hint::Working { group, on });
+        let chat = self.reply_chat.clone();
+        self.engine.hints.publish(bus::Hint::Working { group, chat, on });
     }
 }

@@ -43,6 +43,7 @@ impl Served {
             channel: self.channel.clone(),
             candidacy: candidacy(holder),
             inbound: Inbound::new(Arc::new(world.intake()), self.channel.clone()),
+            directory: world.directory(),
             health: world.health(),
             notices: world.notices(),
             ready: condition,
@@ -109,6 +110,8 @@ async fn seconds_until_sent(
     for second in 1..=60 {
         world.clock.advance(SECOND);
         keeper.tick().await.unwrap();
+        // Twice, as the loop looks again after every end.
+        pass(delivery).await;
         pass(delivery).await;
         if !channel.given().is_empty() {
             return second;

@@ -240,9 +240,14 @@ async fn progress_of_the_own_group_is_shown() {
         kind: ProgressKind::Tool,
         text: "Bash".into(),
     };
-    node.world.hints.publish(bus::Hint::Working { group: other, on: true });
+    node.world.hints.publish(bus::Hint::Working {
+        group: other,
+        chat: proto::ids::ChatId::new("cli:other"),
+        on: true,
+    });
     node.world.hints.publish(bus::Hint::Working {
         group: main.clone(),
+        chat: proto::ids::ChatId::new("cli:main"),
         on: true,
     });
     node.world.hints.publish(bus::Hint::Progress { group: main, progress });

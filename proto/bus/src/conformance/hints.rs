@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proto::ids::RunnerId;
+use proto::ids::{ChatId, RunnerId};
 use proto::ipc::{Progress, ProgressKind};
 
 use super::{group, soon};
@@ -34,6 +34,7 @@ async fn whoever_listens_hears_what_concerns_it_and_nothing_else(hints: &dyn Hin
     let mut idle = hints.listen(Interest::Ready);
     let mut leader = hints.listen(Interest::Tasks);
     let mut watcher = hints.listen(Interest::Group(group("a")));
+    let mut typist = hints.listen(Interest::Working);
     hints.publish(Hint::Ready {
         runner: Some(other.clone()),
     });
@@ -47,6 +48,7 @@ async fn whoever_listens_hears_what_concerns_it_and_nothing_else(hints: &dyn Hin
     hints.publish(Hint::Tasks);
     hints.publish(Hint::Working {
         group: group("a"),
+        chat: ChatId::new("test:1"),
         on: true,
     });
     assert_eq!(heard(&mut *runner).await, mine);
@@ -56,9 +58,11 @@ async fn whoever_listens_hears_what_concerns_it_and_nothing_else(hints: &dyn Hin
     assert_eq!(heard(&mut *watcher).await, mine);
     let works = Hint::Working {
         group: group("a"),
+        chat: ChatId::new("test:1"),
         on: true,
     };
     assert_eq!(heard(&mut *watcher).await, works);
+    assert_eq!(heard(&mut *typist).await, works);
 }
 
 async fn hints_arrive_in_order(hints: &dyn Hints) {

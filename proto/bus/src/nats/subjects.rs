@@ -76,6 +76,10 @@ impl Subjects {
         format!("{}.outbox.{}.{}", self.prefix, token(channel), token(account))
     }
 
+    pub(super) fn working(&self) -> String {
+        format!("{}.working", self.prefix)
+    }
+
     pub(super) fn tasks(&self) -> String {
         format!("{}.tasks", self.prefix)
     }

@@ -1,6 +1,6 @@
 //! How a hint travels: a small versioned JSON object, on the subjects of those it concerns.
 
-use proto::ids::{GroupId, RunnerId};
+use proto::ids::{ChatId, GroupId, RunnerId};
 use proto::ipc::Progress;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,7 @@ enum WireHint {
     },
     Working {
         group: GroupId,
+        chat: ChatId,
         on: bool,
     },
     Progress {
@@ -56,7 +57,7 @@ pub(super) fn encode(hint: Hint) -> Result<Vec<u8>, serde_json::Error> {
         Hint::Ready { runner } => WireHint::Ready { runner },
         Hint::Inbox { group, owner } => WireHint::Inbox { group, owner },
         Hint::Outbox { channel, account } => WireHint::Outbox { channel, account },
-        Hint::Working { group, on } => WireHint::Working { group, on },
+        Hint::Working { group, chat, on } => WireHint::Working { group, chat, on },
         Hint::Progress { group, progress } => WireHint::Progress { group, progress },
         Hint::Tasks => WireHint::Tasks,
     };
@@ -72,7 +73,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Hint, String> {
         WireHint::Ready { runner } => Hint::Ready { runner },
         WireHint::Inbox { group, owner } => Hint::Inbox { group, owner },
         WireHint::Outbox { channel, account } => Hint::Outbox { channel, account },
-        WireHint::Working { group, on } => Hint::Working { group, on },
+        WireHint::Working { group, chat, on } => Hint::Working { group, chat, on },
         WireHint::Progress { group, progress } => Hint::Progress { group, progress },
         WireHint::Tasks => Hint::Tasks,
     })
@@ -90,7 +91,8 @@ pub(super) fn published(subjects: &Subjects, hint: &Hint) -> Vec<String> {
             vec![acting, subjects.group(group)]
         }
         Hint::Outbox { channel, account } => vec![subjects.outbox(channel, account)],
-        Hint::Working { group, .. } | Hint::Progress { group, .. } => vec![subjects.group(group)],
+        Hint::Working { group, .. } => vec![subjects.working(), subjects.group(group)],
+        Hint::Progress { group, .. } => vec![subjects.group(group)],
         Hint::Tasks => vec![subjects.tasks()],
     }
 }
@@ -110,6 +112,7 @@ pub(super) fn heard(subjects: &Subjects, interest: &Interest) -> Vec<Heard> {
         }],
         Interest::Outbox { channel, account } => vec![plain(subjects.outbox(channel, account))],
         Interest::Group(group) => vec![plain(subjects.group(group))],
+        Interest::Working => vec![plain(subjects.working())],
         Interest::Tasks => vec![plain(subjects.tasks())],
     }
 }
@@ -142,6 +145,7 @@ mod tests {
             },
             Hint::Working {
                 group: group.clone(),
+                chat: ChatId::new("test:1"),
                 on: true,
             },
             Hint::Progress {
@@ -178,6 +182,7 @@ mod tests {
                 account: "bot 1".into(),
             },
             Interest::Group(group),
+            Interest::Working,
             Interest::Tasks,
         ];
         for interest in &interests {
