@@ -1,5 +1,9 @@
 //! Settings of the gateway: sections `gateway`, `http`, `channels` and `security`.
 
+mod discord;
+
+pub use discord::Discord;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -32,6 +36,8 @@ pub struct Http {
 pub struct Channels {
     /// Webhook accounts by name; the name is part of the address under which an account is reached.
     pub webhook: BTreeMap<String, Webhook>,
+    /// The bot on Discord.
+    pub discord: Discord,
 }
 
 /// One webhook account.

@@ -40,6 +40,8 @@ pub(super) const ALL: &[Variable] = &[
     Variable::text("CLAUDE_CODE_OAUTH_REFRESH_TOKEN", "model.oauth_refresh_token"),
     Variable::text("ANTHROPIC_BASE_URL", "model.base_url"),
     Variable::text("ANTHROPIC_MODEL", "model.name"),
+    Variable::file("DISCORD_BOT_TOKEN_FILE", "channels.discord.bot_token"),
+    Variable::text("DISCORD_BOT_TOKEN", "channels.discord.bot_token"),
     Variable::elsewhere(FILE_VARIABLE),
     // Read by the crash points of the system tests, and by the scripts that build and start this binary.
     // Without the feature it is refused as unknown: a test that kills nothing must not pass for want of a kill.

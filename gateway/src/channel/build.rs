@@ -8,6 +8,7 @@ use proto::time::Clock;
 use service::random::Random;
 
 use super::Channel;
+use super::discord::Discord;
 use crate::config::Channels;
 use crate::files::Files;
 
@@ -32,7 +33,10 @@ pub struct ChannelDeps {
 ///
 /// # Errors
 /// When a channel's settings cannot be used; says which and what to do.
-#[expect(clippy::unnecessary_wraps, unused_variables, reason = "the platforms' lines go here")]
 pub(crate) fn build(channels: &Channels, deps: &ChannelDeps) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
-    Ok(Vec::new())
+    let mut active: Vec<Arc<dyn Channel>> = Vec::new();
+    if let Some(token) = &channels.discord.bot_token {
+        active.push(Arc::new(Discord::new(&channels.discord, token.expose(), deps)?));
+    }
+    Ok(active)
 }

@@ -6,9 +6,11 @@
 
 mod build;
 mod feed;
+mod host;
 mod receive_error;
 
 pub mod cli;
+pub mod discord;
 pub mod webhook;
 
 use std::sync::Arc;

@@ -9,6 +9,7 @@ mod exchange;
 mod outcome;
 
 pub use client::{BODY_BYTES_MAX, Rest};
+pub(crate) use exchange::bounded;
 pub use exchange::{Answered, Exchange};
 pub use outcome::{Account, common_outcome};
 

@@ -173,6 +173,7 @@ async fn a_taken_port_or_a_bad_hook_is_refused_before_anything_runs() {
     };
     let hooks = Channels {
         webhook: BTreeMap::from([("a".to_owned(), weak)]),
+        ..Channels::default()
     };
     let error = start(config("127.0.0.1:0".parse().unwrap(), hooks), deps(), &lifecycle)
         .await

@@ -65,7 +65,10 @@ impl Node {
             http: Http {
                 listen: "127.0.0.1:0".parse().unwrap(),
             },
-            channels: Channels { webhook },
+            channels: Channels {
+                webhook,
+                ..Channels::default()
+            },
             security: Security {
                 sender_allowlist: world.dir.path().join("allow.json"),
                 ..Security::default()
