@@ -8,6 +8,7 @@
     clippy::disallowed_methods
 )]
 
+mod firings;
 mod fleet;
 mod latency;
 mod node;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use report::Measurement;
 
 /// All names, in the order they are measured.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "start",
     "cold-start",
     "message-to-prompt",
@@ -31,6 +32,7 @@ const NAMES: [&str; 12] = [
     "move-group",
     "failover",
     "chaos",
+    "sim-firings",
 ];
 
 #[tokio::main]
@@ -62,6 +64,7 @@ async fn main() -> ExitCode {
             "move-group" => fleet::move_group().await,
             "failover" => fleet::failover().await,
             "chaos" => fleet::chaos().await,
+            "sim-firings" => firings::sim_firings(),
             other => unreachable!("{other} is in NAMES"),
         };
         measurements.iter().for_each(report::print);

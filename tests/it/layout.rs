@@ -33,7 +33,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ),
     (
         "tests",
-        &["proto", "store", "bus", "blobs", "service", "doubles", "servers"],
+        &["proto", "store", "bus", "blobs", "service", "doubles", "servers", "sim"],
     ),
 ];
 

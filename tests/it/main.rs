@@ -6,6 +6,7 @@ mod layout;
 mod answering;
 mod command_line;
 mod compose;
+mod crash_points;
 mod crashes;
 mod fleet;
 mod hostile;

@@ -30,6 +30,7 @@ async fn each_fence_left_out_breaks_its_promise() {
             Switch::OneSlotPerGroup => breaks(fence, claims::one_active_slot_per_group).await,
             Switch::CursorCompareAndSet => breaks(fence, indexing::a_batch_takes_effect_once).await,
             Switch::DedupKey => breaks(fence, inbox::duplicates_are_swallowed_for_ever).await,
+            Switch::BeginOnce => breaks(fence, turns::a_turn_that_was_closed_is_not_begun_again).await,
             Switch::CursorNeverDecreases => breaks(fence, turns::cursor_never_decreases).await,
             Switch::CommitOnce => breaks(fence, turns::commit_in_doubt_is_found).await,
             Switch::SnapshotWithCommit => breaks(fence, snapshots::a_fenced_commit_leaves_the_old_snapshot).await,

@@ -21,6 +21,12 @@ pub enum Fence {
     ReadAfterClaim,
     /// The cursor moves only as far as the agent said it consumed.
     ConsumedThrough,
+    /// The committed files are brought to the host before the first sandbox of a claim starts.
+    RestoreFirst,
+    /// A snapshot is in the store of blobs before the row that names it is committed.
+    UploadBeforeCommit,
+    /// Blobs that a newer owner wrote are told by the epoch in their names, and left alone.
+    EpochInBlobNames,
     /// One publish at a time for each group.
     OnePublishPerGroup,
     /// The platform is told only after the log has the message.

@@ -17,17 +17,24 @@
 //! | [`Fence::ReadAfterClaim`] | a cursor that never decreases refuses the careless commit | both down |
 //! | `CursorCompareAndSet` of the rows | what is taken in twice is swallowed by the dedup key, in order | - (one switch of the rows at a time) |
 //!
-//! Of the rows, `IncarnationOnClaim`, `IncarnationOnHeartbeat`, `DeathCompareAndSet`, `CommitOnce`, `AccountEpoch` and
-//! `CursorNeverDecreases` have no test of their own here yet; `SnapshotWithCommit` cannot: sandboxes here have no files.
+//! Of the rows, `IncarnationOnClaim`, `IncarnationOnHeartbeat`, `DeathCompareAndSet`, `CommitOnce`, `BeginOnce`, `NoticeKey`,
+//! `DeliveryAttempt`, `LeaseEpoch`, `AccountEpoch`, `SnapshotWithCommit` and [`Fence::EpochInBlobNames`] have no test of their own
+//! here yet; of the fences of firings, taking both down is found (`tests/firings.rs`).
+//!
+//! # Tasks and files
+//!
+//! Schedulers fire the tasks of [`Plan::tasks`] with the real decisions while an operator edits, pauses and runs them, and one of
+//! two schedulers always acts as if it led. Runners restore, upload, commit and collect snapshots with the real decisions over
+//! simulated disks and blobs. [`count_firings`] runs schedulers alone over very many due instants.
 //!
 //! # Not simulated yet
 //!
-//! Firings (their place is the scheduler's actor, [`Plan`] gets tasks and the checker "each (task, due) fired once"), files and
-//! snapshots, and NanoClaw's container contract. A claim that reads in its own statement is modelled by its worst outcome.
+//! Commands, and NanoClaw's container contract. A claim that reads in its own statement is modelled by its worst outcome.
 
 mod check;
 mod exec;
 mod fences;
+mod firings;
 mod fleet;
 mod gateway;
 mod history;
@@ -43,10 +50,13 @@ mod run;
 mod runner;
 mod sandbox;
 mod scheduler;
+mod tasks;
+mod witness;
 mod world;
 
 pub use check::Violation;
 pub use fences::Fence;
+pub use firings::{Counted, CountedFirings, count_firings};
 pub use plan::{Chances, Faults, Plan};
 pub use report::Report;
 pub use run::{replay, run};

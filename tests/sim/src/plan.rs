@@ -17,12 +17,20 @@ pub struct Plan {
     pub groups: usize,
     /// Runners, two slots each.
     pub runners: usize,
+    /// Schedulers; the last of several acts as if it led, whoever leads.
+    pub schedulers: usize,
+    /// Gateways.
+    pub gateways: usize,
+    /// Tasks, of each [kind](crate::tasks) in turn.
+    pub tasks: usize,
+    /// Whether groups have files that follow them as snapshots.
+    pub files: bool,
     /// How long people write and things go wrong.
     pub storm: Duration,
     /// Fences of the actors that are taken down.
     pub without: Vec<Fence>,
-    /// A fence of the rows that is taken down.
-    pub without_in_rows: Option<Switch>,
+    /// Fences of the rows that are taken down.
+    pub without_in_rows: Vec<Switch>,
 }
 
 impl Plan {
@@ -33,9 +41,22 @@ impl Plan {
             faults: Faults::EVERYTHING,
             groups: 3,
             runners: 2,
+            schedulers: 2,
+            gateways: 2,
+            tasks: 6,
+            files: true,
             storm: Duration::from_secs(100),
             without: Vec::new(),
-            without_in_rows: None,
+            without_in_rows: Vec::new(),
+        }
+    }
+
+    /// A run of the usual size about messages alone: nothing is scheduled, and nobody has files.
+    pub fn messages_only(seed: u64) -> Self {
+        Self {
+            tasks: 0,
+            files: false,
+            ..Self::usual(seed)
         }
     }
 
@@ -49,7 +70,7 @@ impl Plan {
     /// The same run with a fence of the rows taken down.
     #[must_use]
     pub fn without_in_rows(mut self, switch: Switch) -> Self {
-        self.without_in_rows = Some(switch);
+        self.without_in_rows.push(switch);
         self
     }
 

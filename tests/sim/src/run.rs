@@ -17,10 +17,12 @@ use crate::fences::Fence;
 use crate::fleet::{Fleet, rage, supervise};
 use crate::history::{Event, History};
 use crate::log::Log;
-use crate::network::{Bus, Database, Network, at_once};
+use crate::network::{Blobs, Bus, Database, Network, at_once};
 use crate::plan::Plan;
 use crate::platform::{Channel, Platform, chat_of, let_people_write, seen};
 use crate::report::Report;
+use crate::tasks::{GO_ON, change_tasks, close_tasks, put_tasks};
+use crate::witness::Witness;
 use crate::world::World;
 
 /// Longest peace until everything must be at rest: beyond the longest back-offs of turns and deliveries.
@@ -39,8 +41,9 @@ pub fn replay(plan: &Plan) -> Report {
 }
 
 fn simulate(plan: &Plan, keeps_notes: bool) -> Report {
-    let world = make_world(plan, keeps_notes);
+    let world = make_world(plan, keeps_notes, None);
     put_rows(&world);
+    put_tasks(&world);
     let fleet = Fleet::start(&world);
     let crashing = Rc::downgrade(&fleet);
     world.network.on_crash(move |process| {
@@ -52,20 +55,27 @@ fn simulate(plan: &Plan, keeps_notes: bool) -> Report {
     outside.spawn(supervise(Rc::clone(&fleet), outside.clone()));
     outside.spawn(rage(Rc::clone(&fleet), outside.clone()));
     let_people_write(&fleet, &outside, &rows::groups(&world));
+    if world.has_tasks() {
+        outside.spawn(change_tasks(Rc::clone(&world), outside.clone()));
+    }
     world.executor.run_until(plan.storm);
+    make_peace(&world, &fleet);
+    if world.has_tasks() {
+        world.executor.run_until(plan.storm + GO_ON);
+        close_tasks(&world);
+    }
+    let steps = keep_peace(&world, &fleet);
+    let report = report(&world, steps);
+    fleet.end();
+    outside.kill();
+    report
+}
+
+/// Nothing goes wrong any more.
+pub(crate) fn make_peace(world: &World, fleet: &Fleet) {
     world.network.heal_all();
     fleet.heal();
     world.history.note(None, "peace");
-    let steps = keep_peace(&world, &fleet);
-    let report = report(&world, steps);
-    // The actors hold the fleet, and it holds them.
-    fleet
-        .seats
-        .iter()
-        .filter_map(|seat| seat.instance())
-        .for_each(|instance| instance.process().kill());
-    outside.kill();
-    report
 }
 
 fn keep_peace(world: &World, fleet: &Fleet) -> u64 {
@@ -79,18 +89,21 @@ fn keep_peace(world: &World, fleet: &Fleet) -> u64 {
     }
 }
 
-fn make_world(plan: &Plan, keeps_notes: bool) -> Rc<World> {
+/// The world before anything is in it; the history is the witness unless another one is given.
+pub(crate) fn make_world(plan: &Plan, keeps_notes: bool, witness: Option<Rc<dyn Witness>>) -> Rc<World> {
     let executor = Executor::new(plan.seed);
     let network = Network::new(&executor, plan.faults.chances);
     let history = Rc::new(History::new(&executor, keeps_notes));
-    let engine = plan.without_in_rows.map_or_else(MemoryStore::new, MemoryStore::without);
+    let engine = Arc::new(MemoryStore::without_all(plan.without_in_rows.iter().copied()));
     let database = Database {
         network: Rc::clone(&network),
-        engine: Arc::new(engine),
+        engine: Arc::clone(&engine),
+        witness: witness.unwrap_or_else(|| Rc::<History>::clone(&history)),
     };
     Rc::new(World {
         plan: plan.clone(),
         bus: Bus::new(&network),
+        blobs: Blobs::new(&network, &engine, &history),
         log: Log::new(&network, plan.stands(Fence::MessageId)),
         platform: Platform::new(&executor, &network, &history),
         network,
@@ -103,7 +116,7 @@ fn make_world(plan: &Plan, keeps_notes: bool) -> Rc<World> {
 }
 
 /// Groups and chats are registered before anything begins.
-fn put_rows(world: &World) {
+pub(crate) fn put_rows(world: &World) {
     let engine = &world.database.engine;
     for id in rows::groups(world) {
         let group = Group {
@@ -123,7 +136,7 @@ fn put_rows(world: &World) {
 }
 
 /// The process of everybody who is not ours: people, the init system, the nemesis.
-fn outside(executor: &Executor) -> Process {
+pub(crate) fn outside(executor: &Executor) -> Process {
     executor.start_process(
         "people",
         HostClock {

@@ -11,7 +11,7 @@ use crate::fences::Fence;
 use crate::history::History;
 use crate::ids::CountedIds;
 use crate::log::Log;
-use crate::network::{Bus, Database, Network};
+use crate::network::{Blobs, Bus, Database, Network};
 use crate::plan::Plan;
 use crate::platform::Platform;
 
@@ -23,6 +23,7 @@ pub(crate) struct World {
     pub(crate) database: Database,
     pub(crate) bus: Rc<Bus>,
     pub(crate) log: Rc<Log>,
+    pub(crate) blobs: Rc<Blobs>,
     pub(crate) platform: Rc<Platform>,
     pub(crate) history: Rc<History>,
     pub(crate) ids: CountedIds,
@@ -35,6 +36,11 @@ const RATE_MAX: f64 = 0.1;
 impl World {
     pub(crate) fn stands(&self, fence: Fence) -> bool {
         self.plan.stands(fence)
+    }
+
+    /// Whether anything is scheduled.
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.plan.tasks > 0
     }
 
     /// Clocks of a new machine.

@@ -51,12 +51,19 @@ fn breaks(promise: &str, plan: impl Fn(u64) -> Plan) {
 }
 
 fn without(fence: Fence, faults: Faults, promise: &str) {
+    breaks(promise, |seed| {
+        Plan::messages_only(seed).with_faults(faults).without(fence)
+    });
+}
+
+/// As `without`, where groups have files and tasks.
+fn without_in_all(fence: Fence, faults: Faults, promise: &str) {
     breaks(promise, |seed| Plan::usual(seed).with_faults(faults).without(fence));
 }
 
 fn without_in_rows(switch: Switch, faults: Faults, promise: &str) {
     breaks(promise, |seed| {
-        Plan::usual(seed).with_faults(faults).without_in_rows(switch)
+        Plan::messages_only(seed).with_faults(faults).without_in_rows(switch)
     });
 }
 
@@ -68,6 +75,8 @@ const SENT_TWICE: &str = "no row is sent twice";
 const ORDER_IN: &str = "messages keep their order";
 const ORDER_OUT: &str = "replies keep their order";
 const HOLDERS: &str = "never two trusted holders";
+const FILES: &str = "committed files are found by the next owner";
+const BLOBS: &str = "no blob of a committed snapshot is missed";
 const CURSOR: &str = "the cursor only moves forward";
 
 #[test]
@@ -115,7 +124,7 @@ fn without_its_own_clock_the_reaper_takes_groups_from_the_living() {
     let faults = Faults { wall_clock: 40, ..CUTS };
     breaks(ACTING, |seed| Plan {
         runners: 3,
-        ..Plan::usual(seed).with_faults(faults).without(Fence::OwnClock)
+        ..Plan::messages_only(seed).with_faults(faults).without(Fence::OwnClock)
     });
 }
 
@@ -189,7 +198,7 @@ fn with_one_slot_per_group_gone_two_runners_answer() {
 #[test]
 fn a_stale_read_with_the_claim_and_a_cursor_that_may_decrease_dispatch_messages_again() {
     breaks(CURSOR, |seed| {
-        Plan::usual(seed)
+        Plan::messages_only(seed)
             .without(Fence::ReadAfterClaim)
             .without_in_rows(Switch::CursorNeverDecreases)
     });
@@ -198,8 +207,18 @@ fn a_stale_read_with_the_claim_and_a_cursor_that_may_decrease_dispatch_messages_
 #[test]
 fn without_message_id_and_dedup_key_a_message_is_answered_twice() {
     breaks(ANSWERED_TWICE, |seed| {
-        Plan::usual(seed)
+        Plan::messages_only(seed)
             .without(Fence::MessageId)
             .without_in_rows(Switch::DedupKey)
     });
+}
+
+#[test]
+fn without_bringing_the_files_first_the_next_owner_lacks_them() {
+    without_in_all(Fence::RestoreFirst, Faults::EVERYTHING, FILES);
+}
+
+#[test]
+fn without_uploading_before_the_commit_a_committed_snapshot_lacks_blobs() {
+    without_in_all(Fence::UploadBeforeCommit, CRASHES, BLOBS);
 }

@@ -45,7 +45,7 @@ fn every_promise_is_kept_on_fresh_seeds() {
 /// A call of `begin_turn` was held up in the network until after its turn was committed, and opened that turn again.
 #[test]
 fn a_turn_that_was_committed_is_not_begun_again_by_a_late_call() {
-    check(&Plan::usual(146));
+    check(&Plan::messages_only(146));
 }
 
 /// `SIM_SEED=7 cargo nextest run -p sim replay --no-capture` tells the whole story of a seed.

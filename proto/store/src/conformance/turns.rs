@@ -106,6 +106,18 @@ pub async fn commit_in_doubt_is_found(world: World) {
     assert_eq!(said.len(), 1);
 }
 
+pub async fn a_turn_that_was_closed_is_not_begun_again(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    world.commit(&fence, &batch, vec![], at(1)).await;
+    world.call("g", "meanwhile", at(2)).await;
+    let late = world.store.begin_turn(&fence, batch.turn, at(3)).await;
+    assert!(late.is_err(), "a call held up until after the commit: {late:?}");
+    let record = world.store.turn(batch.turn).await.unwrap().unwrap();
+    assert_eq!(record.state, TurnState::Committed);
+    assert_eq!(texts(&world.begin(&fence, at(4)).await), ["meanwhile"]);
+}
+
 pub async fn a_commit_of_another_claim_is_not_mistaken_for_ones_own(world: World) {
     let runner = world.runner("r", 5).await;
     let (paused, batch) = world.begun("g", &runner).await;

@@ -37,8 +37,13 @@ impl MemoryStore {
 
     /// An empty store that lacks one of its fences, for proving that it is needed; never in production.
     pub fn without(fence: Switch) -> Self {
+        Self::without_all([fence])
+    }
+
+    /// An empty store that lacks several of its fences.
+    pub fn without_all(fences: impl IntoIterator<Item = Switch>) -> Self {
         let store = Self::new();
-        store.lock().missing.insert(fence);
+        store.lock().missing.extend(fences);
         store
     }
 

@@ -88,19 +88,23 @@ impl State {
     pub(super) fn end_firing(&mut self, ending: &Ending<'_>) -> Option<u32> {
         let said_early = self.outbox.early_of(ending.turn).next().is_some();
         let outcome = ending.outcome(said_early);
-        let covered = |row: &FiringRow| row.end.is_none() && row.ord.is_some_and(|ord| ord <= ending.through);
-        let ((id, _), row) = self
-            .firings
-            .iter_mut()
-            .find(|(_, row)| row.turn == Some(ending.turn) && covered(row))?;
-        row.end = Some(FiringEnd {
+        let firings = &self.firings;
+        let covered =
+            |row: &FiringRow| row.turn == Some(ending.turn) && row.ord.is_some_and(|ord| ord <= ending.through);
+        let key = self
+            .open_firings
+            .iter()
+            .find(|key| firings.get(key).is_some_and(covered))?
+            .clone();
+        self.open_firings.remove(&key);
+        self.firings.get_mut(&key)?.end = Some(FiringEnd {
             at: ending.now,
             outcome,
             cost_micros: ending.cost_micros,
             error: ending.error.map(str::to_owned),
         });
         // The task may be removed by now; its history is not.
-        let task = self.tasks.get(id)?.task.clone();
+        let task = self.tasks.get(&key.0)?.task.clone();
         self.count_run(task, outcome, ending.now)
     }
 
@@ -136,12 +140,12 @@ impl State {
 
     /// Takes the firings of a task that no turn has begun out of the inbox again.
     pub(super) fn cancel_firings(&mut self, id: &TaskId, now: Timestamp) {
-        let waiting = self
-            .firings
-            .range_mut((id.clone(), Timestamp::from_millis(i64::MIN))..)
-            .take_while(|((task, _), _)| task == id)
-            .filter(|(_, row)| row.end.is_none() && row.turn.is_none());
-        for (_, row) in waiting {
+        let open: Vec<_> = self.open_of(id).cloned().collect();
+        for key in open {
+            let Some(row) = self.firings.get_mut(&key).filter(|row| row.turn.is_none()) else {
+                continue;
+            };
+            self.open_firings.remove(&key);
             if let Some(message) = row.ord.and_then(|ord| self.messages.remove(&(row.group.clone(), ord))) {
                 self.dedup_keys.remove(&message.message.envelope.dedup_key);
             }
@@ -189,11 +193,12 @@ impl State {
     }
 
     fn unfinished(&self, id: &TaskId) -> u32 {
-        let of_task = self
-            .firings
-            .range((id.clone(), Timestamp::from_millis(i64::MIN))..)
-            .take_while(|((task, _), _)| task == id);
-        u32::try_from(of_task.filter(|(_, row)| row.end.is_none()).count()).unwrap_or(u32::MAX)
+        u32::try_from(self.open_of(id).count()).unwrap_or(u32::MAX)
+    }
+
+    fn open_of<'s>(&'s self, id: &'s TaskId) -> impl Iterator<Item = &'s (TaskId, Timestamp)> {
+        let from = (id.clone(), Timestamp::from_millis(i64::MIN));
+        self.open_firings.range(from..).take_while(move |(task, _)| task == id)
     }
 
     /// Makes a due instant work; `false` when it was fired before.
@@ -211,6 +216,7 @@ impl State {
         let Appended::Stored(ord) = self.append(&envelope, now)? else {
             return Ok(false);
         };
+        self.open_firings.insert(key.clone());
         self.firings.insert(key, new_row(task, Some(ord), None));
         Ok(true)
     }

@@ -78,6 +78,8 @@ impl State {
         self.snapshots.remove(id);
         self.tasks.retain(|_, row| row.task.spec.group != *id);
         self.firings.retain(|_, row| row.group != *id);
+        let firings = &self.firings;
+        self.open_firings.retain(|key| firings.contains_key(key));
         self.transcripts.retain(|(group, _, _), _| group != id);
         self.dead_letters
             .retain(|_, letter| group_of(&letter.letter) != Some(id));

@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) snapshots: BTreeMap<GroupId, SnapshotRef>,
     pub(super) tasks: BTreeMap<TaskId, TaskRow>,
     pub(super) firings: BTreeMap<(TaskId, Timestamp), FiringRow>,
+    /// Of `firings` those that have not ended.
+    pub(super) open_firings: BTreeSet<(TaskId, Timestamp)>,
     pub(super) outbox: Outbox,
     pub(super) usage: BTreeMap<TurnId, (Usage, Option<i64>)>,
     /// By a number of their own, in the order of giving up.

@@ -19,6 +19,8 @@ pub enum Switch {
     CursorCompareAndSet,
     /// A dedup key that is in an inbox does not come in again.
     DedupKey,
+    /// A turn that was closed is not begun again.
+    BeginOnce,
     /// A group's cursor only grows.
     CursorNeverDecreases,
     /// A commit tried again is found by its turn, and not done twice.
@@ -49,7 +51,7 @@ pub enum Switch {
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::EpochOnEffects,
         Self::IncarnationOnClaim,
         Self::IncarnationOnHeartbeat,
@@ -57,6 +59,7 @@ impl Switch {
         Self::OneSlotPerGroup,
         Self::CursorCompareAndSet,
         Self::DedupKey,
+        Self::BeginOnce,
         Self::CursorNeverDecreases,
         Self::CommitOnce,
         Self::SnapshotWithCommit,

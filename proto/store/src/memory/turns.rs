@@ -21,7 +21,7 @@ impl State {
         if open.is_none() && !self.engaging_after(&fence.group, cursor) {
             return Ok(Begun::Nothing);
         }
-        let is_known = self.turns.contains_key(&fresh);
+        let is_known = self.turns.contains_key(&fresh) && !self.lacks(Switch::BeginOnce);
         if open.is_none() && is_known {
             // A call that was held up until after the turn it opened was closed; the databases' primary key refuses it alike.
             return Err(Error::Conflict(format!("turn {fresh} was begun before")));

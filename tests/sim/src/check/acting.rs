@@ -12,6 +12,7 @@ pub(super) fn check(events: &[(Duration, Event)]) -> Vec<Violation> {
     let mut broken = two_reach_the_model(events);
     broken.extend(two_share_a_workspace(events));
     broken.extend(orphans(events));
+    broken.extend(acting_though_fenced(events));
     broken
 }
 
@@ -19,7 +20,7 @@ pub(super) fn check(events: &[(Duration, Event)]) -> Vec<Violation> {
 fn two_reach_the_model(events: &[(Duration, Event)]) -> Vec<Violation> {
     let mut thoughts: BTreeMap<&GroupId, Vec<(Epoch, Duration, Duration)>> = BTreeMap::new();
     for (at, event) in events {
-        if let Event::Thought { group, epoch, from } = event {
+        if let Event::Thought { group, epoch, from, .. } = event {
             thoughts.entry(group).or_default().push((*epoch, *from, *at));
         }
     }
@@ -75,4 +76,33 @@ fn orphans(events: &[(Duration, Event)]) -> Vec<Violation> {
         _ => None,
     };
     events.iter().filter_map(orphan).collect()
+}
+
+/// A runner that was not heard of for too long must not act, even if nobody has taken its place yet.
+fn acting_though_fenced(events: &[(Duration, Event)]) -> Vec<Violation> {
+    let acting = |(at, event): &(Duration, Event)| match event {
+        Event::Thought {
+            group,
+            epoch,
+            fenced: true,
+            ..
+        } => {
+            let seen = format_args!("epoch {epoch} at {at:?}");
+            Some(Violation::of(
+                "nothing passes the proxy of a fenced runner",
+                Some(group),
+                seen,
+            ))
+        }
+        Event::RanFenced { group, sandbox } => {
+            let seen = format_args!("sandbox {sandbox} at {at:?}");
+            Some(Violation::of(
+                "the sandboxes of a fenced runner stand still",
+                Some(group),
+                seen,
+            ))
+        }
+        _ => None,
+    };
+    events.iter().filter_map(acting).collect()
 }

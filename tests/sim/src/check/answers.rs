@@ -15,6 +15,7 @@ pub(super) fn check(events: &[(Duration, Event)], rows: &Rows) -> Vec<Violation>
     let mut broken = lost(events, rows);
     broken.extend(answered_twice(rows));
     broken.extend(said_twice_in_a_turn(rows));
+    broken.extend(told_twice(rows));
     broken.extend(shown_twice(events, rows));
     broken
 }
@@ -81,6 +82,23 @@ fn said_twice_in_a_turn(rows: &Rows) -> Vec<Violation> {
         .map(|((_, chat, text), (times, group))| {
             Violation::of(
                 "no turn says a thing twice",
+                Some(group),
+                format_args!("{times} rows say {text:?} in {chat}"),
+            )
+        })
+        .collect()
+}
+
+fn told_twice(rows: &Rows) -> Vec<Violation> {
+    let mut told = BTreeMap::new();
+    for row in rows.deliveries.iter().filter(|row| row.text.starts_with("notice ")) {
+        told.entry((&row.chat, &row.text)).or_insert((0, &row.group)).0 += 1;
+    }
+    let twice = told.into_iter().filter(|(_, (times, _))| *times > 1);
+    twice
+        .map(|((chat, text), (times, group))| {
+            Violation::of(
+                "no notice is told twice",
                 Some(group),
                 format_args!("{times} rows say {text:?} in {chat}"),
             )

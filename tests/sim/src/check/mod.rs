@@ -2,9 +2,11 @@
 
 mod acting;
 mod answers;
+mod files;
 mod leases;
 mod order;
 pub(crate) mod rows;
+mod tasks;
 
 use proto::ids::GroupId;
 
@@ -41,5 +43,7 @@ pub(crate) fn check(world: &World) -> Vec<Violation> {
     broken.extend(order::check(&events, &rows));
     broken.extend(acting::check(&events));
     broken.extend(leases::check(&events));
+    broken.extend(tasks::check(&events, &rows));
+    broken.extend(files::check(&events, world));
     broken
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto::ids::{GroupId, TurnId};
 use proto::outbound::Delivery;
+use proto::task::{RunsOf, Task, TaskRun};
 use proto::turn::TurnState;
 use store::{Letter, Store};
 
@@ -11,6 +12,7 @@ use super::Violation;
 use crate::history::Event;
 use crate::network::at_once;
 use crate::platform::{Channel, chat_of};
+use crate::sandbox::key_of;
 use crate::world::World;
 
 /// More rows than any run writes.
@@ -21,6 +23,8 @@ pub(crate) struct Rows {
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) given_up: BTreeSet<String>,
     pub(crate) turns: BTreeMap<TurnId, TurnState>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) runs: Vec<TaskRun>,
 }
 
 impl Rows {
@@ -35,7 +39,7 @@ impl Rows {
         }
         let letters = at_once(engine.dead_letters(LIMIT)).unwrap_or_default();
         let given_up = letters.into_iter().filter_map(|letter| match letter.letter {
-            Letter::Message(message) => Some(message.envelope.dedup_key),
+            Letter::Message(message) => Some(key_of(&message.envelope)),
             Letter::Unclaimed(_) | Letter::Malformed(_) => None,
         });
         let seen = world.history.events().into_iter().filter_map(|(_, event)| match event {
@@ -50,6 +54,8 @@ impl Rows {
             deliveries,
             given_up: given_up.collect(),
             turns: turns.collect(),
+            tasks: at_once(engine.tasks(None)).unwrap_or_default(),
+            runs: at_once(engine.task_runs(&RunsOf::All, LIMIT)).unwrap_or_default(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proto::time::{Monotonic, Timestamp};
 
 /// Wall time at which every run begins.
-const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// The clocks of a machine.
 #[derive(Clone, Copy, Debug)]

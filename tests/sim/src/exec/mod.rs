@@ -19,7 +19,7 @@ use std::time::Duration;
 use futures::future::LocalBoxFuture;
 
 use crate::random::Random;
-pub(crate) use clock::HostClock;
+pub(crate) use clock::{HostClock, START};
 pub(crate) use process::{Life, Process};
 pub(crate) use sleep::Sleep;
 

@@ -76,10 +76,19 @@ impl Fleet {
             let host = Host::new(name.clone(), clock);
             seats.push(seat(name, Role::Runner(host), clock));
         }
-        for number in 0..2 {
-            seats.push(seat(format!("gateway-{number}"), Role::Gateway, world.draw_clock()));
-            let role = Role::Scheduler { usurper: number == 1 };
-            seats.push(seat(format!("scheduler-{number}"), role, world.draw_clock()));
+        let (gateways, schedulers) = (world.plan.gateways, world.plan.schedulers);
+        for number in 0..gateways.max(schedulers) {
+            if number < gateways {
+                seats.push(seat(format!("gateway-{number}"), Role::Gateway, world.draw_clock()));
+            }
+            if number < schedulers {
+                let usurper = number > 0 && number + 1 == schedulers;
+                seats.push(seat(
+                    format!("scheduler-{number}"),
+                    Role::Scheduler { usurper },
+                    world.draw_clock(),
+                ));
+            }
         }
         let fleet = Rc::new(Self {
             world: Rc::clone(world),
@@ -113,6 +122,12 @@ impl Fleet {
                 seat: process.seat().to_owned(),
             });
         }
+    }
+
+    /// Everybody ends: the actors hold the fleet, and it holds them.
+    pub(crate) fn end(&self) {
+        let instances = self.seats.iter().filter_map(|seat| seat.instance());
+        instances.for_each(|instance| instance.process().kill());
     }
 
     /// A gateway that takes a webhook: any, also one that stands still.

@@ -74,7 +74,7 @@ impl Fleet {
                 }
             }
             Blow::Cut => {
-                let service = self.draw_service(&Service::ALL);
+                let service = self.draw_service(Service::all(world.plan.files));
                 world.network.cut(&seat.name, service);
                 let (world, seat) = (Rc::clone(world), Rc::clone(seat));
                 world
@@ -83,7 +83,7 @@ impl Fleet {
                     .after(self.draw_span(), move || world.network.heal(&seat.name, service));
             }
             Blow::Outage => {
-                let service = self.draw_service(&[Service::Store, Service::Log, Service::Bus]);
+                let service = self.draw_service(Service::ours(world.plan.files));
                 world.network.stop_service(service);
                 let world = Rc::clone(world);
                 world

@@ -13,6 +13,7 @@ use proto::inbound::InboxMessage;
 use proto::ingest::{IndexBatch, Indexed, PartitionCursor};
 use proto::lease::holding::{Hold, LeaseName, LeaseRow};
 use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::task::{FireReport, FireTask, Fired, Task, TaskId};
 use proto::time::Timestamp;
 use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
 use store::memory::MemoryStore;
@@ -20,6 +21,7 @@ use store::{Begun, Error, Result, RunnerRow, Store, TranscriptPart};
 
 use super::{Network, NoAnswer, Service};
 use crate::exec::Process;
+use crate::witness::Witness;
 
 /// How long a client of the database waits before it calls an answer lost.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Database {
     pub(crate) network: Rc<Network>,
     pub(crate) engine: Arc<MemoryStore>,
+    pub(crate) witness: Rc<dyn Witness>,
 }
 
 /// The rows as one process reaches them.
@@ -69,8 +72,24 @@ impl Rows {
         &self,
         call: impl FnOnce(Arc<MemoryStore>) -> BoxFuture<'static, Result<T>> + 'static,
     ) -> Result<T> {
+        self.ask_watched(call, |_, _, _| {}).await
+    }
+
+    /// As `ask`; what was carried out is shown to the witness.
+    async fn ask_watched<T: 'static>(
+        &self,
+        call: impl FnOnce(Arc<MemoryStore>) -> BoxFuture<'static, Result<T>> + 'static,
+        show: impl FnOnce(&dyn Witness, &MemoryStore, &T) + 'static,
+    ) -> Result<T> {
         let engine = Arc::clone(&self.database.engine);
-        let serve = move || at_once(call(engine));
+        let witness = Rc::clone(&self.database.witness);
+        let serve = move || {
+            let done = at_once(call(Arc::clone(&engine)));
+            if let Ok(done) = &done {
+                show(&*witness, &engine, done);
+            }
+            done
+        };
         let answer = self
             .database
             .network
@@ -121,7 +140,6 @@ calls! {
     mark_prompted(fence: &Fence, turn: TurnId, through: InboxOrd, session: &SessionId) -> () = [fence, session](&fence, turn, through, &session);
     record_effect(fence: &Fence, turn: TurnId, effect: &Reply, fresh: OutboxId, now: Timestamp) -> Recorded = [fence, effect](&fence, turn, &effect, fresh, now);
     append_transcript(fence: &Fence, part: &TranscriptPart) -> () = [fence, part](&fence, &part);
-    commit_turn(fence: &Fence, commit: &TurnCommit, outbox_ids: &[OutboxId]) -> Committed = [fence, commit, outbox_ids](&fence, &commit, &outbox_ids);
     fail_turn(fence: &Fence, failure: &TurnFailure, notice_id: OutboxId) -> () = [fence, failure](&fence, &failure, notice_id);
     release_group(fence: &Fence, interrupted: bool, now: Timestamp) -> () = [fence](&fence, interrupted, now);
 
@@ -129,4 +147,55 @@ calls! {
     begin_delivery(hold: &Hold, id: OutboxId, now: Timestamp) -> Option<Delivery> = [hold](&hold, id, now);
     finish_delivery(id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> () = [after](id, attempt, &after, now);
     interrupted_deliveries(channel: &str, account: &str) -> Vec<Delivery> = [channel, account](&channel, &account);
+
+    waiting_chats(now: Timestamp, limit: u32) -> Vec<(GroupId, ChatId)> = [](now, None, limit);
+    put_notice(key: &str, reply: &Reply, fresh: OutboxId, now: Timestamp) -> Recorded = [key, reply](&key, &reply, fresh, now);
+
+    task(id: &TaskId) -> Option<Task> = [id](&id);
+    next_due_at() -> Option<Timestamp> = []();
+    due_tasks(now: Timestamp, limit: u32) -> Vec<Task> = [](now, limit);
+    run_task_now(id: &TaskId, now: Timestamp) -> FireReport = [id](&id, None, now);
+}
+
+/// Those that a witness sees carried out.
+impl Rows {
+    pub(crate) async fn commit_turn(&self, fence: &Fence, commit: &TurnCommit, ids: &[OutboxId]) -> Result<Committed> {
+        let (fence, commit, ids) = (fence.clone(), commit.clone(), ids.to_vec());
+        let seen = (fence.clone(), commit.clone());
+        self.ask_watched(
+            move |engine| async move { engine.commit_turn(&fence, &commit, &ids).await }.boxed(),
+            move |witness, _, committed| {
+                if *committed == Committed::Now {
+                    witness.committed(&seen.0, &seen.1);
+                }
+            },
+        )
+        .await
+    }
+
+    pub(crate) async fn fire_task(&self, fire: &FireTask, now: Timestamp) -> Result<Fired> {
+        let (fire, seen) = (fire.clone(), fire.clone());
+        self.ask_watched(
+            move |engine| async move { engine.fire_task(&fire, now).await }.boxed(),
+            move |witness, rows, fired| {
+                if let Fired::Done(report) = fired {
+                    witness.fired(rows, &seen, report, now);
+                }
+            },
+        )
+        .await
+    }
+
+    pub(crate) async fn put_task(&self, task: &Task, now: Timestamp) -> Result<Option<Task>> {
+        let task = task.clone();
+        self.ask_watched(
+            move |engine| async move { engine.put_task(&task, None, now).await }.boxed(),
+            |witness, _, stored| {
+                if let Some(task) = stored {
+                    witness.changed(task);
+                }
+            },
+        )
+        .await
+    }
 }

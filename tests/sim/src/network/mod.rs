@@ -1,5 +1,6 @@
 //! The network: requests to the services that all share, and hints. Every request may be lost, late, or answered to nobody.
 
+mod blobs;
 mod database;
 mod hints;
 mod mailbox;
@@ -14,6 +15,7 @@ use tokio::sync::oneshot;
 use crate::exec::{Executor, Process};
 use crate::plan::Chances;
 
+pub(crate) use blobs::Blobs;
 pub(crate) use database::{Database, Rows, at_once};
 pub(crate) use hints::{Bus, Listener};
 pub(crate) use mailbox::Mailbox;
@@ -25,10 +27,27 @@ pub(crate) enum Service {
     Log,
     Bus,
     Platform,
+    Blobs,
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 4] = [Self::Store, Self::Log, Self::Bus, Self::Platform];
+    /// What a process may be cut off from.
+    pub(crate) fn all(with_files: bool) -> &'static [Self] {
+        const ALL: [Service; 5] = [
+            Service::Store,
+            Service::Log,
+            Service::Bus,
+            Service::Platform,
+            Service::Blobs,
+        ];
+        if with_files { &ALL } else { &ALL[..4] }
+    }
+
+    /// What may be away from everybody.
+    pub(crate) fn ours(with_files: bool) -> &'static [Self] {
+        const OURS: [Service; 4] = [Service::Store, Service::Log, Service::Bus, Service::Blobs];
+        if with_files { &OURS } else { &OURS[..3] }
+    }
 }
 
 /// Why there is no answer.

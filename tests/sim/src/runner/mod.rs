@@ -3,6 +3,7 @@
 mod dispatch;
 mod guard;
 mod lease;
+mod outage;
 mod persist;
 mod reconcile;
 mod recovery;

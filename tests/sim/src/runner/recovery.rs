@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Runner;
+use super::outage::Notices;
 use crate::fences::Fence;
 
 const INTERVAL_UP: Duration = Duration::from_secs(15);
@@ -12,6 +13,7 @@ const INTERVAL_DOWN: Duration = Duration::from_secs(1);
 /// Settles this runner's own past, then looks after the runtime.
 pub(super) async fn run(runner: Rc<Runner>) {
     let mut past_is_settled = false;
+    let mut notices = Notices::default();
     let mut state = runner.runtime_is_up.subscribe();
     loop {
         let looked = look(&runner, &mut past_is_settled).await;
@@ -19,10 +21,14 @@ pub(super) async fn run(runner: Rc<Runner>) {
             .runtime_is_up
             .send_if_modified(|up| std::mem::replace(up, looked) != looked);
         if looked {
+            notices.over();
             tokio::select! {
                 _ = state.wait_for(|up| !*up) => {}
                 () = runner.me.sleep(INTERVAL_UP) => continue,
             }
+        }
+        if runner.host.is_runtime_down() {
+            notices.tell(&runner).await;
         }
         runner.me.sleep(INTERVAL_DOWN).await;
     }

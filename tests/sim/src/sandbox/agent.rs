@@ -8,7 +8,7 @@ use proto::inbound::InboxMessage;
 use proto::ipc::AgentResult;
 use proto::turn::Usage;
 
-use super::{FromAgent, Prompt, Sandbox, ToAgent, answer_text, early_text};
+use super::{FromAgent, Prompt, Sandbox, ToAgent, answer_text, early_text, file_for, key_of};
 use crate::history::Event;
 use crate::world::World;
 
@@ -42,6 +42,7 @@ pub(super) async fn live(world: Rc<World>, sandbox: Rc<Sandbox>) {
             return agent.sandbox.exit(0);
         }
         if !std::mem::replace(&mut is_ready, true) {
+            agent.look_at_files();
             agent.sandbox.from_agent.put(FromAgent::Ready);
         }
         let prompt = agent.waiting.remove(0);
@@ -84,10 +85,7 @@ impl Agent {
             next = takes_more.then(|| self.waiting.remove(0));
         }
         let engaging: Vec<&InboxMessage> = messages.iter().filter(|message| message.envelope.engages).collect();
-        let keys: Vec<String> = engaging
-            .iter()
-            .map(|message| message.envelope.dedup_key.clone())
-            .collect();
+        let keys: Vec<String> = engaging.iter().map(|message| key_of(&message.envelope)).collect();
         let silent = engaging.iter().all(|message| manner(message) == "silent");
         if silent {
             self.world.history.record(Event::Silent {
@@ -112,7 +110,7 @@ impl Agent {
             keys: prompt
                 .messages
                 .iter()
-                .map(|message| message.envelope.dedup_key.clone())
+                .map(|message| key_of(&message.envelope))
                 .collect(),
         });
         let (uuid, session) = (prompt.uuid, self.session());
@@ -137,8 +135,9 @@ impl Agent {
                 return false;
             }
         }
+        self.write_files(messages);
         for message in messages.iter().filter(|message| manner(message) == "early") {
-            let key = message.envelope.dedup_key.clone();
+            let key = key_of(&message.envelope);
             let tool_use = format!(
                 "tool-{}-{}-{key}",
                 self.sandbox.fence.epoch,
@@ -153,6 +152,26 @@ impl Agent {
             .await;
         }
         true
+    }
+
+    fn look_at_files(&self) {
+        self.world.history.record(Event::Found {
+            group: self.sandbox.fence.group.clone(),
+            epoch: self.sandbox.fence.epoch,
+            files: self.sandbox.disk.borrow().tree.clone(),
+        });
+    }
+
+    fn write_files(&self, messages: &[InboxMessage]) {
+        for message in messages.iter().filter(|message| message.envelope.engages) {
+            let ord = message.ord.0;
+            self.sandbox.disk.borrow_mut().tree.insert(file_for(ord), ord);
+            self.world.history.record(Event::Wrote {
+                group: self.sandbox.fence.group.clone(),
+                epoch: self.sandbox.fence.epoch,
+                ord,
+            });
+        }
     }
 
     /// Asks the runner for something and waits until it answers.

@@ -6,9 +6,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use proto::claim::Fence as GroupFence;
+use proto::ids::GroupId;
 use tokio::sync::watch;
 
-use super::{Proxy, Sandbox, agent, watchdog};
+use super::{Disk, Proxy, Sandbox, agent, watchdog};
 use crate::exec::{HostClock, Process};
 use crate::fences::Fence;
 use crate::world::World;
@@ -22,6 +23,7 @@ pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) clock: HostClock,
     sandboxes: RefCell<BTreeMap<u64, Rc<Sandbox>>>,
+    disks: RefCell<BTreeMap<GroupId, Rc<RefCell<Disk>>>>,
     next: Cell<u64>,
     is_down: Cell<bool>,
 }
@@ -32,9 +34,19 @@ impl Host {
             name,
             clock,
             sandboxes: RefCell::default(),
+            disks: RefCell::default(),
             next: Cell::default(),
             is_down: Cell::default(),
         })
+    }
+
+    /// The files of a group here.
+    pub(crate) fn disk(&self, group: &GroupId) -> Rc<RefCell<Disk>> {
+        Rc::clone(self.disks.borrow_mut().entry(group.clone()).or_default())
+    }
+
+    pub(crate) fn is_runtime_down(&self) -> bool {
+        self.is_down.get()
     }
 
     pub(crate) fn set_runtime_down(&self, down: bool) {
@@ -77,6 +89,7 @@ impl Host {
             sign_of_life: Cell::default(),
             exit: watch::Sender::new(None),
             host: self.name.clone(),
+            disk: self.disk(&fence.group),
             at_work: Cell::default(),
             history: Rc::clone(&world.history),
             shown_running: Cell::default(),
@@ -93,6 +106,7 @@ impl Host {
             sandbox.process.spawn(watchdog::watch_runner(Rc::clone(&sandbox)));
         }
         watchdog::look_out_for_orphans(world, &sandbox);
+        watchdog::look_out_for_the_fenced(world, self, &sandbox);
         sandbox
     }
 

@@ -1,6 +1,7 @@
 //! Hosts and the sandboxes on them. A sandbox is a process of its own: it outlives its runner, and stands still when paused.
 
 mod agent;
+mod disk;
 mod host;
 mod proxy;
 mod watchdog;
@@ -10,15 +11,18 @@ use std::rc::Rc;
 
 use proto::claim::Fence as GroupFence;
 use proto::ids::{InboxOrd, SessionId, TurnId};
-use proto::inbound::InboxMessage;
+use proto::inbound::{Envelope, InboxMessage};
 use proto::ipc::AgentResult;
 use proto::outbound::Reply;
+use proto::task::TaskId;
+use proto::time::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::exec::{Life, Process};
 use crate::history::{Event, History};
 use crate::network::Mailbox;
+pub(crate) use disk::{Disk, Tree, file_for};
 pub(crate) use host::{Host, RuntimeAway};
 pub(crate) use proxy::{Proxy, TrustOfRunner};
 
@@ -78,6 +82,8 @@ pub(crate) struct Sandbox {
     pub(crate) sign_of_life: Cell<bool>,
     pub(crate) exit: watch::Sender<Option<i64>>,
     host: String,
+    /// The group's workspace on the host.
+    disk: Rc<RefCell<Disk>>,
     /// Whether it was given work, so that it may write to the workspace.
     at_work: Cell<bool>,
     history: Rc<History>,
@@ -119,9 +125,27 @@ impl Sandbox {
     }
 }
 
+/// What a message or a firing is called in what the agent says: a firing by its task and due instant, whatever its row is called.
+pub(crate) fn key_of(envelope: &Envelope) -> String {
+    match &envelope.task {
+        Some(firing) => firing_key(&firing.task, firing.due_at),
+        None => envelope.dedup_key.clone(),
+    }
+}
+
+/// What a firing is called in what the agent says.
+pub(crate) fn firing_key(task: &TaskId, due: Timestamp) -> String {
+    format!("task:{task}:{}", due.as_millis())
+}
+
 /// A text said early is the same in every attempt at the same message.
 pub(crate) fn early_text(key: &str) -> String {
     format!("early {key}")
+}
+
+/// A notice of the system, told once under its key.
+pub(crate) fn notice_text(key: &str) -> String {
+    format!("notice {key}")
 }
 
 /// A reply names the messages it answers.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use proto::lease::Trust;
+use proto::lease::{Trust, decide_trust};
 use proto::time::Monotonic;
 
 use super::Sandbox;
@@ -63,6 +63,12 @@ impl Proxy {
         &self.runner
     }
 
+    /// Whether its runner has no right to act by now, whatever it knows.
+    pub(super) fn is_fenced(&self, world: &World) -> bool {
+        let (sent, now) = (self.trust.last_good_sent.get(), self.runner.monotonic());
+        decide_trust(&world.timings, sent, now) != Trust::Full
+    }
+
     fn passes(&self, world: &World) -> bool {
         let by_clock = world.trust_of_runner(self.trust.last_good_sent.get(), self.runner.monotonic());
         let trusted = by_clock == Trust::Full || !world.stands(Fence::ProxyChecksTheClock);
@@ -87,6 +93,7 @@ impl Sandbox {
                     group: self.fence.group.clone(),
                     epoch: self.fence.epoch,
                     from,
+                    fenced: self.proxy.is_fenced(world),
                 });
                 return Ok(());
             }

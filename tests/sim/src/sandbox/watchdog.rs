@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{EXIT_HOST_SILENT, Sandbox};
+use super::{EXIT_HOST_SILENT, Host, Sandbox};
 use crate::exec::Life;
 use crate::history::Event;
 use crate::world::World;
@@ -62,5 +62,38 @@ fn look_again(world: Rc<World>, sandbox: Rc<Sandbox>, last_seen: Duration) {
             return;
         }
         look_again(world, sandbox, last_seen);
+    });
+}
+
+/// A sandbox may run for this long after its runner found out that it is fenced: it looks at its clock every half second, and
+/// the runtime takes a moment.
+const PAUSED_WITHIN: Duration = Duration::from_millis(1_500);
+/// Between two looks from outside.
+const GLANCE: Duration = Duration::from_millis(250);
+
+/// Somebody outside sees to it that a sandbox stands still while its runner is fenced, was up all the time, and could reach
+/// its container runtime.
+pub(super) fn look_out_for_the_fenced(world: &Rc<World>, host: &Rc<Host>, sandbox: &Rc<Sandbox>) {
+    glance_again(Rc::clone(world), Rc::clone(host), Rc::clone(sandbox), None);
+}
+
+fn glance_again(world: Rc<World>, host: Rc<Host>, sandbox: Rc<Sandbox>, since: Option<Duration>) {
+    let executor = world.executor.clone();
+    executor.clone().after(GLANCE, move || {
+        if sandbox.process.is_dead() {
+            return;
+        }
+        let runner = sandbox.proxy.runner();
+        let could_pause = runner.life() == Life::Running && !host.is_runtime_down() && sandbox.proxy.is_fenced(&world);
+        let runs = sandbox.at_work.get() && sandbox.process.life() == Life::Running;
+        let since = (could_pause && runs).then(|| since.unwrap_or(executor.now()));
+        if since.is_some_and(|since| executor.now() - since > PAUSED_WITHIN) {
+            world.history.record(Event::RanFenced {
+                group: sandbox.fence.group.clone(),
+                sandbox: sandbox.number,
+            });
+            return;
+        }
+        glance_again(world, host, sandbox, since);
     });
 }

@@ -1,7 +1,8 @@
-//! The scheduler's shells: leadership, the reaper, the sweep; the leader fires due tasks here once the rows have them.
+//! The scheduler's shells: leadership, the reaper, tasks, the sweep.
 
 mod reaper;
 mod sweep;
+mod tasks;
 
 use std::rc::Rc;
 
@@ -34,10 +35,13 @@ impl Scheduler {
         me.spawn(Rc::clone(&scheduler.leadership).run());
         me.spawn(reaper::run(Rc::clone(&scheduler)));
         me.spawn(sweep::run(Rc::clone(&scheduler)));
+        if world.has_tasks() {
+            me.spawn(tasks::run(Rc::clone(&scheduler)));
+        }
         scheduler
     }
 
-    fn leads(&self) -> bool {
+    pub(crate) fn leads(&self) -> bool {
         self.usurper || self.leadership.trusts_now()
     }
 

@@ -1,5 +1,6 @@
 //! A run: the shell around the real [`proto::turn::run::Run`].
 
+mod files;
 mod outcome;
 mod perform;
 mod serve;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 use super::slots::{Activity, Command, Orders};
 use super::{Runner, Stop};
 use crate::sandbox::{EXIT_HOST_SILENT, FromAgent, Sandbox};
+use files::Files;
 
 /// Limits of a run, shorter than real ones so that each is reached in a storm.
 const LIMITS: RunLimits = RunLimits {
@@ -45,6 +47,7 @@ pub(super) fn spawn(runner: &Rc<Runner>, claimed: Claimed) {
         reply_chat: ChatId::new(""),
         session: None,
         said: 0,
+        files: Files::on(runner.host.disk(&fence.group)),
         draining: false,
         trust: runner.trust.subscribe(),
         stop: runner.stop.subscribe(),
@@ -68,6 +71,7 @@ struct GroupRun {
     reply_chat: ChatId,
     session: Option<SessionId>,
     said: u32,
+    files: Files,
     draining: bool,
     trust: watch::Receiver<Trust>,
     stop: watch::Receiver<Stop>,

@@ -19,6 +19,13 @@ impl GroupRun {
             // What was handed over counts as done.
             false => self.run.handed(),
         };
+        let upload = self.scan_files();
+        let uploads_first = self.runner.world.stands(Fence::UploadBeforeCommit);
+        if let Some(upload) = upload.as_ref().filter(|_| uploads_first)
+            && !self.upload_files(upload).await
+        {
+            return Event::FenceLost;
+        }
         let replies = final_replies(turn, through, result);
         let (runner, fence) = (&self.runner, &self.claimed.fence);
         let ids: Vec<_> = replies.iter().map(|_| OutboxId::fresh(&runner.world.ids)).collect();
@@ -31,7 +38,7 @@ impl GroupRun {
             outcome: run_outcome(result, &replies),
             now: runner.me.now(),
             replies,
-            snapshot: None,
+            snapshot: upload.as_ref().map(|upload| upload.row.clone()),
         };
         let committed = until_known(runner, || runner.rows.commit_turn(fence, &commit, &ids)).await;
         self.note(format_args!("commit of {} through {through}: {committed:?}", turn.turn));
@@ -41,6 +48,10 @@ impl GroupRun {
                 for reply in &commit.replies {
                     self.runner.publish_outbox(&reply.chat).await;
                 }
+                if let Some(upload) = upload.as_ref().filter(|_| !uploads_first) {
+                    self.upload_files(upload).await;
+                }
+                self.keep_files(commit.snapshot.as_ref());
                 Event::Committed
             }
             Err(error) => self.lost(&error),

@@ -9,10 +9,11 @@ use proto::inbound::InboxMessage;
 use proto::prompt::last_ord;
 use proto::task::RunOutcome;
 use proto::turn::retry::{decide_after_failure, decide_before_attempt};
-use proto::turn::run::{Effect, Event};
+use proto::turn::run::{Effect, Event, Exit};
 use proto::turn::{TurnBatch, TurnCommit, Usage};
 use store::Begun;
 
+use super::files::NotHere;
 use super::{GroupRun, Held, kill};
 use crate::fences::Fence;
 use crate::history;
@@ -120,6 +121,11 @@ impl GroupRun {
 
     async fn start_sandbox(&mut self, batch: &TurnBatch) -> Option<Event> {
         let prompt = self.prompt(batch.turn, batch.messages.clone());
+        match self.restore_files(batch.snapshot.as_ref()).await {
+            Ok(()) => {}
+            Err(NotHere::Away) => return Some(Event::Interrupted),
+            Err(NotHere::Damaged(reason)) => return Some(Event::Exited(Exit { reason })),
+        }
         let runner = &self.runner;
         let proxy = Proxy::new(&runner.me, &runner.clocked);
         match runner
