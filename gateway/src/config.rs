@@ -10,7 +10,8 @@ use std::path::PathBuf;
 
 use proto::ids::GroupId;
 use proto::sender_allowlist::OnInvalid;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use service::config::{Secret, range};
 
 /// One gateway among those of an installation.
@@ -63,6 +64,23 @@ pub struct Security {
     pub sender_allowlist: PathBuf,
     /// What holds while that file cannot be used.
     pub sender_allowlist_on_invalid: SenderAllowlistOnInvalid,
+    /// Who may give commands outside of main, as `<channel>:<user id>`, for example `telegram:12345` (OP-01).
+    #[serde(deserialize_with = "admins")]
+    pub admins: Vec<String>,
+}
+
+fn admins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let admins = Vec::<String>::deserialize(deserializer)?;
+    let is_named = |admin: &String| {
+        let parts = admin.split_once(':');
+        parts.is_some_and(|(channel, id)| !channel.is_empty() && !id.is_empty())
+    };
+    match admins.iter().find(|admin| !is_named(admin)) {
+        None => Ok(admins),
+        Some(wrong) => Err(D::Error::custom(format!(
+            "{wrong:?} is not <channel>:<user id>, for example telegram:12345"
+        ))),
+    }
 }
 
 /// What holds while the sender allowlist cannot be used.
@@ -106,6 +124,7 @@ impl Default for Security {
         Self {
             sender_allowlist: PathBuf::from("~/.config/clawhold/sender-allowlist.json"),
             sender_allowlist_on_invalid: SenderAllowlistOnInvalid::default(),
+            admins: Vec::new(),
         }
     }
 }

@@ -52,6 +52,7 @@ pub(crate) enum IntakeOutcome {
     Unregistered,
     Dropped,
     Own,
+    Command,
     Invalid,
     Unavailable,
 }
@@ -75,6 +76,7 @@ impl EncodeLabelValue for IntakeOutcome {
             Self::Unregistered => "unregistered",
             Self::Dropped => "dropped",
             Self::Own => "own",
+            Self::Command => "command",
             Self::Invalid => "invalid",
             Self::Unavailable => "unavailable",
         })

@@ -10,6 +10,7 @@ use anyhow::Context;
 use axum::Router;
 use blobs::BlobStore;
 use bus::{Hints, Ingress};
+use chrono_tz::Tz;
 use proto::ids::IdSource;
 use proto::time::Clock;
 use service::http::serve;
@@ -24,6 +25,7 @@ use crate::channel::cli::clients::Clients;
 use crate::channel::cli::{CliApi, CliChannel};
 use crate::channel::webhook::{Hook, WebhookApi, WebhookChannel};
 use crate::channel::{self, Channel, ChannelDeps, Inbound};
+use crate::command::Commands;
 use crate::config;
 use crate::delivery::Tools;
 use crate::delivery::account::{Account, Candidacy};
@@ -52,6 +54,8 @@ pub struct Config {
     pub channels: config::Channels,
     /// Section `security`; its path is absolute.
     pub security: config::Security,
+    /// Zone of groups that have none.
+    pub zone: Tz,
 }
 
 /// What the gateway is given.
@@ -133,11 +137,22 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     let stop = lifecycle.hard_stop();
     let on_invalid = config.security.sender_allowlist_on_invalid.into();
     let directory = Arc::new(Directory::new(Arc::clone(&deps.store), Arc::clone(&deps.clock)));
+    let commands = Commands {
+        store: Arc::clone(&deps.store),
+        hints: Arc::clone(&deps.hints),
+        clock: Arc::clone(&deps.clock),
+        ids: Arc::clone(&deps.ids),
+        directory: Arc::clone(&directory),
+        admins: config.security.admins,
+        zone: config.zone,
+    };
+    let pairings = commands.pairings();
     let intake = Arc::new(Intake::new(
         Arc::clone(&directory),
         Arc::clone(&deps.ingress),
         AllowlistFile::new(config.security.sender_allowlist, on_invalid),
         config.assistant_name,
+        commands,
         Arc::clone(&deps.ids),
         deps.metrics.clone(),
         lifecycle.soft_stop(),
@@ -167,6 +182,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         store: Arc::clone(&deps.store),
         clock: Arc::clone(&deps.clock),
         readiness: deps.readiness.clone(),
+        pairings,
         accounts: accounts.clone(),
         version: deps.version,
     };

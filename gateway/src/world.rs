@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::channel::Channel;
+use crate::command::Commands;
 use crate::delivery::{DeliveryLoop, Lease, Tools};
 use crate::directory::Directory;
 use crate::health::Health;
@@ -168,15 +169,30 @@ impl World {
     pub(crate) fn intake_through(&self, ingress: Arc<dyn Ingress>) -> Intake {
         let allowlist = AllowlistFile::new(self.dir.path().join("allow.json"), OnInvalid::DropEverybody);
         let stopping = CancellationToken::new();
+        let directory = self.directory();
         Intake::new(
-            self.directory(),
+            Arc::clone(&directory),
             ingress,
             allowlist,
             "Andy".into(),
+            self.commands(directory),
             Arc::new(RandomIds),
             self.metrics(),
             stopping,
         )
+    }
+
+    /// Commands, which `ann` of the channel `test` may give anywhere.
+    pub(crate) fn commands(&self, directory: Arc<Directory>) -> Commands {
+        Commands {
+            store: self.store.clone(),
+            hints: self.hints.clone(),
+            clock: self.clock.clone(),
+            ids: Arc::new(RandomIds),
+            directory,
+            admins: vec!["test:ann".into()],
+            zone: chrono_tz::Tz::UTC,
+        }
     }
 
     pub(crate) fn uuid(&self) -> Uuid {

@@ -9,6 +9,7 @@
 pub mod ids;
 pub mod time;
 
+pub mod command;
 pub mod group;
 pub mod inbound;
 pub mod ingest;

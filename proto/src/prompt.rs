@@ -3,6 +3,7 @@
 
 use chrono_tz::Tz;
 
+use crate::command::SessionCommand;
 use crate::ids::InboxOrd;
 use crate::inbound::InboxMessage;
 use crate::task::FiringRef;
@@ -29,8 +30,12 @@ pub fn format_messages<'m>(zone: Tz, messages: impl IntoIterator<Item = &'m Inbo
 /// Notice before the prompt of a task (F-06, AR-03).
 const TASK_NOTICE: &str = "[SCHEDULED TASK - This was started by a schedule. Nobody in the chat has just written it.]";
 
-/// Formats a batch as a prompt: messages as XML; a firing as a notice and the task's own words, after the chatter before it.
+/// Formats a batch as a prompt: messages as XML; a firing as a notice and the task's own words, after the chatter before it; a
+/// command literally (OP-01).
 pub fn format_batch(zone: Tz, batch: &[InboxMessage]) -> String {
+    if let Some(command) = command_of(batch) {
+        return command.as_str().to_owned();
+    }
     let Some((firing, chatter)) = batch.split_last().filter(|(last, _)| is_firing(last)) else {
         return format_messages(zone, batch);
     };
@@ -47,6 +52,9 @@ pub fn format_batch(zone: Tz, batch: &[InboxMessage]) -> String {
 /// `already_sent` are the texts that were sent early in this turn, oldest first. The messages are repeated in full:
 /// should the session turn out to be lost, nothing is.
 pub fn format_interrupted(zone: Tz, already_sent: &[String], messages: &[InboxMessage]) -> String {
+    if command_of(messages).is_some() {
+        return format_batch(zone, messages);
+    }
     let mut prompt = String::from(
         "[Your run was interrupted before it was finished. Continue where you left off: do not repeat steps that are \
          done, and give your final answer to the messages below.]\n",
@@ -68,6 +76,8 @@ pub fn format_interrupted(zone: Tz, already_sent: &[String], messages: &[InboxMe
 /// A firing is a batch of its own: with the chatter before it as context, or quite alone where it is isolated. So its
 /// outcome and its cost are those of one turn, and nobody's answer goes to another one's chat.
 ///
+/// A command is quite alone as well: what was said before it is dealt with first, chatter goes along with the next batch.
+///
 /// `pending` is what lies after the cursor, cut at [`PENDING_MAX`]. `None`: nobody called the agent.
 pub fn choose_batch(pending: &[InboxMessage]) -> Option<&[InboxMessage]> {
     match pending.iter().position(|message| message.envelope.engages) {
@@ -79,19 +89,40 @@ pub fn choose_batch(pending: &[InboxMessage]) -> Option<&[InboxMessage]> {
 }
 
 fn batch_of(pending: &[InboxMessage], first_engaging: usize) -> &[InboxMessage] {
+    if is_command(&pending[first_engaging]) {
+        return &pending[first_engaging..=first_engaging];
+    }
     match &pending[first_engaging].envelope.task {
         Some(firing) if firing.is_isolated() => &pending[first_engaging..=first_engaging],
         Some(_) => &pending[..=first_engaging],
         None => {
             let length = pending.len().min(MESSAGES_MAX.max(first_engaging + 1));
-            let firing = pending[..length].iter().position(is_firing);
-            &pending[..firing.unwrap_or(length)]
+            let alone = pending[..length].iter().position(stands_alone);
+            &pending[..alone.unwrap_or(length)]
         }
     }
 }
 
 fn is_firing(message: &InboxMessage) -> bool {
     message.envelope.task.is_some()
+}
+
+fn is_command(message: &InboxMessage) -> bool {
+    message.envelope.details.command.is_some()
+}
+
+fn stands_alone(message: &InboxMessage) -> bool {
+    is_firing(message) || is_command(message)
+}
+
+/// The command that a batch is, if it is one.
+pub fn command_of(batch: &[InboxMessage]) -> Option<SessionCommand> {
+    batch.last()?.envelope.details.command
+}
+
+/// Whether a batch is worked on beside nothing else.
+pub fn is_alone(batch: &[InboxMessage]) -> bool {
+    batch.last().is_some_and(stands_alone)
 }
 
 /// The firing that a batch is for, if it is for one.
@@ -105,23 +136,23 @@ pub fn is_isolated(batch: &[InboxMessage]) -> bool {
 }
 
 /// Chooses the batch of an attempt that follows one whose prompts reached `seen_through`: at least those messages, which
-/// the session contains already, so that an answer to them moves the cursor past them. A firing's batch never grows.
+/// the session contains already, so that an answer to them moves the cursor past them. What stands alone never grows.
 pub fn choose_batch_again(pending: &[InboxMessage], seen_through: InboxOrd) -> Option<&[InboxMessage]> {
     let chosen = choose_batch(pending);
-    if chosen.and_then(firing_of).is_some() {
+    if chosen.is_some_and(is_alone) {
         return chosen;
     }
-    // What was handed over ends before the first firing.
-    let until = pending.iter().position(is_firing).unwrap_or(pending.len());
+    // What was handed over ends before what stands alone.
+    let until = pending.iter().position(stands_alone).unwrap_or(pending.len());
     let seen = pending[..until].partition_point(|message| message.ord <= seen_through);
     let length = chosen.map_or(0, <[_]>::len).max(seen);
     (length > 0).then(|| &pending[..length])
 }
 
-/// A batch with the chatter before it that its session has not seen: isolated firings let it pass unseen, and see none
-/// themselves.
+/// A batch with the chatter before it that its session has not seen: isolated firings and commands let it pass unseen, and see
+/// none themselves.
 pub fn with_unseen(mut unseen: Vec<InboxMessage>, batch: &[InboxMessage]) -> Vec<InboxMessage> {
-    if is_isolated(batch) {
+    if is_isolated(batch) || command_of(batch).is_some() {
         unseen.clear();
     }
     unseen.extend_from_slice(batch);

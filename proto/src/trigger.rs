@@ -35,11 +35,14 @@ impl Trigger {
     /// The phrase ends at a boundary when the next character is not a letter, digit, mark or underscore of any
     /// script, or when the phrase itself ends in such a non-word character.
     pub fn matches(&self, text: &str) -> bool {
-        let Some(rest) = strip_prefix_ignoring_case(text.trim_start(), &self.phrase) else {
-            return false;
-        };
+        self.strip(text).is_some()
+    }
+
+    /// What follows the phrase in a text that [`Trigger::matches`].
+    pub fn strip<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let rest = strip_prefix_ignoring_case(text.trim_start(), &self.phrase)?;
         let phrase_ends_in_word = self.phrase.chars().next_back().is_some_and(is_word);
-        !phrase_ends_in_word || !rest.chars().next().is_some_and(is_word)
+        (!phrase_ends_in_word || !rest.chars().next().is_some_and(is_word)).then_some(rest)
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod demo_model;
 pub(crate) mod group;
 pub(crate) mod health;
 pub(crate) mod image;
+pub(crate) mod pair;
 pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod up;
@@ -51,6 +52,8 @@ enum Command {
     Image(image::ImageArgs),
     /// Asks the service of this machine or container whether it can work.
     Health(health::HealthArgs),
+    /// Brings chats to groups that ask for it with a code.
+    Pair(pair::PairArgs),
     /// Serves the scripted stand-in model.
     #[command(hide = true)]
     DemoModel(demo_model::DemoModelArgs),
@@ -72,6 +75,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(args) => config::run(&args),
         Command::Image(args) => image::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::Health(args) => health::run(args).await,
+        Command::Pair(args) => pair::run(args).await,
         Command::DemoModel(args) => demo_model::run(args).await,
     }
 }

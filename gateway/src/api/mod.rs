@@ -5,13 +5,14 @@ mod channels;
 mod chats;
 mod dead_letters;
 mod groups;
+mod pairings;
 mod status;
 pub mod wire;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, patch, put};
+use axum::routing::{delete, get, patch, post, put};
 use proto::time::Clock;
 use service::readiness::Readiness;
 use store::Store;
@@ -33,6 +34,8 @@ pub struct ControlApi {
     pub clock: Arc<dyn Clock>,
     /// What `/readyz` says, too.
     pub readiness: Readiness,
+    /// Who asks to be paired.
+    pub pairings: crate::command::Pairings,
     /// How accounts are.
     pub accounts: HealthRegistry,
     /// Version of the binary.
@@ -49,6 +52,9 @@ impl ControlApi {
             .route("/v1/channels", get(channels::list))
             .route("/v1/chats", get(chats::list))
             .route("/v1/chats/{chat}/group", put(chats::register))
+            .route("/v1/pairings", get(pairings::list))
+            .route("/v1/pairings/{code}", delete(pairings::reject))
+            .route("/v1/pairings/{code}/approve", post(pairings::approve))
             .route("/v1/dead-letters", get(dead_letters::list))
             .with_state(self)
     }

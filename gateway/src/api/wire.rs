@@ -1,5 +1,6 @@
 //! What the control API takes and gives, as JSON.
 
+use proto::command::PairCode;
 use proto::group::{Chat, Group, GroupSettings};
 use proto::ids::{ChatId, GroupId, InboxOrd};
 use proto::time::Timestamp;
@@ -67,6 +68,44 @@ pub struct Registration {
 pub struct Channels {
     /// The accounts this gateway serves or stands by for.
     pub accounts: Vec<AccountReport>,
+}
+
+/// Answer of `GET /v1/pairings`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pairings {
+    /// Chats that ask, the one that asked first first.
+    pub pairings: Vec<PairingShown>,
+}
+
+/// A chat that asks to be brought to a group.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PairingShown {
+    /// The code it shows.
+    pub code: PairCode,
+    /// The chat.
+    pub chat: ChatId,
+    /// Its name.
+    pub name: Option<String>,
+    /// Since when it asks.
+    pub asked_at: Timestamp,
+}
+
+/// Body of `POST /v1/pairings/{code}/approve`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// The group; without one a new one is made that is named after the chat.
+    #[serde(default)]
+    pub group: Option<String>,
+}
+
+/// Answer of `POST /v1/pairings/{code}/approve`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Paired {
+    /// The chat.
+    pub chat: ChatId,
+    /// Its group from now on.
+    pub group: GroupId,
 }
 
 /// Answer of `GET /v1/status`.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Accepted, Ingress, IngressError};
+use proto::command::{Command, Verdict, asks_for_pairing, understand};
 use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::{GroupId, IdSource};
 use proto::inbound::{Envelope, InboundEvent, IncomingFile, Intake as Decision, InvalidEvent, decide_intake};
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub use allowlist_file::AllowlistFile;
 
 use crate::channel::Channel;
+use crate::command::{Commands, Heard, Next};
 use crate::directory::Directory;
 use crate::metrics::{IntakeOutcome, Metrics};
 
@@ -44,6 +46,8 @@ pub enum Taken {
     Dropped,
     /// The assistant's own message.
     Own,
+    /// A command, which was carried out or refused; nothing goes into the inbox.
+    Command,
 }
 
 /// Why an event was not taken.
@@ -75,6 +79,7 @@ pub struct Intake {
     ingress: Arc<dyn Ingress>,
     allowlist: AllowlistFile,
     assistant_name: String,
+    commands: Commands,
     ids: Arc<dyn IdSource>,
     metrics: Metrics,
     stopping: CancellationToken,
@@ -86,13 +91,14 @@ pub struct Intake {
 struct Stopping;
 
 impl Intake {
-    /// Appends through `ingress`; `assistant_name` gives the default trigger, `ids` the traces of events that come
+    /// Appends through `ingress`; `assistant_name` gives the default trigger, `commands` carries out what is one, `ids` gives the traces of events that come
     /// without one. Once `stopping` is cancelled every event is refused as one to be sent again.
     pub fn new(
         directory: Arc<Directory>,
         ingress: Arc<dyn Ingress>,
         allowlist: AllowlistFile,
         assistant_name: String,
+        commands: Commands,
         ids: Arc<dyn IdSource>,
         metrics: Metrics,
         stopping: CancellationToken,
@@ -102,6 +108,7 @@ impl Intake {
             ingress,
             allowlist,
             assistant_name,
+            commands,
             ids,
             metrics,
             stopping,
@@ -160,12 +167,34 @@ impl Intake {
         let files = event.files.clone();
         let allowlist = self.allowlist.read().await;
         event.trace.get_or_insert_with(|| TraceContext::start(self.ids.uuid()));
+        let asks = asks_for_pairing(&event, &chat, &allowlist);
+        let command = group.as_deref().and_then(|group| {
+            understand(
+                &event,
+                &chat,
+                group,
+                &allowlist,
+                &self.assistant_name,
+                &self.commands.admins,
+            )
+        });
         match decide_intake(event, &chat, group.as_deref(), &allowlist, &self.assistant_name)? {
-            Decision::Accept(envelope) => {
-                let envelope = self.with_files(*envelope, &files, channel).await;
-                self.append(envelope).await
+            Decision::Accept(envelope) => match (command, group.as_deref()) {
+                (Some((command, verdict)), Some(group)) => {
+                    let chat = &*chat;
+                    self.command(command, verdict, Heard { chat, group, envelope }).await
+                }
+                _ => {
+                    let envelope = self.with_files(*envelope, &files, channel).await;
+                    self.append(envelope).await
+                }
+            },
+            Decision::Unregistered => {
+                if asks {
+                    self.commands.pairings().ask(&chat).await?;
+                }
+                Ok(Taken::Unregistered)
             }
-            Decision::Unregistered => Ok(Taken::Unregistered),
             Decision::Dropped => {
                 if allowlist.log_denied {
                     tracing::debug!(chat.id = %chat.id, "message of a sender who is not allowed was dropped");
@@ -173,6 +202,19 @@ impl Intake {
                 Ok(Taken::Dropped)
             }
             Decision::Own => Ok(Taken::Own),
+        }
+    }
+
+    async fn command(&self, command: Command, verdict: Verdict, heard: Heard<'_>) -> Result<Taken, Refused> {
+        match self.commands.take(command, verdict, heard).await? {
+            Next::Append(mut envelope, command) => {
+                envelope.text = command.as_str().to_owned();
+                envelope.engages = true;
+                envelope.details.command = Some(command);
+                self.append(*envelope).await
+            }
+            Next::Done => Ok(Taken::Command),
+            Next::Ignored => Ok(Taken::Dropped),
         }
     }
 
@@ -238,6 +280,7 @@ fn outcome(taken: &Result<Taken, Refused>) -> IntakeOutcome {
         Ok(Taken::Unregistered) => IntakeOutcome::Unregistered,
         Ok(Taken::Dropped) => IntakeOutcome::Dropped,
         Ok(Taken::Own) => IntakeOutcome::Own,
+        Ok(Taken::Command) => IntakeOutcome::Command,
         Err(Refused::Invalid(_) | Refused::TooLarge { .. }) => IntakeOutcome::Invalid,
         Err(Refused::Unavailable(_)) => IntakeOutcome::Unavailable,
     }

@@ -154,6 +154,7 @@ async fn a_stopping_node_takes_nothing_in() {
         world.ingress.clone(),
         allowlist,
         "Andy".into(),
+        world.commands(world.directory()),
         Arc::new(service::ids::RandomIds),
         world.metrics(),
         stopping.clone(),

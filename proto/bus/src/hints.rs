@@ -19,6 +19,13 @@ pub enum Hint {
         /// Runner that serves it, where known.
         owner: Option<RunnerId>,
     },
+    /// Somebody wants the running turn of a group to end.
+    Stop {
+        /// The group.
+        group: GroupId,
+        /// Runner that serves it, where known.
+        owner: Option<RunnerId>,
+    },
     /// An account has something to send.
     Outbox {
         /// Channel of the account.
@@ -49,7 +56,7 @@ pub enum Hint {
 /// What a listener wants to hear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Interest {
-    /// What concerns one runner: groups that are ready and were its own last, inboxes of the groups it serves.
+    /// What concerns one runner: groups that are ready and were its own last, inboxes and turns of the groups it serves.
     Runner(RunnerId),
     /// Groups that are ready and that any runner may take: of several listeners one hears it. For runners with a free slot.
     Ready,
@@ -75,8 +82,9 @@ impl Interest {
             (Self::Runner(me), Hint::Ready { runner: Some(whom) } | Hint::Inbox { owner: Some(whom), .. }) => {
                 me == whom
             }
+            (Self::Runner(me), Hint::Stop { owner: Some(whom), .. }) => me == whom,
             // Where nobody knows the owner, it may be this one.
-            (Self::Runner(_), Hint::Inbox { owner: None, .. }) => true,
+            (Self::Runner(_), Hint::Inbox { owner: None, .. } | Hint::Stop { owner: None, .. }) => true,
             (Self::Ready, Hint::Ready { runner }) => runner.is_none(),
             (
                 Self::Outbox { channel, account },

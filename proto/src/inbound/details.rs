@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::SessionCommand;
 use crate::outbound::Attachment;
 
 /// Whether the platform itself says that the assistant is meant.
@@ -116,6 +117,9 @@ pub struct Details {
     /// Files that came with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<ReceivedFile>,
+    /// The command it is, from somebody who may give it. What merely reads like one has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<SessionCommand>,
 }
 
 impl Details {

@@ -175,3 +175,37 @@ fn a_later_attempt_at_a_firing_is_the_same_batch() {
     let pending = [message(1, "Ann", "hi", true), firing(2, ContextMode::Group)];
     assert_eq!(ords(choose_batch_again(&pending, InboxOrd(1))), [1]);
 }
+
+fn command(ord: i64, command: SessionCommand) -> InboxMessage {
+    let mut message = message(ord, "Ann", command.as_str(), true);
+    message.envelope.details.command = Some(command);
+    message
+}
+
+#[test]
+fn op_01_a_command_is_a_batch_of_its_own_behind_what_was_said_before_it() {
+    let pending = [
+        message(1, "Ann", "one", true),
+        command(2, SessionCommand::Compact),
+        message(3, "Ann", "two", true),
+    ];
+    assert_eq!(choose_batch(&pending), Some(&pending[..1]));
+    assert_eq!(choose_batch(&pending[1..]), Some(&pending[1..2]));
+    assert_eq!(choose_batch_again(&pending[1..], InboxOrd(3)), Some(&pending[1..2]));
+    assert_eq!(choose_batch_again(&pending, InboxOrd(3)), Some(&pending[..1]));
+}
+
+#[test]
+fn op_01_chatter_lets_a_command_pass_and_is_shown_later() {
+    let pending = [message(1, "Ann", "chatter", false), command(2, SessionCommand::Compact)];
+    assert_eq!(choose_batch(&pending), Some(&pending[1..]));
+    let unseen = vec![pending[0].clone()];
+    assert_eq!(with_unseen(unseen, &pending[1..]), &pending[1..]);
+}
+
+#[test]
+fn op_01_the_prompt_of_a_command_is_the_command_itself() {
+    let batch = [command(1, SessionCommand::Compact)];
+    assert_eq!(format_batch(Tz::UTC, &batch), "/compact");
+    assert_eq!(format_interrupted(Tz::UTC, &["sent".into()], &batch), "/compact");
+}

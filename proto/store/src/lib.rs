@@ -7,6 +7,7 @@
 mod delivering;
 mod ending;
 mod indexing;
+pub mod pairing;
 mod port;
 mod replies;
 
@@ -19,4 +20,5 @@ pub mod registration;
 pub mod sqlite;
 pub mod tasks;
 
+pub use pairing::AuditEntry;
 pub use port::*;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
+use proto::command::{PairCode, Pairing};
 use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::{Envelope, InboxMessage};
@@ -18,9 +19,10 @@ use proto::turn::{Committed, Recorded, TurnCommit, TurnFailure};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::pairing::Asked;
 use crate::{
-    Appended, Begun, ChatActivity, Counts, DeadLetter, Error, Removed, Result, RunnerRow, Store, TranscriptPart,
-    TurnRecord,
+    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, Error, GroupStanding, Removed, Result, RunnerRow,
+    Store, TranscriptPart, TurnRecord, UsageTotal,
 };
 
 /// How a store behaves towards its callers.
@@ -148,6 +150,14 @@ forward! {
     fire_task(fire: &FireTask, now: Timestamp) -> Fired;
     run_task_now(id: &TaskId, fence: Option<&Fence>, now: Timestamp) -> FireReport;
     task_runs(of: &RunsOf, limit: u32) -> Vec<TaskRun>;
+    stop_turn(group: &GroupId, now: Timestamp) -> Option<Option<RunnerId>>;
+    turns_to_stop(runner: &RunnerId, incarnation: Incarnation) -> Vec<(GroupId, TurnId)>;
+    group_standing(group: &GroupId) -> GroupStanding;
+    usage_since(group: &GroupId, since: Timestamp) -> UsageTotal;
+    ask_pairing(chat: &ChatId, fresh: &PairCode, notice_id: OutboxId, now: Timestamp) -> Asked;
+    pairings(now: Timestamp) -> Vec<Pairing>;
+    end_pairing(code: &PairCode, group: Option<&GroupId>, by: &str, now: Timestamp) -> ChatId;
+    audit(limit: u32) -> Vec<AuditEntry>;
     dead_letters(limit: u32) -> Vec<DeadLetter>;
     counts(now: Timestamp) -> Counts;
     remove_old(keep: Duration, limit: u32, now: Timestamp) -> Removed;

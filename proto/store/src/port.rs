@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
+use proto::command::{PairCode, Pairing};
 use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::{Envelope, InboxMessage};
@@ -13,8 +14,10 @@ use proto::outbound::{AfterSend, Delivery, Reply};
 use proto::snapshot::SnapshotRef;
 use proto::task::{FireReport, FireTask, Fired, RunsOf, Task, TaskId, TaskRun};
 use proto::time::Timestamp;
-use proto::turn::{Committed, Recorded, TurnBatch, TurnCommit, TurnFailure, TurnState};
+use proto::turn::{Committed, Recorded, TurnBatch, TurnCommit, TurnFailure, TurnState, Usage};
 use serde_json::Value;
+
+use crate::pairing::{Asked, AuditEntry};
 
 /// Result of a store call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -155,6 +158,42 @@ pub struct ChatActivity {
     pub unanswered: u64,
     /// Outbox rows of the chat that are pending or being sent.
     pub undelivered: u64,
+}
+
+/// How a group stands, for whoever asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupStanding {
+    /// Runner that serves it.
+    pub owner: Option<RunnerId>,
+    /// Since when a turn is open.
+    pub turn_since: Option<Timestamp>,
+    /// Messages and firings that call the agent and lie after the cursor.
+    pub unanswered: u64,
+    /// Whether there is a conversation to go on with.
+    pub has_session: bool,
+}
+
+/// What turns used together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct UsageTotal {
+    /// Turns that committed.
+    pub turns: u64,
+    /// Tokens.
+    pub usage: Usage,
+    /// Millionths of a US dollar, as far as known.
+    pub cost_micros: i64,
+}
+
+impl UsageTotal {
+    /// Adds a turn.
+    pub fn add(&mut self, usage: &Usage, cost_micros: Option<i64>) {
+        self.turns += 1;
+        self.usage.input_tokens += usage.input_tokens;
+        self.usage.output_tokens += usage.output_tokens;
+        self.usage.cache_creation_input_tokens += usage.cache_creation_input_tokens;
+        self.usage.cache_read_input_tokens += usage.cache_read_input_tokens;
+        self.cost_micros += cost_micros.unwrap_or(0);
+    }
 }
 
 /// How many rows retention removed.
@@ -468,6 +507,36 @@ pub trait Store: Send + Sync + 'static {
     /// records it, once, and counts failures in a row: after as many as the task allows it is paused, and what its chat is
     /// told says so.
     async fn task_runs(&self, of: &RunsOf, limit: u32) -> Result<Vec<TaskRun>>;
+
+    // Commands.
+
+    /// Notes that the open turn of a group is to end now, whoever works on it; `None`: there is none. Returns the runner that
+    /// serves the group.
+    async fn stop_turn(&self, group: &GroupId, now: Timestamp) -> Result<Option<Option<RunnerId>>>;
+    /// The open turns of the groups that this life of a runner owns that somebody wants to end, by group.
+    async fn turns_to_stop(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<Vec<(GroupId, TurnId)>>;
+    /// How a group stands.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    async fn group_standing(&self, group: &GroupId) -> Result<GroupStanding>;
+    /// What the turns of a group used that committed at `since` or later.
+    async fn usage_since(&self, group: &GroupId, since: Timestamp) -> Result<UsageTotal>;
+    /// Gives a chat without a group a code, `fresh` if it has none that still holds, and has the chat show it, once: in the
+    /// name of the main group, since the chat has none.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown chat; [`Error::Conflict`] for one with a group, or without any main group.
+    async fn ask_pairing(&self, chat: &ChatId, fresh: &PairCode, notice_id: OutboxId, now: Timestamp) -> Result<Asked>;
+    /// Chats that ask to be paired, with codes that still hold, the one that asked first first.
+    async fn pairings(&self, now: Timestamp) -> Result<Vec<Pairing>>;
+    /// Registers the chat with this code to a group, or to none: it is rejected. Who did it goes into the audit.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a code that does not hold (any more), or an unknown group.
+    async fn end_pairing(&self, code: &PairCode, group: Option<&GroupId>, by: &str, now: Timestamp) -> Result<ChatId>;
+    /// What was done, newest first.
+    async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>>;
 
     // Upkeep.
 

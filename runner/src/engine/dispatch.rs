@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::slots::Command;
-use super::{Engine, RuntimeState, reconcile};
+use super::{Engine, RuntimeState, reconcile, stops};
 use crate::run;
 
 /// Longest time a missed hint stays unnoticed.
@@ -23,6 +23,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 enum Wake {
     /// Something may be claimable or evictable.
     Look,
+    /// A turn is to end.
+    Stops,
     /// The sweep: nothing that was missed stays missed.
     Sweep,
     /// The runner drains.
@@ -48,8 +50,10 @@ pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
         listen_for_work(&engine, &mut ready);
         match wake(&engine, &mut *hints, &mut ready, &mut runtime, &mut sweep).await {
             Wake::Look => {}
+            Wake::Stops => stops::tick(&engine).await,
             Wake::Sweep => {
                 engine.slots.tell_all(Command::Look);
+                stops::tick(&engine).await;
                 reconcile::tick(&engine).await;
             }
             Wake::Stop => return Ok(()),
@@ -139,6 +143,7 @@ async fn wake(
             () = engine.slots.freed() => return Wake::Look,
             hint = hints.next() => match hint {
                 Some(Hint::Inbox { group, .. }) => engine.slots.tell(&group, Command::Look),
+                Some(Hint::Stop { .. }) => return Wake::Stops,
                 Some(_) => {
                     if !has_room(engine) {
                         pass_on(engine);

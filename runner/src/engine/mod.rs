@@ -10,6 +10,7 @@ pub(crate) mod reconcile;
 pub(crate) mod recovery;
 pub(crate) mod runtime_watch;
 pub(crate) mod slots;
+pub(crate) mod stops;
 
 use std::sync::Arc;
 use std::time::Duration;

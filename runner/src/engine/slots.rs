@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use proto::claim::Fence;
-use proto::ids::{Epoch, GroupId};
+use proto::ids::{Epoch, GroupId, TurnId};
 use proto::time::Monotonic;
 use tokio::sync::Notify;
 
@@ -20,6 +20,8 @@ pub(crate) enum Command {
     OthersWait(bool),
     /// The slot is needed: close if idle.
     Evict,
+    /// Somebody wants this turn to end.
+    StopTurn(TurnId),
 }
 
 /// What a run is doing, as far as the engine must know.
@@ -138,6 +140,7 @@ pub(crate) struct Orders {
 
 #[derive(Default)]
 struct Standing {
+    stop_turn: Option<TurnId>,
     look: bool,
     evict: bool,
     others_wait: bool,
@@ -157,6 +160,9 @@ impl Orders {
 
     fn take(&self) -> Option<Command> {
         let mut standing = self.lock();
+        if let Some(turn) = standing.stop_turn.take() {
+            return Some(Command::StopTurn(turn));
+        }
         if standing.others_wait != standing.others_wait_told {
             standing.others_wait_told = standing.others_wait;
             return Some(Command::OthersWait(standing.others_wait));
@@ -173,6 +179,7 @@ impl Orders {
             Command::Look => standing.look = true,
             Command::Evict => standing.evict = true,
             Command::OthersWait(wait) => standing.others_wait = wait,
+            Command::StopTurn(turn) => standing.stop_turn = Some(turn),
         }
         drop(standing);
         self.bell.notify_one();

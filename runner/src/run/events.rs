@@ -49,6 +49,7 @@ impl GroupRun {
                 Happened::Told(Command::Look) => self.look_for_follow_ups().await,
                 Happened::Told(Command::OthersWait(wait)) => Some(Event::OthersWait(wait)),
                 Happened::Told(Command::Evict) => Some(Event::Evict),
+                Happened::Told(Command::StopTurn(turn)) => Some(Event::StopTurn(turn)),
                 Happened::LeaseLost => Some(Event::FenceLost),
                 Happened::Drain => Some(Event::Drain),
                 Happened::Stop => Some(Event::Stop),

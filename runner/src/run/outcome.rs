@@ -34,7 +34,7 @@ impl GroupRun {
             session: result.session_id.clone().or_else(|| self.session.clone()),
             usage: result.usage,
             cost_micros: result.cost_usd.map(micros),
-            outcome: run_outcome(result, &replies),
+            outcome: run_outcome(turn, result, &replies),
             now: engine.clock.now(),
             replies,
             snapshot,

@@ -98,6 +98,8 @@ impl GroupRun {
     async fn start_sandbox(&mut self, batch: &TurnBatch) -> Option<Event> {
         let started = self.engine.clock.monotonic();
         let prompt = self.prompt_of(batch);
+        // What a turn that is stopped early goes on with.
+        self.session.clone_from(&batch.session);
         let launched = match self.restore_files(batch.snapshot.as_ref()).await {
             Ok(()) => self.launch(prompt, batch.session.clone()).await,
             Err(error) => Err(error),

@@ -46,7 +46,8 @@ pub(super) async fn post(
         files: Vec::new(),
     };
     let status = match api.intake.take(&seen, event, Some(&group)).await? {
-        Taken::Accepted => PostedStatus::Accepted,
+        // The answer to a command is a reply like any other.
+        Taken::Accepted | Taken::Command => PostedStatus::Accepted,
         Taken::Context => PostedStatus::Context,
         Taken::Duplicate => PostedStatus::Duplicate,
         Taken::Unregistered => return Err(ApiError::no_such_group(group.as_str())),

@@ -51,7 +51,8 @@ pub(super) async fn post(
         ..event(hook, message, &key, &seen)
     };
     let status = match api.intake.take(&seen, event, hook.group.as_ref()).await? {
-        Taken::Accepted => PostedStatus::Accepted,
+        // The answer to a command is a reply like any other.
+        Taken::Accepted | Taken::Command => PostedStatus::Accepted,
         Taken::Context => PostedStatus::Context,
         Taken::Duplicate => PostedStatus::Duplicate,
         Taken::Unregistered => PostedStatus::IgnoredUnregistered,

@@ -30,6 +30,10 @@ async fn whoever_listens_hears_what_concerns_it_and_nothing_else(hints: &dyn Hin
     let ready = Hint::Ready {
         runner: Some(me.clone()),
     };
+    let stop = Hint::Stop {
+        group: group("a"),
+        owner: Some(me.clone()),
+    };
     let mut runner = hints.listen(Interest::Runner(me));
     let mut idle = hints.listen(Interest::Ready);
     let mut leader = hints.listen(Interest::Tasks);
@@ -44,6 +48,7 @@ async fn whoever_listens_hears_what_concerns_it_and_nothing_else(hints: &dyn Hin
     });
     hints.publish(mine.clone());
     hints.publish(ready.clone());
+    hints.publish(stop.clone());
     hints.publish(Hint::Ready { runner: None });
     hints.publish(Hint::Tasks);
     hints.publish(Hint::Working {
@@ -53,6 +58,7 @@ async fn whoever_listens_hears_what_concerns_it_and_nothing_else(hints: &dyn Hin
     });
     assert_eq!(heard(&mut *runner).await, mine);
     assert_eq!(heard(&mut *runner).await, ready);
+    assert_eq!(heard(&mut *runner).await, stop);
     assert_eq!(heard(&mut *idle).await, Hint::Ready { runner: None });
     assert_eq!(heard(&mut *leader).await, Hint::Tasks);
     assert_eq!(heard(&mut *watcher).await, mine);

@@ -1,12 +1,14 @@
 //! The transitions: one small function per event.
 
 use super::{Effect, Event, Exit, OpenTurn, Phase, Run};
+use crate::ids::TurnId;
 use crate::inbound::InboxMessage;
 use crate::ipc::{AgentResult, CloseReason};
 use crate::nanoclaw::SESSION_NOT_FOUND;
-use crate::prompt::{firing_of, last_ord};
+use crate::prompt::{is_alone, last_ord};
 use crate::time::Monotonic;
 use crate::turn::TurnBatch;
+use crate::turn::answer::{renewed, stopped};
 
 /// An event that cannot happen in this phase: a defect of the shell. The run must be failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +50,7 @@ impl Run {
                 self.stopping = true;
                 Ok(self.close_if_idle(CloseReason::Drain, now))
             }
+            Event::StopTurn(turn) => Ok(self.on_stop_turn(turn)),
             Event::Stop => Ok(self.finish(vec![Effect::Kill, Effect::Release { interrupted: true }])),
             Event::FenceLost | Event::GivenUp => Ok(self.finish(vec![Effect::Kill])),
             Event::Tick { alive } => Ok(self.on_tick(alive, now)),
@@ -67,10 +70,13 @@ impl Run {
         };
         if !warm {
             self.handed = last_ord(&batch.messages).unwrap_or(self.handed);
+            if turn.begins_anew() {
+                return Ok(self.conclude(turn, renewed(), Vec::new()));
+            }
             self.phase = Phase::Starting { turn, since: now };
             return Ok(vec![Effect::StartSandbox(batch)]);
         }
-        if turn.is_isolated() {
+        if turn.is_isolated() || turn.begins_anew() {
             // Not in this sandbox, which knows the group's session: the claim is given back, and the next one starts afresh.
             return Ok(self.close_to_give_back(now));
         }
@@ -123,6 +129,9 @@ impl Run {
     }
 
     fn on_committed(&mut self, now: Monotonic) -> Result<Vec<Effect>, Unexpected> {
+        if self.phase == Phase::Concluding {
+            return Ok(self.finish(vec![Effect::Release { interrupted: false }]));
+        }
         let Phase::Committing {
             turn,
             through,
@@ -227,7 +236,7 @@ impl Run {
 
     fn on_inbox_grew(&mut self, messages: Vec<InboxMessage>, now: Monotonic) -> Vec<Effect> {
         let called = !messages.is_empty();
-        let may_join = firing_of(&messages).is_none() && self.takes_follow_ups && !self.others_wait && !self.stopping;
+        let may_join = !is_alone(&messages) && self.takes_follow_ups && !self.others_wait && !self.stopping;
         match &mut self.phase {
             Phase::Working { turn, .. } if called && may_join && turn.takes_follow_ups() => {
                 self.handed = last_ord(&messages).unwrap_or(self.handed);
@@ -248,6 +257,7 @@ impl Run {
             | Phase::Starting { .. }
             | Phase::Working { .. }
             | Phase::Committing { .. }
+            | Phase::Concluding
             | Phase::Idle { .. }
             | Phase::Closing { .. }
             | Phase::Done => Vec::new(),
@@ -269,7 +279,7 @@ impl Run {
             Phase::Closing { give_back, .. } => {
                 vec![Effect::Kill, Effect::Release { interrupted: give_back }]
             }
-            Phase::Opening { .. } | Phase::Committing { .. } | Phase::Idle { .. } | Phase::Done => {
+            Phase::Opening { .. } | Phase::Committing { .. } | Phase::Concluding | Phase::Idle { .. } | Phase::Done => {
                 vec![Effect::Kill, Effect::Release { interrupted: false }]
             }
         }
@@ -308,6 +318,7 @@ impl Run {
             }
             Phase::Opening { .. }
             | Phase::Committing { .. }
+            | Phase::Concluding
             | Phase::Idle { .. }
             | Phase::Closing { .. }
             | Phase::Done => None,
@@ -316,6 +327,30 @@ impl Run {
             Some(reason) => self.on_exited(Exit { reason }),
             None => Vec::new(),
         }
+    }
+
+    /// Ends the turn with what was handed over, if it is the one that is meant and still worked on.
+    fn on_stop_turn(&mut self, wanted: TurnId) -> Vec<Effect> {
+        match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Starting { turn, .. } | Phase::Working { turn, .. } if turn.turn == wanted => {
+                self.conclude(turn, stopped(), vec![Effect::Kill])
+            }
+            other => {
+                self.phase = other;
+                Vec::new()
+            }
+        }
+    }
+
+    /// Commits a turn that needs no sandbox any more, and ends the claim.
+    fn conclude(&mut self, turn: OpenTurn, result: AgentResult, mut effects: Vec<Effect>) -> Vec<Effect> {
+        self.phase = Phase::Concluding;
+        effects.push(Effect::Commit {
+            turn,
+            through: self.handed,
+            result: Box::new(result),
+        });
+        effects
     }
 
     fn close_to_give_back(&mut self, now: Monotonic) -> Vec<Effect> {
@@ -350,7 +385,7 @@ impl Run {
             Phase::Opening { .. } => "opening",
             Phase::Starting { .. } => "starting",
             Phase::Working { .. } => "working",
-            Phase::Committing { .. } => "committing",
+            Phase::Committing { .. } | Phase::Concluding => "committing",
             Phase::Idle { .. } => "idle",
             Phase::Closing { .. } => "closing",
             Phase::Done => "done",

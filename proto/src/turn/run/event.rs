@@ -34,6 +34,8 @@ pub enum Event {
     Evict,
     /// The runner drains: finish what was begun.
     Drain,
+    /// Somebody wants the turn that is worked on to end now.
+    StopTurn(TurnId),
     /// The runner stops now: drop what was begun; it will be taken up again.
     Stop,
     /// The group is no longer ours.

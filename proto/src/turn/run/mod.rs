@@ -4,7 +4,7 @@
 //! its end, and feeds back what happened. Nothing here knows a store, a sandbox or a clock.
 //!
 //! Invariants: the cursor moves only by [`Effect::Commit`], and only as far as the agent said it consumed; a run ends
-//! in exactly one of release, failure and lost fence; messages are handed over in inbox order, each once; a firing is
+//! in exactly one of release, failure and lost fence; messages are handed over in inbox order, each once; a firing or a command is
 //! never handed over beside anything else, and an isolated one only to a sandbox that did nothing before and does nothing
 //! after it.
 
@@ -16,9 +16,10 @@ pub use event::{Effect, Event, Exit};
 
 use std::time::Duration;
 
+use crate::command::SessionCommand;
 use crate::ids::{ChatId, InboxOrd, TurnId};
 use crate::inbound::InboxMessage;
-use crate::prompt::{firing_of, is_isolated};
+use crate::prompt::{command_of, is_alone, is_isolated};
 use crate::time::Monotonic;
 
 /// Limits of a run.
@@ -74,6 +75,8 @@ enum Phase {
         through: InboxOrd,
         then_close: bool,
     },
+    /// A turn that needs no sandbox any more, or never did, is being committed; the claim ends with it.
+    Concluding,
     /// The sandbox is warm and has nothing to do.
     Idle { since: Monotonic },
     /// The sandbox was asked to finish; `give_back`: for a turn that was begun and needs another sandbox.
@@ -98,9 +101,14 @@ pub struct OpenTurn {
 }
 
 impl OpenTurn {
-    /// Whether further messages may join it: a firing stays alone.
+    /// Whether further messages may join it: firings and commands stay alone.
     fn takes_follow_ups(&self) -> bool {
-        firing_of(&self.messages).is_none()
+        !is_alone(&self.messages)
+    }
+
+    /// Whether it begins a new conversation.
+    fn begins_anew(&self) -> bool {
+        command_of(&self.messages) == Some(SessionCommand::New)
     }
 
     /// Whether its sandbox serves it alone.
@@ -153,6 +161,7 @@ impl Run {
             | Phase::Starting { .. }
             | Phase::Working { .. }
             | Phase::Committing { .. }
+            | Phase::Concluding
             | Phase::Closing { .. }
             | Phase::Done => None,
         }
@@ -179,6 +188,7 @@ impl Run {
             Phase::Starting { turn, .. } | Phase::Working { turn, .. } => Some(turn),
             Phase::Opening { .. }
             | Phase::Committing { .. }
+            | Phase::Concluding
             | Phase::Idle { .. }
             | Phase::Closing { .. }
             | Phase::Done => None,

@@ -449,3 +449,61 @@ fn the_sandbox_of_an_isolated_firing_serves_nothing_else() {
     assert_eq!(steps(&mut run, 1, [result(1)]), ["commit 1"]);
     assert_eq!(steps(&mut run, 1, [Event::Committed]), ["close Idle"]);
 }
+
+fn command(ord: i64, command: SessionCommand) -> InboxMessage {
+    let mut message = message(ord, true);
+    message.envelope.text = command.as_str().into();
+    message.envelope.details.command = Some(command);
+    message
+}
+
+#[test]
+fn op_01_a_new_conversation_is_committed_without_any_sandbox() {
+    let mut run = Run::claimed(LIMITS);
+    let begun = batch_of(1, 0, vec![command(1, SessionCommand::New)]);
+    assert_eq!(steps(&mut run, 0, [begun]), ["commit 1"]);
+    assert_eq!(steps(&mut run, 0, [Event::Committed]), ["release"]);
+    assert!(run.is_done());
+}
+
+#[test]
+fn op_01_a_new_conversation_closes_the_warm_sandbox_first() {
+    let mut run = idle();
+    let new = vec![command(2, SessionCommand::New)];
+    assert_eq!(steps(&mut run, 2, [Event::InboxGrew(new.clone())]), ["begin"]);
+    assert_eq!(steps(&mut run, 2, [batch_of(2, 1, new)]), ["close Evicted"]);
+    let exited = Event::Exited(Exit { reason: "done".into() });
+    assert_eq!(steps(&mut run, 3, [exited]), ["kill", "release interrupted"]);
+}
+
+#[test]
+fn op_01_a_command_does_not_join_a_turn_and_nothing_joins_a_command() {
+    let mut run = working(1);
+    let compact = vec![command(2, SessionCommand::Compact)];
+    assert!(steps(&mut run, 1, [Event::InboxGrew(compact.clone())]).is_empty());
+    assert_eq!(steps(&mut run, 1, [result(1), Event::Committed]), ["begin"]);
+    assert_eq!(steps(&mut run, 1, [batch_of(2, 1, compact)]), ["hand over..1"]);
+    assert!(steps(&mut run, 1, [Event::InboxGrew(vec![message(3, true)])]).is_empty());
+}
+
+#[test]
+fn a_turn_that_somebody_stops_is_killed_and_committed_with_what_was_handed_over() {
+    let mut run = working(1);
+    steps(&mut run, 1, [Event::InboxGrew(vec![message(2, true)])]);
+    let stop = Event::StopTurn(TurnId(Uuid::from_u128(1)));
+    let effects = run.transition(stop, at(2)).unwrap();
+    assert_eq!(effects.iter().map(name).collect::<Vec<_>>(), ["kill", "commit 2"]);
+    let Some(Effect::Commit { turn, through, result }) = effects.last() else {
+        panic!("it commits");
+    };
+    assert_eq!(final_replies(turn, *through, result)[0].text, "Stopped.");
+    assert_eq!(steps(&mut run, 2, [Event::Committed]), ["release"]);
+}
+
+#[test]
+fn a_stop_that_is_meant_for_another_turn_stops_nothing() {
+    let mut run = working(1);
+    assert!(steps(&mut run, 1, [Event::StopTurn(TurnId(Uuid::from_u128(9)))]).is_empty());
+    assert_eq!(steps(&mut run, 1, [result(1)]), ["commit 1"]);
+    assert!(steps(&mut run, 1, [Event::StopTurn(TurnId(Uuid::from_u128(1)))]).is_empty());
+}

@@ -11,6 +11,7 @@ mod world;
 use futures::future::BoxFuture;
 
 pub mod claims;
+pub mod commands;
 pub mod effects;
 pub mod failures;
 pub mod inbox;
@@ -160,6 +161,17 @@ cases! { $
         the_session_of_the_last_commit_is_resumed,
         a_busy_group_goes_behind_those_that_waited,
         more_messages_than_fit_are_taken_in_order,
+    }
+    commands {
+        an_open_turn_is_asked_to_stop_until_it_closes,
+        a_stop_outlives_the_runner_that_should_have_seen_it,
+        a_group_says_how_it_stands,
+        usage_is_added_up_from_a_time_on,
+        a_chat_that_asks_shows_one_code_while_it_holds,
+        only_so_many_chats_ask_at_a_time,
+        a_code_is_approved_once_by_somebody_who_is_written_down,
+        a_code_that_is_rejected_pairs_nothing,
+        without_a_main_group_nobody_can_ask,
     }
     snapshots {
         the_snapshot_commits_with_its_turn,

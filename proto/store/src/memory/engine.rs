@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
+use proto::command::{PairCode, Pairing};
 use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::{Envelope, InboxMessage};
@@ -19,8 +20,10 @@ use serde_json::Value;
 
 use super::state::State;
 use super::switches::Switch;
+use crate::pairing::Asked;
 use crate::{
-    Appended, Begun, ChatActivity, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord,
+    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Removed, Result, RunnerRow, Store,
+    TranscriptPart, TurnRecord, UsageTotal,
 };
 
 /// The rows in memory.
@@ -298,6 +301,38 @@ impl Store for MemoryStore {
 
     async fn task_runs(&self, of: &RunsOf, limit: u32) -> Result<Vec<TaskRun>> {
         Ok(self.lock().newest_runs(of, limit))
+    }
+
+    async fn stop_turn(&self, group: &GroupId, now: Timestamp) -> Result<Option<Option<RunnerId>>> {
+        Ok(self.lock().stop_turn(group, now))
+    }
+
+    async fn turns_to_stop(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<Vec<(GroupId, TurnId)>> {
+        Ok(self.lock().turns_to_stop(runner, incarnation))
+    }
+
+    async fn group_standing(&self, group: &GroupId) -> Result<GroupStanding> {
+        self.lock().standing(group)
+    }
+
+    async fn usage_since(&self, group: &GroupId, since: Timestamp) -> Result<UsageTotal> {
+        Ok(self.lock().usage_since(group, since))
+    }
+
+    async fn ask_pairing(&self, chat: &ChatId, fresh: &PairCode, notice_id: OutboxId, now: Timestamp) -> Result<Asked> {
+        self.lock().ask_pairing(chat, fresh, notice_id, now)
+    }
+
+    async fn pairings(&self, now: Timestamp) -> Result<Vec<Pairing>> {
+        Ok(self.lock().open_pairings(now))
+    }
+
+    async fn end_pairing(&self, code: &PairCode, group: Option<&GroupId>, by: &str, now: Timestamp) -> Result<ChatId> {
+        self.lock().end_pairing(code, group, by, now)
+    }
+
+    async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>> {
+        Ok(self.lock().newest_audit(limit))
     }
 
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>> {

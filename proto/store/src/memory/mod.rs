@@ -25,6 +25,7 @@ mod turns;
 mod firings;
 mod tasks;
 
+mod commands;
 mod deliveries;
 mod outbox;
 mod upkeep;

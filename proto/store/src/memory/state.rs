@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::claim::{Fence, ReadyKind};
+use proto::command::Pairing;
 use proto::group::{Chat, Group};
 use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, RunnerId, SessionId, TurnId};
 use proto::inbound::InboxMessage;
@@ -15,7 +16,7 @@ use serde_json::Value;
 
 use super::outbox_rows::Outbox;
 use super::switches::Switch;
-use crate::{DeadLetter, Error, Result, RunnerRow};
+use crate::{AuditEntry, DeadLetter, Error, Result, RunnerRow};
 
 /// All rows; the maps have the names of the tables.
 #[derive(Debug, Default)]
@@ -42,7 +43,9 @@ pub(super) struct State {
     /// Of `firings` those that have not ended.
     pub(super) open_firings: BTreeSet<(TaskId, Timestamp)>,
     pub(super) outbox: Outbox,
-    pub(super) usage: BTreeMap<TurnId, (Usage, Option<i64>)>,
+    pub(super) usage: BTreeMap<TurnId, UsageRow>,
+    pub(super) pairings: BTreeMap<ChatId, Pairing>,
+    pub(super) audit: Vec<AuditEntry>,
     /// By a number of their own, in the order of giving up.
     pub(super) dead_letters: BTreeMap<u64, DeadLetter>,
     /// Fences that are left out.
@@ -105,7 +108,17 @@ pub(super) struct TurnRow {
     pub(super) session: Option<SessionId>,
     pub(super) isolated: bool,
     pub(super) error: Option<String>,
+    pub(super) opened_at: Timestamp,
+    pub(super) stop_asked_at: Option<Timestamp>,
     pub(super) closed_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub(super) struct UsageRow {
+    pub(super) group: GroupId,
+    pub(super) usage: Usage,
+    pub(super) cost_micros: Option<i64>,
+    pub(super) at: Timestamp,
 }
 
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use proto::time::Timestamp;
 use proto::turn::{Committed, Interrupted, TurnBatch, TurnCommit, TurnState};
 
 use super::outbox::Origin;
-use super::state::{State, TurnRow};
+use super::state::{State, TurnRow, UsageRow};
 use super::switches::Switch;
 use crate::ending::{Ending, with_note};
 use crate::{Begun, Error, Result, TurnRecord, replies};
@@ -53,6 +53,8 @@ impl State {
             session: None,
             isolated,
             error: None,
+            opened_at: now,
+            stop_asked_at: None,
             closed_at: None,
         });
         self.open_turns.insert(fence.group.clone(), id);
@@ -201,7 +203,13 @@ impl State {
         group.ready_at = has_more.then_some(commit.now);
         group.active_at = commit.now;
         self.put_snapshot(&fence.group, commit);
-        self.usage.insert(commit.turn, (commit.usage, commit.cost_micros));
+        let used = UsageRow {
+            group: fence.group.clone(),
+            usage: commit.usage,
+            cost_micros: commit.cost_micros,
+            at: commit.now,
+        };
+        self.usage.insert(commit.turn, used);
         Ok(())
     }
 

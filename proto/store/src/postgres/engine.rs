@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
+use proto::command::{PairCode, Pairing};
 use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::{Envelope, InboxMessage};
@@ -20,12 +21,14 @@ use tokio::time::timeout;
 use super::migrate::{MIGRATIONS, migrate};
 use super::pool::{Connections, Patience};
 use super::{
-    Config, ConnectError, activity, begin, chats, claim, commit, config, connect, dead_letters, deliveries, effects,
-    fail, fence, firings, groups, inbox, indexing, leases, outbox, partitions, release, retention, runners, snapshots,
-    task_runs, tasks, transcripts, turns, upkeep, waiting,
+    Config, ConnectError, activity, begin, chats, claim, commands, commit, config, connect, dead_letters, deliveries,
+    effects, fail, fence, firings, groups, inbox, indexing, leases, outbox, pairings, partitions, release, retention,
+    runners, snapshots, task_runs, tasks, transcripts, turns, upkeep, waiting,
 };
+use crate::pairing::Asked;
 use crate::{
-    Appended, Begun, ChatActivity, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord,
+    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Removed, Result, RunnerRow, Store,
+    TranscriptPart, TurnRecord, UsageTotal,
 };
 
 /// How long the start may take: longer than a migration that another process runs at the time.
@@ -489,6 +492,70 @@ impl Store for PostgresStore {
             .call(
                 Patience::Usual,
                 |tx| async move { task_runs::newest(&tx, of, limit).await },
+            )
+            .await
+    }
+
+    async fn stop_turn(&self, group: &GroupId, now: Timestamp) -> Result<Option<Option<RunnerId>>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                commands::stop_turn(&tx, group, now).await
+            })
+            .await
+    }
+
+    async fn turns_to_stop(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<Vec<(GroupId, TurnId)>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                commands::turns_to_stop(&tx, runner, incarnation).await
+            })
+            .await
+    }
+
+    async fn group_standing(&self, group: &GroupId) -> Result<GroupStanding> {
+        self.connections
+            .call(
+                Patience::Usual,
+                |tx| async move { commands::standing(&tx, group).await },
+            )
+            .await
+    }
+
+    async fn usage_since(&self, group: &GroupId, since: Timestamp) -> Result<UsageTotal> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                commands::usage_since(&tx, group, since).await
+            })
+            .await
+    }
+
+    async fn ask_pairing(&self, chat: &ChatId, fresh: &PairCode, notice_id: OutboxId, now: Timestamp) -> Result<Asked> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                pairings::ask(&tx, chat, fresh, notice_id, now).await
+            })
+            .await
+    }
+
+    async fn pairings(&self, now: Timestamp) -> Result<Vec<Pairing>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { pairings::all(&tx, now).await })
+            .await
+    }
+
+    async fn end_pairing(&self, code: &PairCode, group: Option<&GroupId>, by: &str, now: Timestamp) -> Result<ChatId> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                pairings::end(&tx, code, group, by, now).await
+            })
+            .await
+    }
+
+    async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>> {
+        self.connections
+            .call(
+                Patience::Usual,
+                |tx| async move { pairings::newest_audit(&tx, limit).await },
             )
             .await
     }

@@ -54,9 +54,11 @@ mod firings;
 mod task_runs;
 mod tasks;
 
+mod commands;
 mod dead_letters;
 mod deliveries;
 mod outbox;
+mod pairings;
 
 mod retention;
 mod upkeep;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use proto::claim::{ClaimRequest, Claimed, Fence, Waiting};
+use proto::command::{PairCode, Pairing};
 use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, RunnerId, SessionId, TurnId};
 use proto::inbound::{Envelope, InboxMessage};
@@ -23,12 +24,14 @@ use super::open::open_writer;
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{
-    OpenError, activity, begin, chats, claim, commit, dead_letters, deliveries, effects, fail, fence, firings, groups,
-    inbox, index, leases, outbox, partitions, release, retention, runners, snapshots, task_runs, tasks, transcripts,
-    turns, upkeep, waiting,
+    OpenError, activity, audit, begin, chats, claim, commands, commit, dead_letters, deliveries, effects, fail, fence,
+    firings, groups, inbox, index, leases, outbox, pairings, partitions, release, retention, runners, snapshots,
+    task_runs, tasks, transcripts, turns, upkeep, waiting,
 };
+use crate::pairing::Asked;
 use crate::{
-    Appended, Begun, ChatActivity, Counts, DeadLetter, Removed, Result, RunnerRow, Store, TranscriptPart, TurnRecord,
+    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Removed, Result, RunnerRow, Store,
+    TranscriptPart, TurnRecord, UsageTotal,
 };
 
 /// The rows in one SQLite file, used by one process.
@@ -391,6 +394,52 @@ impl Store for SqliteStore {
     async fn task_runs(&self, of: &RunsOf, limit: u32) -> Result<Vec<TaskRun>> {
         let of = of.clone();
         self.readers.run(move |tx| task_runs::newest(tx, &of, limit)).await
+    }
+
+    async fn stop_turn(&self, group: &GroupId, now: Timestamp) -> Result<Option<Option<RunnerId>>> {
+        let group = group.clone();
+        self.writer.run(move |tx| commands::stop_turn(tx, &group, now)).await
+    }
+
+    async fn turns_to_stop(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<Vec<(GroupId, TurnId)>> {
+        let runner = runner.clone();
+        self.readers
+            .run(move |tx| commands::turns_to_stop(tx, &runner, incarnation))
+            .await
+    }
+
+    async fn group_standing(&self, group: &GroupId) -> Result<GroupStanding> {
+        let group = group.clone();
+        self.readers.run(move |tx| commands::standing(tx, &group)).await
+    }
+
+    async fn usage_since(&self, group: &GroupId, since: Timestamp) -> Result<UsageTotal> {
+        let group = group.clone();
+        self.readers
+            .run(move |tx| commands::usage_since(tx, &group, since))
+            .await
+    }
+
+    async fn ask_pairing(&self, chat: &ChatId, fresh: &PairCode, notice_id: OutboxId, now: Timestamp) -> Result<Asked> {
+        let (chat, fresh) = (chat.clone(), fresh.clone());
+        self.writer
+            .run(move |tx| pairings::ask(tx, &chat, &fresh, notice_id, now))
+            .await
+    }
+
+    async fn pairings(&self, now: Timestamp) -> Result<Vec<Pairing>> {
+        self.readers.run(move |tx| pairings::all(tx, now)).await
+    }
+
+    async fn end_pairing(&self, code: &PairCode, group: Option<&GroupId>, by: &str, now: Timestamp) -> Result<ChatId> {
+        let (code, group, by) = (code.clone(), group.cloned(), by.to_owned());
+        self.writer
+            .run(move |tx| pairings::end(tx, &code, group.as_ref(), &by, now))
+            .await
+    }
+
+    async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>> {
+        self.readers.run(move |tx| audit::newest(tx, limit)).await
     }
 
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>> {

@@ -32,6 +32,7 @@ macro_rules! migration {
 pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("20261120120000_create_tables"),
     migration!("20261128170000_add_channels"),
+    migration!("20261128183000_add_commands"),
 ];
 
 /// Brings the schema up to the newest of `migrations`.

@@ -46,7 +46,10 @@ mod tasks;
 mod deliveries;
 mod outbox;
 
+mod audit;
+mod commands;
 mod dead_letters;
+mod pairings;
 mod retention;
 mod upkeep;
 

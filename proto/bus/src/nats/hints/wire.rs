@@ -29,6 +29,11 @@ enum WireHint {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<RunnerId>,
     },
+    Stop {
+        group: GroupId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<RunnerId>,
+    },
     Outbox {
         channel: String,
         account: String,
@@ -56,6 +61,7 @@ pub(super) fn encode(hint: Hint) -> Result<Vec<u8>, serde_json::Error> {
     let hint = match hint {
         Hint::Ready { runner } => WireHint::Ready { runner },
         Hint::Inbox { group, owner } => WireHint::Inbox { group, owner },
+        Hint::Stop { group, owner } => WireHint::Stop { group, owner },
         Hint::Outbox { channel, account } => WireHint::Outbox { channel, account },
         Hint::Working { group, chat, on } => WireHint::Working { group, chat, on },
         Hint::Progress { group, progress } => WireHint::Progress { group, progress },
@@ -72,6 +78,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Hint, String> {
     Ok(match wire.hint {
         WireHint::Ready { runner } => Hint::Ready { runner },
         WireHint::Inbox { group, owner } => Hint::Inbox { group, owner },
+        WireHint::Stop { group, owner } => Hint::Stop { group, owner },
         WireHint::Outbox { channel, account } => Hint::Outbox { channel, account },
         WireHint::Working { group, chat, on } => Hint::Working { group, chat, on },
         WireHint::Progress { group, progress } => Hint::Progress { group, progress },
@@ -90,6 +97,11 @@ pub(super) fn published(subjects: &Subjects, hint: &Hint) -> Vec<String> {
                 .map_or_else(|| subjects.any_inbox(), |owner| subjects.inbox(owner));
             vec![acting, subjects.group(group)]
         }
+        // A runner hears it where it hears of its inboxes.
+        Hint::Stop { owner, .. } => vec![match owner {
+            Some(owner) => subjects.inbox(owner),
+            None => subjects.any_inbox(),
+        }],
         Hint::Outbox { channel, account } => vec![subjects.outbox(channel, account)],
         Hint::Working { group, .. } => vec![subjects.working(), subjects.group(group)],
         Hint::Progress { group, .. } => vec![subjects.group(group)],

@@ -267,6 +267,7 @@ fn brief(event: &Event) -> String {
         | Event::Interrupted
         | Event::OthersWait(_)
         | Event::Evict
+        | Event::StopTurn(_)
         | Event::Drain
         | Event::Stop
         | Event::FenceLost

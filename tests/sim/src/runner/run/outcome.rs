@@ -35,7 +35,7 @@ impl GroupRun {
             session: result.session_id.clone().or_else(|| self.session.clone()),
             usage: result.usage,
             cost_micros: None,
-            outcome: run_outcome(result, &replies),
+            outcome: run_outcome(turn, result, &replies),
             now: runner.me.now(),
             replies,
             snapshot: upload.as_ref().map(|upload| upload.row.clone()),
