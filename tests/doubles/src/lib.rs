@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod discord;
+pub mod gmail;
 pub mod model;
 pub mod platform;
 pub mod s3;
