@@ -153,6 +153,8 @@ impl Config {
             &mut self.data_dir,
             &mut self.security.sender_allowlist,
             &mut self.runner.mount_allowlist,
+            &mut self.channels.gmail.keys_file,
+            &mut self.channels.gmail.credentials_file,
         ];
         for path in paths {
             if let Ok(below) = path.strip_prefix("~") {

@@ -1,8 +1,10 @@
 //! Settings of the gateway: sections `gateway`, `http`, `channels` and `security`.
 
 mod discord;
+mod gmail;
 
 pub use discord::Discord;
+pub use gmail::{Gmail, GmailDelivery};
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -39,6 +41,8 @@ pub struct Channels {
     pub webhook: BTreeMap<String, Webhook>,
     /// The bot on Discord.
     pub discord: Discord,
+    /// The mailbox at Gmail.
+    pub gmail: Gmail,
 }
 
 /// One webhook account.

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+pub(crate) mod auth;
 pub(crate) mod channel;
 pub(crate) mod chat;
 pub(crate) mod config;
@@ -46,6 +47,8 @@ enum Command {
     Channel(channel::ChannelArgs),
     /// Shows what the running node is doing.
     Status(status::StatusArgs),
+    /// Fetches the consent of an account's owner.
+    Auth(auth::AuthArgs),
     /// Checks and prints the configuration.
     Config(config::ConfigArgs),
     /// Makes the images of the agents and of the services.
@@ -72,6 +75,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Group(args) => group::run(args).await,
         Command::Channel(args) => channel::run(args).await,
         Command::Status(args) => status::run(args).await,
+        Command::Auth(args) => auth::run(args).await,
         Command::Config(args) => config::run(&args),
         Command::Image(args) => image::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::Health(args) => health::run(args).await,

@@ -9,6 +9,7 @@ mod compose;
 mod crash_points;
 mod crashes;
 mod fleet;
+mod gmail;
 mod hostile;
 mod nanoclaw;
 mod outages;

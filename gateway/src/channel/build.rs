@@ -9,6 +9,7 @@ use service::random::Random;
 
 use super::Channel;
 use super::discord::Discord;
+use super::gmail::Gmail;
 use crate::config::Channels;
 use crate::files::Files;
 
@@ -37,6 +38,9 @@ pub(crate) fn build(channels: &Channels, deps: &ChannelDeps) -> anyhow::Result<V
     let mut active: Vec<Arc<dyn Channel>> = Vec::new();
     if let Some(token) = &channels.discord.bot_token {
         active.push(Arc::new(Discord::new(&channels.discord, token.expose(), deps)?));
+    }
+    if channels.gmail.is_active() {
+        active.push(Arc::new(Gmail::new(&channels.gmail, deps)?));
     }
     Ok(active)
 }

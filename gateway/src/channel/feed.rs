@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::group::ChatSeen;
+use proto::group::{Chat, ChatSeen};
 use proto::ids::GroupId;
 use proto::inbound::InboundEvent;
 use proto::lease::holding::{Hold, LeaseName};
@@ -104,6 +104,30 @@ impl Feed {
         }
     }
 
+    /// Tells of a chat in which nothing is said here.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn see(&self, seen: &ChatSeen) -> Result<(), ReceiveError> {
+        let known = self.store.see_chat(seen).await;
+        known.map(|_| ()).map_err(|error| away("a chat", &error))
+    }
+
+    /// The chat of the main group in which something was heard last, threads after other chats.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn main_chat(&self) -> Result<Option<Chat>, ReceiveError> {
+        let groups = self.store.groups().await.map_err(|error| away("the groups", &error))?;
+        let chats = self.store.chats().await.map_err(|error| away("the chats", &error))?;
+        let of_main = chats.into_iter().filter(|chat| {
+            let group = chat.group.as_ref();
+            groups.iter().any(|main| main.is_main && group == Some(&main.id))
+        });
+        // The one heard of last comes first, and `min_by_key` keeps that order.
+        Ok(of_main.min_by_key(|chat| chat.parent.is_some()))
+    }
+
     /// How far the feed was read, in the channel's own words.
     ///
     /// # Errors
@@ -125,5 +149,9 @@ impl Feed {
 }
 
 fn failed(error: store::Error) -> ReceiveError {
-    ReceiveError::Failed(format!("the position in the feed: {error}"))
+    away("the position in the feed", &error)
+}
+
+fn away(what: &str, error: &store::Error) -> ReceiveError {
+    ReceiveError::Failed(format!("{what}: {error}"))
 }

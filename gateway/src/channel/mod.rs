@@ -11,6 +11,7 @@ mod receive_error;
 
 pub mod cli;
 pub mod discord;
+pub mod gmail;
 pub mod webhook;
 
 use std::sync::Arc;

@@ -1,0 +1,86 @@
+//! A mail as the gateway takes it: in its thread's chat, or in main's (GM-05).
+
+use proto::group::{Chat, ChatSeen};
+use proto::ids::ChatId;
+use proto::inbound::{Addressed, EventKind, InboundEvent};
+use proto::time::Timestamp;
+
+use super::mail::Mail;
+use super::model::RawMessage;
+use super::{ACCOUNT, CHANNEL};
+
+/// Labels under which nothing is taken.
+const NEVER: [&str; 4] = ["SENT", "DRAFT", "SPAM", "TRASH"];
+/// The categories beside "primary". A mailbox without categories has none of them.
+const OTHER_CATEGORIES: [&str; 4] = [
+    "CATEGORY_SOCIAL",
+    "CATEGORY_PROMOTIONS",
+    "CATEGORY_UPDATES",
+    "CATEGORY_FORUMS",
+];
+
+/// Whether a mail with these labels is taken at all (GM-02); `taken` is our own label.
+pub(super) fn is_wanted(labels: &[String], taken: &str, only_primary: bool) -> bool {
+    let has = |label: &str| labels.iter().any(|known| known == label);
+    has("INBOX")
+        && !has(taken)
+        && !NEVER.iter().any(|label| has(label))
+        && !(only_primary && OTHER_CATEGORIES.iter().any(|label| has(label)))
+}
+
+/// The chat that a thread is.
+pub(super) fn thread_seen(raw: &RawMessage, mail: &Mail, seen_at: Timestamp) -> ChatSeen {
+    ChatSeen {
+        id: ChatId::new(format!("{CHANNEL}:{}", raw.thread_id)),
+        channel: CHANNEL.to_owned(),
+        account: ACCOUNT.to_owned(),
+        name: Some(mail.subject.clone()),
+        is_group_chat: Some(false),
+        parent: None,
+        seen_at,
+    }
+}
+
+/// Main's chat, of which nothing new is known.
+pub(super) fn main_seen(main: &Chat, seen_at: Timestamp) -> ChatSeen {
+    ChatSeen {
+        id: main.id.clone(),
+        channel: main.channel.clone(),
+        account: main.account.clone(),
+        name: None,
+        is_group_chat: None,
+        parent: main.parent.clone(),
+        seen_at,
+    }
+}
+
+/// When Gmail received it; `now` where it does not say.
+pub(super) fn received_at(raw: &RawMessage, now: Timestamp) -> Timestamp {
+    raw.internal_date.parse().map_or(now, Timestamp::from_millis)
+}
+
+/// The mail, said in a chat. In main it is named as a mail; in its own chat the subject is enough.
+pub(super) fn event(raw: &RawMessage, mail: Mail, chat: &ChatId, in_main: bool, now: Timestamp) -> InboundEvent {
+    let text = match in_main {
+        true => format!(
+            "[Email from {} <{}>]\nSubject: {}\n\n{}",
+            mail.name, mail.address, mail.subject, mail.text
+        ),
+        false => format!("Subject: {}\n\n{}", mail.subject, mail.text),
+    };
+    InboundEvent {
+        dedup_key: format!("{CHANNEL}:{ACCOUNT}:{}", raw.id),
+        chat: chat.clone(),
+        sender: mail.address,
+        sender_name: mail.name,
+        text: text.trim_end().to_owned(),
+        sent_at: received_at(raw, now),
+        is_from_me: false,
+        is_bot: false,
+        addressed: Addressed::Direct,
+        kind: EventKind::Message,
+        quote: None,
+        files: mail.files,
+        trace: None,
+    }
+}

@@ -1,0 +1,229 @@
+//! The way in: what came since the last look, by Gmail's history; by a search where that has been forgotten.
+//!
+//! The position moves only past mails that are in the log, so each is found again until it is; the log deduplicates. The
+//! first time of all it begins with now: nobody wants years of mail answered.
+
+use std::time::Duration;
+
+use bus::{Hint, Interest, Listener};
+use proto::time::Monotonic;
+use serde::{Deserialize, Serialize};
+
+use super::google::ApiError;
+use super::model::MessageRef;
+use super::{ACCOUNT, CHANNEL, Gmail, events, mail};
+use crate::channel::{Feed, ReceiveError};
+use crate::config::GmailDelivery;
+use crate::intake::Taken;
+
+/// How far a search reaches back before the last look: its clock is Gmail's. What was taken is not taken twice.
+const OVERLAP: Duration = Duration::from_secs(3_600);
+/// Shortest time between two looks, however often we are told to look.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How often the watch is renewed: Google says daily; it lasts a week.
+const WATCH_EVERY: Duration = Duration::from_secs(24 * 3_600);
+/// Pages of one search: beyond it a mailbox was silent for so long that somebody must look.
+const SEARCH_PAGES_MAX: usize = 100;
+
+/// Where the mailbox was read to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    address: String,
+    history_id: String,
+    /// Milliseconds since 1970 of the last look that read everything.
+    looked_at: i64,
+}
+
+impl Gmail {
+    pub(super) async fn receive_mail(&self, feed: &Feed) -> Result<(), ReceiveError> {
+        // Before the first look, so that nothing is missed between the two.
+        let mut hints = self.hints.listen(Interest::Outbox {
+            channel: CHANNEL.to_owned(),
+            account: ACCOUNT.to_owned(),
+        });
+        let address = self.address().await?;
+        let label = self.api.label(&self.settings.label).await?;
+        let mut place = self.place(feed, &address).await?;
+        let mut watched_at = None;
+        feed.live();
+        loop {
+            self.watch(&mut watched_at).await;
+            place = self.look(feed, place, &label).await?;
+            feed.alive();
+            tokio::time::sleep(PAUSE).await;
+            let told = told(&mut *hints);
+            tokio::select! {
+                () = tokio::time::sleep(self.settings.poll_interval()) => {}
+                () = told => {}
+            }
+        }
+    }
+
+    async fn place(&self, feed: &Feed, address: &str) -> Result<Place, ReceiveError> {
+        let saved = feed.position().await?;
+        let saved: Option<Place> = saved.and_then(|saved| serde_json::from_str(&saved).ok());
+        if let Some(place) = saved.filter(|place| place.address == address) {
+            return Ok(place);
+        }
+        let place = Place {
+            address: address.to_owned(),
+            history_id: self.api.profile().await?.history_id,
+            looked_at: self.clock.now().as_millis(),
+        };
+        save(feed, &place).await?;
+        Ok(place)
+    }
+
+    async fn watch(&self, watched_at: &mut Option<Monotonic>) {
+        let Some(topic) = &self.settings.push_topic else { return };
+        let now = self.clock.monotonic();
+        if watched_at.is_some_and(|at| now.since(at) < WATCH_EVERY) {
+            return;
+        }
+        // Without it mail comes by polling.
+        match self.api.watch(topic).await {
+            Ok(()) => *watched_at = Some(now),
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "Gmail's pushes could not be asked for"
+            ),
+        }
+    }
+
+    /// Takes everything that came since, and says where that ended.
+    async fn look(&self, feed: &Feed, mut place: Place, label: &str) -> Result<Place, ReceiveError> {
+        let looked_at = self.clock.now().as_millis();
+        let mut page: Option<String> = None;
+        loop {
+            let news = match self.api.history(&place.history_id, page.as_deref()).await {
+                Ok(news) => news,
+                Err(ApiError::NotFound) => return self.look_by_search(feed, place, label).await,
+                Err(error) => return Err(error.into()),
+            };
+            let added = news.history.into_iter().flat_map(|entry| entry.messages_added);
+            for added in added {
+                self.take(feed, &added.message, label).await?;
+            }
+            page = news.next_page_token;
+            if page.is_none() {
+                let is_new = place.history_id != news.history_id;
+                place.history_id = news.history_id;
+                place.looked_at = looked_at;
+                if is_new {
+                    save(feed, &place).await?;
+                }
+                return Ok(place);
+            }
+        }
+    }
+
+    /// Gmail has forgotten the history since then: what came is searched for.
+    async fn look_by_search(&self, feed: &Feed, mut place: Place, label: &str) -> Result<Place, ReceiveError> {
+        tracing::warn!("Gmail has forgotten its history since the last look; mail is searched for");
+        // Asked first: what comes during the search is found by the next look.
+        let history_id = self.api.profile().await?.history_id;
+        let looked_at = self.clock.now().as_millis();
+        let overlap_ms = i64::try_from(OVERLAP.as_millis()).unwrap_or(i64::MAX);
+        let query = format!("in:inbox after:{}", (place.looked_at - overlap_ms) / 1_000);
+        let mut found = Vec::new();
+        let mut page: Option<String> = None;
+        for _ in 0..SEARCH_PAGES_MAX {
+            let list = self.api.search(&query, page.as_deref()).await?;
+            found.extend(list.messages);
+            feed.alive();
+            page = list.next_page_token;
+            if page.is_none() {
+                break;
+            }
+        }
+        // The search begins with the newest.
+        for message in found.iter().rev() {
+            self.take(feed, message, label).await?;
+        }
+        place.history_id = history_id;
+        place.looked_at = looked_at;
+        save(feed, &place).await?;
+        Ok(place)
+    }
+
+    /// Takes one mail, if it is wanted; then, and only then, it gets its label.
+    async fn take(&self, feed: &Feed, message: &MessageRef, label: &str) -> Result<(), ReceiveError> {
+        let only_primary = self.settings.only_primary;
+        let is_wanted = |labels: &[String]| events::is_wanted(labels, label, only_primary);
+        if message.label_ids.as_deref().is_some_and(|labels| !is_wanted(labels)) {
+            return Ok(());
+        }
+        let raw = match self.api.message(&message.id).await {
+            Ok(raw) => raw,
+            // Deleted meanwhile.
+            Err(ApiError::NotFound) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        feed.alive();
+        if !is_wanted(&raw.label_ids) {
+            return Ok(());
+        }
+        let Some(mail) = mail::decode(&raw.raw).and_then(|bytes| mail::read(&raw.id, &bytes)) else {
+            tracing::warn!(mail.id = %raw.id, "a mail cannot be read and is left in the mailbox");
+            return Ok(());
+        };
+        if mail.address.eq_ignore_ascii_case(&self.address().await?) {
+            return Ok(());
+        }
+        let taken = self.hand_over(feed, &raw, mail).await?;
+        if matches!(taken, Some(Taken::Accepted | Taken::Context | Taken::Duplicate)) {
+            let read: &[&str] = if self.settings.mark_read { &["UNREAD"] } else { &[] };
+            if let Err(error) = self.api.modify(&raw.id, &[label], read).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(mail.id = %raw.id, error, "a mail was taken and could not be labelled");
+            }
+        }
+        Ok(())
+    }
+
+    async fn hand_over(
+        &self,
+        feed: &Feed,
+        raw: &super::model::RawMessage,
+        mail: mail::Mail,
+    ) -> Result<Option<Taken>, ReceiveError> {
+        let now = self.clock.now();
+        let seen = events::thread_seen(raw, &mail, events::received_at(raw, now));
+        match self.settings.deliver_to {
+            GmailDelivery::Threads if mail.is_automatic => {
+                // Its answer would go to a machine, which may answer again.
+                tracing::debug!(mail.id = %raw.id, "a mail that no person wrote is left in the mailbox");
+                Ok(None)
+            }
+            GmailDelivery::Threads => {
+                let event = events::event(raw, mail, &seen.id, false, now);
+                Ok(Some(feed.take_for(&seen, event, self.settings.group.as_ref()).await))
+            }
+            GmailDelivery::Main => {
+                feed.see(&seen).await?;
+                let Some(main) = feed.main_chat().await? else {
+                    tracing::warn!(mail.id = %raw.id, "there is no chat of main for a mail: it is left in the mailbox");
+                    return Ok(None);
+                };
+                let event = events::event(raw, mail, &main.id, true, now);
+                let seen = events::main_seen(&main, now);
+                Ok(Some(feed.take(&seen, event).await))
+            }
+        }
+    }
+}
+
+/// Waits until somebody says to look: a push that any gateway took.
+async fn told(hints: &mut dyn Listener) {
+    loop {
+        match hints.next().await {
+            Some(Hint::Outbox { .. }) | None => return,
+            Some(_) => {}
+        }
+    }
+}
+
+async fn save(feed: &Feed, place: &Place) -> Result<(), ReceiveError> {
+    let text = serde_json::to_string(place).map_err(|error| ReceiveError::Failed(error.to_string()))?;
+    feed.save_position(&text).await
+}
