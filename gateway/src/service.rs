@@ -153,7 +153,6 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         AllowlistFile::new(config.security.sender_allowlist, on_invalid),
         config.assistant_name,
         commands,
-        Arc::clone(&deps.ids),
         deps.metrics.clone(),
         lifecycle.soft_stop(),
     ));

@@ -176,7 +176,6 @@ impl World {
             allowlist,
             "Andy".into(),
             self.commands(directory),
-            Arc::new(RandomIds),
             self.metrics(),
             stopping,
         )

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bus::{Accepted, Ingress, IngressError};
 use proto::command::{Command, Verdict, asks_for_pairing, understand};
 use proto::group::{Chat, ChatSeen, Group};
-use proto::ids::{GroupId, IdSource};
+use proto::ids::GroupId;
 use proto::inbound::{Envelope, InboundEvent, IncomingFile, Intake as Decision, InvalidEvent, decide_intake};
 use proto::trace::TraceContext;
 use service::crash_point;
@@ -80,7 +80,6 @@ pub struct Intake {
     allowlist: AllowlistFile,
     assistant_name: String,
     commands: Commands,
-    ids: Arc<dyn IdSource>,
     metrics: Metrics,
     stopping: CancellationToken,
 }
@@ -91,15 +90,14 @@ pub struct Intake {
 struct Stopping;
 
 impl Intake {
-    /// Appends through `ingress`; `assistant_name` gives the default trigger, `commands` carries out what is one, `ids` gives the traces of events that come
-    /// without one. Once `stopping` is cancelled every event is refused as one to be sent again.
+    /// Appends through `ingress`; `assistant_name` gives the default trigger, `commands` carries out what is one, and its ids give
+    /// traces to events that come without one. Once `stopping` is cancelled every event is refused as one to be sent again.
     pub fn new(
         directory: Arc<Directory>,
         ingress: Arc<dyn Ingress>,
         allowlist: AllowlistFile,
         assistant_name: String,
         commands: Commands,
-        ids: Arc<dyn IdSource>,
         metrics: Metrics,
         stopping: CancellationToken,
     ) -> Self {
@@ -109,7 +107,6 @@ impl Intake {
             allowlist,
             assistant_name,
             commands,
-            ids,
             metrics,
             stopping,
         }
@@ -166,7 +163,9 @@ impl Intake {
         let group = self.group_of(&chat, joins).await?;
         let files = event.files.clone();
         let allowlist = self.allowlist.read().await;
-        event.trace.get_or_insert_with(|| TraceContext::start(self.ids.uuid()));
+        event
+            .trace
+            .get_or_insert_with(|| TraceContext::start(self.commands.ids.uuid()));
         let asks = asks_for_pairing(&event, &chat, &allowlist);
         let command = group.as_deref().and_then(|group| {
             understand(

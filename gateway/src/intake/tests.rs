@@ -155,7 +155,6 @@ async fn a_stopping_node_takes_nothing_in() {
         allowlist,
         "Andy".into(),
         world.commands(world.directory()),
-        Arc::new(service::ids::RandomIds),
         world.metrics(),
         stopping.clone(),
     );

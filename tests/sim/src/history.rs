@@ -87,7 +87,7 @@ pub(crate) enum Event {
     /// Somebody stored a task as they want it.
     Changed { task: TaskId, state: TaskState },
     /// A task stood like this when it was made to be due no more.
-    Closed { task: Task },
+    Closed { task: Box<Task> },
 }
 
 /// What became of a due task.

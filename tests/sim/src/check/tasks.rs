@@ -18,7 +18,7 @@ pub(super) fn check(events: &[(Duration, Event)], rows: &Rows) -> Vec<Violation>
     let closed: Vec<(Timestamp, &Task)> = events
         .iter()
         .filter_map(|(at, event)| match event {
-            Event::Closed { task } => Some((START + *at, task)),
+            Event::Closed { task } => Some((START + *at, &**task)),
             _ => None,
         })
         .collect();

@@ -174,6 +174,7 @@ pub(crate) fn close_tasks(world: &World) {
     let engine = &world.database.engine;
     let now = START + world.executor.now();
     for task in at_once(engine.tasks(None)).unwrap_or_default() {
+        let task = Box::new(task);
         world.history.record(Event::Closed { task: task.clone() });
         let spec = TaskSpec {
             schedule: parse(ScheduleKind::Interval, "31622400000"),
