@@ -11,6 +11,7 @@ pub mod gmail;
 pub mod model;
 pub mod platform;
 pub mod s3;
+pub mod slack;
 pub mod whatsapp;
 
 mod percent;
