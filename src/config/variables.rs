@@ -42,6 +42,12 @@ pub(super) const ALL: &[Variable] = &[
     Variable::text("ANTHROPIC_MODEL", "model.name"),
     Variable::file("DISCORD_BOT_TOKEN_FILE", "channels.discord.bot_token"),
     Variable::text("DISCORD_BOT_TOKEN", "channels.discord.bot_token"),
+    Variable::file("SLACK_BOT_TOKEN_FILE", "channels.slack.bot_token"),
+    Variable::text("SLACK_BOT_TOKEN", "channels.slack.bot_token"),
+    Variable::file("SLACK_APP_TOKEN_FILE", "channels.slack.app_token"),
+    Variable::text("SLACK_APP_TOKEN", "channels.slack.app_token"),
+    Variable::file("SLACK_SIGNING_SECRET_FILE", "channels.slack.signing_secret"),
+    Variable::text("SLACK_SIGNING_SECRET", "channels.slack.signing_secret"),
     Variable::elsewhere(FILE_VARIABLE),
     // Read by the crash points of the system tests, and by the scripts that build and start this binary.
     // Without the feature it is refused as unknown: a test that kills nothing must not pass for want of a kill.

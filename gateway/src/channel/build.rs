@@ -10,6 +10,7 @@ use service::random::Random;
 use super::Channel;
 use super::discord::Discord;
 use super::gmail::Gmail;
+use super::slack::Slack;
 use crate::config::Channels;
 use crate::files::Files;
 
@@ -41,6 +42,9 @@ pub(crate) fn build(channels: &Channels, deps: &ChannelDeps) -> anyhow::Result<V
     }
     if channels.gmail.is_active() {
         active.push(Arc::new(Gmail::new(&channels.gmail, deps)?));
+    }
+    if let Some(slack) = Slack::configured(&channels.slack, deps)? {
+        active.push(Arc::new(slack));
     }
     Ok(active)
 }

@@ -39,6 +39,14 @@ impl Inbound {
     pub async fn take(&self, seen: &ChatSeen, event: InboundEvent, joins: Option<&GroupId>) -> Result<Taken, Refused> {
         self.intake.take_with_files(seen, event, joins, &*self.channel).await
     }
+
+    /// Takes note of a chat in which nothing was said yet.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn see(&self, seen: &ChatSeen) -> Result<(), Refused> {
+        self.intake.see(seen).await
+    }
 }
 
 /// The way in for events that this gateway reads from the platform while it holds the account.

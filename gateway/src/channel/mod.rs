@@ -12,6 +12,7 @@ mod receive_error;
 pub mod cli;
 pub mod discord;
 pub mod gmail;
+pub mod slack;
 pub mod webhook;
 
 use std::sync::Arc;

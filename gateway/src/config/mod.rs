@@ -2,9 +2,7 @@
 
 mod discord;
 mod gmail;
-
-pub use discord::Discord;
-pub use gmail::{Gmail, GmailDelivery};
+mod slack;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,6 +13,10 @@ use proto::sender_allowlist::OnInvalid;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use service::config::{Secret, range};
+
+pub use discord::Discord;
+pub use gmail::{Gmail, GmailDelivery};
+pub use slack::Slack;
 
 /// One gateway among those of an installation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,8 @@ pub struct Channels {
     pub discord: Discord,
     /// The mailbox at Gmail.
     pub gmail: Gmail,
+    /// The app of Slack.
+    pub slack: Slack,
 }
 
 /// One webhook account.

@@ -134,6 +134,15 @@ impl Intake {
         self.take_from(seen, event, joins, Some(channel)).await
     }
 
+    /// Takes note of a chat that a channel has found, so that it can be registered before anything is said in it.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn see(&self, seen: &ChatSeen) -> Result<(), Refused> {
+        self.directory.chat(seen).await?;
+        Ok(())
+    }
+
     async fn take_from(
         &self,
         seen: &ChatSeen,

@@ -1,0 +1,3 @@
+//! The adapter over its stand-in.
+
+mod events;
