@@ -59,14 +59,40 @@ pub(super) fn received_at(raw: &RawMessage, now: Timestamp) -> Timestamp {
     raw.internal_date.parse().map_or(now, Timestamp::from_millis)
 }
 
-/// The mail, said in a chat. In main it is named as a mail; in its own chat the subject is enough.
-pub(super) fn event(raw: &RawMessage, mail: Mail, chat: &ChatId, in_main: bool, now: Timestamp) -> InboundEvent {
-    let text = match in_main {
-        true => format!(
-            "[Email from {} <{}>]\nSubject: {}\n\n{}",
-            mail.name, mail.address, mail.subject, mail.text
-        ),
-        false => format!("Subject: {}\n\n{}", mail.subject, mail.text),
+/// Where a mail is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place<'c> {
+    /// In main's chat, named as a mail: what a stranger writes there is never a command.
+    Main(&'c ChatId),
+    /// In its thread's chat.
+    Thread {
+        /// The chat.
+        chat: &'c ChatId,
+        /// Whether threads join a group by themselves.
+        joins: bool,
+    },
+}
+
+/// The mail, as it is said there.
+pub(super) fn event(raw: &RawMessage, mail: Mail, place: Place<'_>, now: Timestamp) -> InboundEvent {
+    let (chat, text, addressed) = match place {
+        Place::Main(chat) => {
+            let head = format!(
+                "[Email from {} <{}>]\nSubject: {}",
+                mail.name, mail.address, mail.subject
+            );
+            (chat, format!("{head}\n\n{}", mail.text), Addressed::Direct)
+        }
+        Place::Thread { chat, joins } => {
+            // A command is nothing but itself.
+            let text = match mail.text.starts_with('/') {
+                true => mail.text,
+                false => format!("Subject: {}\n\n{}", mail.subject, mail.text),
+            };
+            // Not `Direct`, where nobody asked for threads to be heard: a stranger must not be mailed a code to pair with.
+            let addressed = if joins { Addressed::Direct } else { Addressed::Mention };
+            (chat, text, addressed)
+        }
     };
     InboundEvent {
         dedup_key: format!("{CHANNEL}:{ACCOUNT}:{}", raw.id),
@@ -77,7 +103,7 @@ pub(super) fn event(raw: &RawMessage, mail: Mail, chat: &ChatId, in_main: bool, 
         sent_at: received_at(raw, now),
         is_from_me: false,
         is_bot: false,
-        addressed: Addressed::Direct,
+        addressed,
         kind: EventKind::Message,
         quote: None,
         files: mail.files,

@@ -171,7 +171,11 @@ impl Gmail {
             return Ok(());
         }
         let taken = self.hand_over(feed, &raw, mail).await?;
-        if matches!(taken, Some(Taken::Accepted | Taken::Context | Taken::Duplicate)) {
+        let is_taken = matches!(
+            taken,
+            Some(Taken::Accepted | Taken::Context | Taken::Duplicate | Taken::Command)
+        );
+        if is_taken {
             let read: &[&str] = if self.settings.mark_read { &["UNREAD"] } else { &[] };
             if let Err(error) = self.api.modify(&raw.id, &[label], read).await {
                 let error = &error as &dyn std::error::Error;
@@ -196,8 +200,13 @@ impl Gmail {
                 Ok(None)
             }
             GmailDelivery::Threads => {
-                let event = events::event(raw, mail, &seen.id, false, now);
-                Ok(Some(feed.take_for(&seen, event, self.settings.group.as_ref()).await))
+                let group = self.settings.group.as_ref();
+                let place = events::Place::Thread {
+                    chat: &seen.id,
+                    joins: group.is_some(),
+                };
+                let event = events::event(raw, mail, place, now);
+                Ok(Some(feed.take_for(&seen, event, group).await))
             }
             GmailDelivery::Main => {
                 feed.see(&seen).await?;
@@ -205,7 +214,7 @@ impl Gmail {
                     tracing::warn!(mail.id = %raw.id, "there is no chat of main for a mail: it is left in the mailbox");
                     return Ok(None);
                 };
-                let event = events::event(raw, mail, &main.id, true, now);
+                let event = events::event(raw, mail, events::Place::Main(&main.id), now);
                 let seen = events::main_seen(&main, now);
                 Ok(Some(feed.take(&seen, event).await))
             }

@@ -100,6 +100,20 @@ async fn a_thread_is_a_chat_that_joins_the_group() {
 }
 
 #[tokio::test]
+async fn a_stranger_whose_thread_has_no_group_is_not_mailed_a_code() {
+    let mut subject = Subject::threads().await;
+    subject.settings.group = None;
+    subject.restart();
+    subject.begin().await;
+    let asked = subject.platform.deliver(&mail("When?"));
+    let was_read = async |_: &Health| subject.chat_name(&format!("gmail:{}", asked.thread)).await.is_some();
+    assert_eq!(subject.receive_until(was_read).await, None);
+    let chat = proto::ids::ChatId::new(format!("gmail:{}", asked.thread));
+    assert!(subject.world.states(&chat).await.is_empty());
+    assert!(!subject.is_labelled(&asked.id));
+}
+
+#[tokio::test]
 async fn machines_lists_own_mail_and_other_categories_are_left_alone() {
     let subject = Subject::threads().await;
     subject.begin().await;
