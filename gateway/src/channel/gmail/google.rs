@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use http::StatusCode;
 use proto::outbound::SendOutcome;
+use proto::time::Timestamp;
 use serde::Deserialize;
 
 use super::oauth::TokenError;
 use crate::channel::{FetchError, ReceiveError};
-use crate::rest::{Account, Answered, Exchange, common_outcome};
+use crate::rest::{Account, Answered, Exchange, bounded, common_outcome};
 
 /// Wait after the limit of a day: it is no use to ask every second, and nobody says when the day ends.
 const DAILY_WAIT: Duration = Duration::from_secs(600);
@@ -74,6 +75,15 @@ impl GoogleError {
         self.errors.first().map_or("", |detail| detail.reason.as_str())
     }
 
+    /// "Retry after 2026-11-29T18:00:00.000Z" in the text is all that Gmail says of it; whole seconds, rounded up.
+    fn retry_after(&self, now: Timestamp) -> Option<Duration> {
+        let (_, rest) = self.message.split_once("Retry after ")?;
+        let time = rest.split_whitespace().next()?;
+        let time = chrono::DateTime::parse_from_rfc3339(time).ok()?;
+        let wait_ms = (time.timestamp_millis() - now.as_millis()).max(0);
+        bounded((wait_ms as f64 / 1_000.0).ceil())
+    }
+
     fn is_rate(&self) -> bool {
         matches!(
             self.reason(),
@@ -113,7 +123,7 @@ pub(super) fn read_error(status: StatusCode, error: Option<GoogleError>) -> ApiE
 }
 
 /// What became of a send; `Err` is the answer to one that succeeded.
-pub(super) fn send_outcome(called: Result<Exchange, TokenError>) -> Result<SendOutcome, Answered> {
+pub(super) fn send_outcome(called: Result<Exchange, TokenError>, now: Timestamp) -> Result<SendOutcome, Answered> {
     let exchange = match called {
         Ok(exchange) => exchange,
         Err(error @ TokenError::Refused(_)) => {
@@ -133,12 +143,12 @@ pub(super) fn send_outcome(called: Result<Exchange, TokenError>) -> Result<SendO
         && let Some(error) = google_error(answered)
     {
         let reason = words(answered.status, Some(&error));
-        let retry_after = answered.retry_after();
+        let retry_after = answered.retry_after().or_else(|| error.retry_after(now));
         match answered.status.as_u16() {
             403 | 429 if error.is_of_the_day() => {
                 return Ok(SendOutcome::AccountDown {
                     reason,
-                    retry_after: Some(DAILY_WAIT),
+                    retry_after: retry_after.or(Some(DAILY_WAIT)),
                 });
             }
             403 | 429 if error.is_rate() => return Ok(SendOutcome::NotSent { reason, retry_after }),

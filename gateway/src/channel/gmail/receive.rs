@@ -28,10 +28,20 @@ const SEARCH_PAGES_MAX: usize = 100;
 /// Where the mailbox was read to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
-    address: String,
-    history_id: String,
+    /// The mailbox's address; none before Gmail has said it for the first time.
+    address: Option<String>,
+    /// None: what came since the last look must be searched for.
+    history_id: Option<String>,
     /// Milliseconds since 1970 of the last look that read everything.
     looked_at: i64,
+}
+
+/// What was known of the place when the feed was opened.
+enum Saved {
+    /// Nothing: it is opened for the first time.
+    Now,
+    /// This.
+    Before(Place),
 }
 
 impl Gmail {
@@ -41,9 +51,10 @@ impl Gmail {
             channel: CHANNEL.to_owned(),
             account: ACCOUNT.to_owned(),
         });
+        let saved = self.saved_place(feed).await?;
         let address = self.address().await?;
         let label = self.api.label(&self.settings.label).await?;
-        let mut place = self.place(feed, &address).await?;
+        let mut place = self.place_in(feed, saved, address).await?;
         let mut watched_at = None;
         feed.live();
         loop {
@@ -59,19 +70,39 @@ impl Gmail {
         }
     }
 
-    async fn place(&self, feed: &Feed, address: &str) -> Result<Place, ReceiveError> {
+    /// Where it was read to; the first time of all, now: noted before Gmail is asked, so that nothing is missed should it
+    /// refuse us at first.
+    async fn saved_place(&self, feed: &Feed) -> Result<Saved, ReceiveError> {
         let saved = feed.position().await?;
-        let saved: Option<Place> = saved.and_then(|saved| serde_json::from_str(&saved).ok());
-        if let Some(place) = saved.filter(|place| place.address == address) {
-            return Ok(place);
+        if let Some(place) = saved.and_then(|saved| serde_json::from_str(&saved).ok()) {
+            return Ok(Saved::Before(place));
         }
         let place = Place {
-            address: address.to_owned(),
-            history_id: self.api.profile().await?.history_id,
+            address: None,
+            history_id: None,
             looked_at: self.clock.now().as_millis(),
         };
         save(feed, &place).await?;
-        Ok(place)
+        Ok(Saved::Now)
+    }
+
+    async fn place_in(&self, feed: &Feed, saved: Saved, address: String) -> Result<Place, ReceiveError> {
+        match saved {
+            Saved::Before(place) if place.address.as_ref().is_none_or(|known| *known == address) => Ok(Place {
+                address: Some(address),
+                ..place
+            }),
+            // Another mailbox begins with now, too.
+            Saved::Before(_) | Saved::Now => {
+                let place = Place {
+                    address: Some(address),
+                    history_id: Some(self.api.profile().await?.history_id),
+                    looked_at: self.clock.now().as_millis(),
+                };
+                save(feed, &place).await?;
+                Ok(place)
+            }
+        }
     }
 
     async fn watch(&self, watched_at: &mut Option<Monotonic>) {
@@ -93,11 +124,17 @@ impl Gmail {
     /// Takes everything that came since, and says where that ended.
     async fn look(&self, feed: &Feed, mut place: Place, label: &str) -> Result<Place, ReceiveError> {
         let looked_at = self.clock.now().as_millis();
+        let Some(since) = place.history_id.clone() else {
+            return self.look_by_search(feed, place, Duration::ZERO, label).await;
+        };
         let mut page: Option<String> = None;
         loop {
-            let news = match self.api.history(&place.history_id, page.as_deref()).await {
+            let news = match self.api.history(&since, page.as_deref()).await {
                 Ok(news) => news,
-                Err(ApiError::NotFound) => return self.look_by_search(feed, place, label).await,
+                Err(ApiError::NotFound) => {
+                    tracing::warn!("Gmail has forgotten its history since the last look; mail is searched for");
+                    return self.look_by_search(feed, place, OVERLAP, label).await;
+                }
                 Err(error) => return Err(error.into()),
             };
             let added = news.history.into_iter().flat_map(|entry| entry.messages_added);
@@ -106,8 +143,8 @@ impl Gmail {
             }
             page = news.next_page_token;
             if page.is_none() {
-                let is_new = place.history_id != news.history_id;
-                place.history_id = news.history_id;
+                let is_new = since != news.history_id;
+                place.history_id = Some(news.history_id);
                 place.looked_at = looked_at;
                 if is_new {
                     save(feed, &place).await?;
@@ -117,14 +154,20 @@ impl Gmail {
         }
     }
 
-    /// Gmail has forgotten the history since then: what came is searched for.
-    async fn look_by_search(&self, feed: &Feed, mut place: Place, label: &str) -> Result<Place, ReceiveError> {
-        tracing::warn!("Gmail has forgotten its history since the last look; mail is searched for");
+    /// There is no history since then: what came is searched for.
+    async fn look_by_search(
+        &self,
+        feed: &Feed,
+        mut place: Place,
+        overlap: Duration,
+        label: &str,
+    ) -> Result<Place, ReceiveError> {
         // Asked first: what comes during the search is found by the next look.
         let history_id = self.api.profile().await?.history_id;
         let looked_at = self.clock.now().as_millis();
-        let overlap_ms = i64::try_from(OVERLAP.as_millis()).unwrap_or(i64::MAX);
-        let query = format!("in:inbox after:{}", (place.looked_at - overlap_ms) / 1_000);
+        let overlap_s = i64::try_from(overlap.as_secs()).unwrap_or(i64::MAX);
+        // The search knows whole seconds: the one of the last look is looked at again.
+        let query = format!("in:inbox after:{}", place.looked_at / 1_000 - 1 - overlap_s);
         let mut found = Vec::new();
         let mut page: Option<String> = None;
         for _ in 0..SEARCH_PAGES_MAX {
@@ -140,7 +183,7 @@ impl Gmail {
         for message in found.iter().rev() {
             self.take(feed, message, label).await?;
         }
-        place.history_id = history_id;
+        place.history_id = Some(history_id);
         place.looked_at = looked_at;
         save(feed, &place).await?;
         Ok(place)

@@ -99,7 +99,8 @@ impl Gmail {
     async fn send_raw(&self, thread: &str, delivery: &Delivery, part: &Part, raw: &[u8]) -> SendOutcome {
         let body = json!({ "raw": URL_SAFE.encode(raw), "threadId": thread });
         let request = self.api.request(Method::POST, "messages/send").json(&body);
-        let outcome = match send_outcome(self.api.call(request, BODY_BYTES_MAX).await) {
+        let called = self.api.call(request, BODY_BYTES_MAX).await;
+        let outcome = match send_outcome(called, self.clock.now()) {
             Ok(outcome) => outcome,
             Err(answered) => match answered.json::<MessageRef>() {
                 Ok(sent) => SendOutcome::Sent {

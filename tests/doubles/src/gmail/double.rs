@@ -118,12 +118,15 @@ impl Platform for GmailDouble {
         }
     }
 
-    fn busy(&self, _: &Call, _: Duration) -> Answer {
-        // Both are documented, both occur, and neither says when to come back.
-        match self.busy.fetch_add(1, Ordering::Relaxed) % 2 {
-            0 => GoogleError::rate().answer(),
-            _ => GoogleError::user_rate().answer(),
-        }
+    fn busy(&self, _: &Call, retry_after: Duration) -> Answer {
+        let retry_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+        let until_ms = self.clock.now_ms().saturating_add(retry_ms);
+        // Both are documented, and both occur.
+        let code = match self.busy.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => 429,
+            _ => 403,
+        };
+        GoogleError::user_rate(code, until_ms).answer()
     }
 
     fn is_effect(&self, call: &Call) -> bool {

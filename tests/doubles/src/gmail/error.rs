@@ -52,31 +52,21 @@ impl GoogleError {
         )
     }
 
-    pub(super) fn user_rate() -> Self {
-        Self::new(
-            403,
-            "userRateLimitExceeded",
-            "PERMISSION_DENIED",
-            "User Rate Limit Exceeded",
-        )
+    /// The same limit as 403 and as 429; when to come back stands in the text alone.
+    pub(super) fn user_rate(code: u16, until_ms: u64) -> Self {
+        let message = format!("User-rate limit exceeded.  Retry after {}", rfc3339(until_ms));
+        match code {
+            403 => Self::new(403, "userRateLimitExceeded", "PERMISSION_DENIED", message),
+            _ => Self::new(429, "rateLimitExceeded", "RESOURCE_EXHAUSTED", message),
+        }
     }
 
-    pub(super) fn rate() -> Self {
-        Self::new(
-            429,
-            "rateLimitExceeded",
-            "RESOURCE_EXHAUSTED",
-            "Too many concurrent requests for user.",
-        )
-    }
-
-    pub(super) fn daily_sending() -> Self {
-        Self::new(
-            429,
-            "rateLimitExceeded",
-            "RESOURCE_EXHAUSTED",
-            "User-rate limit exceeded.  Retry after 2026-11-29T18:00:00.000Z (Mail sending)",
-        )
+    pub(super) fn daily_sending(until_ms: u64) -> Self {
+        let message = format!(
+            "User-rate limit exceeded.  Retry after {} (Mail sending)",
+            rfc3339(until_ms)
+        );
+        Self::new(429, "rateLimitExceeded", "RESOURCE_EXHAUSTED", message)
     }
 
     pub(super) fn answer(&self) -> Answer {
@@ -89,4 +79,10 @@ impl GoogleError {
         });
         Answer::json(status, &json!({ "error": error }))
     }
+}
+
+fn rfc3339(ms: u64) -> String {
+    let time = i64::try_from(ms).ok().and_then(chrono::DateTime::from_timestamp_millis);
+    time.unwrap_or_default()
+        .to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }

@@ -11,6 +11,8 @@ use crate::platform::Call;
 
 /// Mails on one page, unless it is said.
 const PAGE: usize = 100;
+/// How long an account may not send once it has sent too much.
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Mails on one page at most.
 const PAGE_MAX: usize = 500;
 
@@ -100,7 +102,7 @@ pub(super) fn summary(mail: &Stored) -> Value {
 
 pub(super) fn send(state: &mut State, body: &Value, address: &str, now_ms: u64) -> Result<Value, GoogleError> {
     if !state.may_send {
-        return Err(GoogleError::daily_sending());
+        return Err(GoogleError::daily_sending(now_ms + DAY_MS));
     }
     let raw = body["raw"].as_str().filter(|raw| !raw.is_empty());
     let raw = raw.ok_or_else(|| {

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::double::GmailDouble;
 use super::mail::Mail;
 use super::oauth::{CLIENT_ID, CLIENT_SECRET, SCOPE};
-use super::state::{State, Stored, bare};
+use super::state::{Change, State, Stored, bare};
 
 /// Where a mail came to lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +102,11 @@ impl GmailDouble {
             thread: stored.thread,
             message_id,
         }
+    }
+
+    /// Gmail tells once more that a mail came.
+    pub fn repeat(&self, id: &str) {
+        self.state().note(Change::Added, id, Vec::new());
     }
 
     /// What was sent, in order.

@@ -142,12 +142,24 @@ async fn the_first_time_begins_with_now_and_a_restart_goes_on() {
     let old = subject.platform.deliver(&mail("years ago"));
     subject.begin().await;
     subject.restart();
-    let missed: Vec<_> = (0..250)
+    let missed: Vec<_> = (0..120)
         .map(|n| subject.platform.deliver(&mail(&format!("missed {n}"))))
         .collect();
     let ids: Vec<_> = missed.iter().map(|mail| mail.id.as_str()).collect();
     subject.receive_labelled(&ids).await;
     assert!(!subject.is_labelled(&old.id));
+}
+
+#[tokio::test]
+async fn what_comes_while_the_very_first_feed_is_refused_is_taken_later() {
+    let subject = Subject::threads().await;
+    subject.platform.revoke_token();
+    let ended = subject.receive_until(async |_: &Health| false).await;
+    assert!(matches!(ended, Some(Err(ReceiveError::Refused(_)))), "{ended:?}");
+    subject.advance(Duration::from_secs(60));
+    let asked = subject.platform.deliver(&mail("When?"));
+    subject.platform.restore_token();
+    subject.receive_labelled(&[&asked.id]).await;
 }
 
 #[tokio::test]

@@ -112,9 +112,15 @@ async fn rate_limits_hold_one_answer_back_and_the_limit_of_the_day_the_account()
     let (delivery, part) = subject.delivery(&asked.thread, "text", None);
     // Once as 429, once as 403.
     for _ in 0..2 {
-        subject.faults.next("/messages/send", Fault::Busy(Duration::ZERO));
+        let wait = Duration::from_secs(90);
+        subject.faults.next("/messages/send", Fault::Busy(wait));
         let outcome = subject.channel.send(&delivery, &part).await;
-        assert!(matches!(outcome, SendOutcome::NotSent { .. }), "{outcome:?}");
+        let SendOutcome::NotSent { retry_after, .. } = &outcome else {
+            panic!("{outcome:?}");
+        };
+        // The clocks go together but for what a call takes.
+        let said = retry_after.unwrap();
+        assert!(said >= wait && said < wait + Duration::from_secs(20), "{said:?}");
     }
     subject.platform.set_may_send(false);
     let outcome = subject.channel.send(&delivery, &part).await;
