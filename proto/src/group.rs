@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ChatId, GroupId};
@@ -43,6 +44,11 @@ pub struct GroupSettings {
 }
 
 impl GroupSettings {
+    /// The group's own zone, if it is a valid one.
+    pub fn zone(&self) -> Option<Tz> {
+        self.timezone.as_deref()?.parse().ok()
+    }
+
     /// The run limit as a duration.
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout_ms.map(Duration::from_millis)

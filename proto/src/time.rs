@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 pub use manual::ManualClock;
@@ -86,6 +87,13 @@ impl<'de> Deserialize<'de> for Timestamp {
         let time = DateTime::parse_from_rfc3339(&text).map_err(serde::de::Error::custom)?;
         Ok(time.to_utc().into())
     }
+}
+
+/// An instant as the clock in `zone` shows it, with its offset; whole seconds.
+pub fn shown_in(at: Timestamp, zone: Tz) -> String {
+    at.to_utc()
+        .with_timezone(&zone)
+        .to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// A point in monotonic time: time since an arbitrary start of this process. Never stored, never sent.

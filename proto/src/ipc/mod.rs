@@ -6,10 +6,10 @@
 
 mod agent_to_host;
 mod host_to_agent;
+pub mod requests;
 
 pub use agent_to_host::{
     AgentMessage, AgentResult, InvalidMessage, NOT_WOKEN, Progress, ProgressKind, Request, parse_agent_message,
-    requests,
 };
 pub use host_to_agent::{
     Answer, Check, CloseReason, HostMessage, Prompt, RequestError, Start, StartGroup, encode_host_message,

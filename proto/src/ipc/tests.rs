@@ -64,3 +64,32 @@ fn mailbox_files_are_named_by_sequence() {
         assert_eq!(parse_file_name(other), None, "{other}");
     }
 }
+
+#[test]
+fn every_golden_request_is_a_call_this_runner_offers() {
+    for (name, contents) in fixtures("agent_to_host") {
+        if let AgentMessage::Request(request) = parse_agent_message(&contents).unwrap() {
+            requests::Call::parse(&request).unwrap_or_else(|error| panic!("{name}: {}", error.message));
+        }
+    }
+}
+
+#[test]
+fn golden_answers_hold_tasks_as_lists_show_them() {
+    let answers: Vec<Value> = fixtures("host_to_agent")
+        .into_iter()
+        .filter(|(name, _)| name.contains("_task"))
+        .map(|(_, contents)| serde_json::from_slice(&contents).unwrap())
+        .collect();
+    let one = answers.iter().map(|answer| answer["result"]["task"].clone());
+    let many = answers.iter().flat_map(|answer| {
+        let tasks = answer["result"]["tasks"].as_array();
+        tasks.cloned().unwrap_or_default()
+    });
+    let tasks: Vec<Value> = one.filter(|task| !task.is_null()).chain(many).collect();
+    assert!(tasks.len() >= 2);
+    for golden in tasks {
+        let task: crate::task::ListedTask = serde_json::from_value(golden.clone()).unwrap();
+        assert_eq!(serde_json::to_value(task).unwrap(), golden);
+    }
+}

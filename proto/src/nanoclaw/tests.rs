@@ -92,7 +92,7 @@ fn files_of_the_agent_become_requests_of_our_contract() {
 }
 
 #[test]
-fn files_of_the_wrong_shape_are_refused_whole() {
+fn ipc_12_files_of_the_wrong_shape_or_an_unknown_type_are_refused_whole() {
     for (name, contents) in fixtures("invalid/messages") {
         assert!(
             parse_message_file("x", &own_chat(), &contents).is_err(),

@@ -1,11 +1,10 @@
 //! Why a schedule is refused. Agents and people read these texts, so each names the value and says what to write instead.
 
-use chrono::SecondsFormat;
 use chrono_tz::Tz;
 
 use super::cron::FIELD_NAMES;
 use super::{interval, once};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, shown_in};
 
 /// How much of a refused value is repeated, in characters: it comes from outside and ends up in answers.
 const QUOTED_CHARS_MAX: usize = 80;
@@ -18,6 +17,15 @@ pub enum InvalidSchedule {
     Kind {
         /// What was given.
         kind: String,
+    },
+    /// Words that name no span.
+    #[error(
+        "{words:?} is not a usable schedule: write \"every 15m\" (units s, m, h, d, w), \"at 2027-02-01T15:30\", or a cron line \
+         such as \"0 9 * * 1-5\""
+    )]
+    Words {
+        /// What was given.
+        words: String,
     },
     /// The cron line is wrong.
     #[error("{line:?} is not a usable cron line: {why}")]
@@ -150,7 +158,7 @@ pub enum InvalidOnce {
     )]
     NotATime,
     /// It is over (IPC-D3).
-    #[error("in {zone} that is {}, and it is already {}; choose a later time", shown(*at, *zone), shown(*now, *zone))]
+    #[error("in {zone} that is {}, and it is already {}; choose a later time", shown_in(*at, *zone), shown_in(*now, *zone))]
     Past {
         /// The instant meant.
         at: Timestamp,
@@ -165,6 +173,11 @@ pub enum InvalidOnce {
 }
 
 impl InvalidSchedule {
+    /// The kind is a word that means nothing (IPC-D3).
+    pub fn unknown_kind(word: &str) -> Self {
+        Self::Kind { kind: quoted(word) }
+    }
+
     pub(super) fn cron(line: &str, why: InvalidCron) -> Self {
         let line = quoted(line);
         Self::Cron { line, why }
@@ -196,10 +209,4 @@ fn expected(field: usize) -> &'static str {
             "use 0-7 (0 and 7 are Sunday) or SUN-SAT, lists, ranges, steps, \"5L\" for the last Friday or \"1#2\" for the second Monday"
         }
     }
-}
-
-fn shown(at: Timestamp, zone: Tz) -> String {
-    at.to_utc()
-        .with_timezone(&zone)
-        .to_rfc3339_opts(SecondsFormat::Secs, true)
 }

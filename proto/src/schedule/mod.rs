@@ -27,6 +27,7 @@ mod local_time;
 mod next;
 mod once;
 mod parse;
+mod words;
 
 pub use cron::CronLine;
 pub use error::{InvalidCron, InvalidInterval, InvalidOnce, InvalidSchedule};
@@ -34,6 +35,7 @@ pub use interval::IntervalMs;
 pub use kind::ScheduleKind;
 pub use next::COUNTED_MAX;
 pub use once::LocalOrInstant;
+pub use words::{parse_span, span_words};
 
 /// When a task is due.
 #[derive(Clone, Debug, PartialEq, Eq)]

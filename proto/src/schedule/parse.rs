@@ -2,7 +2,6 @@
 
 use chrono_tz::Tz;
 
-use super::error::quoted;
 use super::{CronLine, IntervalMs, InvalidSchedule, LocalOrInstant, Schedule, ScheduleKind};
 use crate::time::Timestamp;
 
@@ -31,7 +30,7 @@ impl Schedule {
     /// [`InvalidSchedule`] as for [`Schedule::parse`], for an unknown kind, and for a single time that is over or absurdly
     /// far (IPC-D3).
     pub fn parse_new(kind: &str, value: &str, zone: Tz, now: Timestamp) -> Result<Self, InvalidSchedule> {
-        let kind = ScheduleKind::parse(kind).ok_or_else(|| InvalidSchedule::Kind { kind: quoted(kind) })?;
+        let kind = ScheduleKind::parse(kind).ok_or_else(|| InvalidSchedule::unknown_kind(kind))?;
         let schedule = Self::parse(kind, value)?;
         schedule.check_start(zone, now)?;
         Ok(schedule)

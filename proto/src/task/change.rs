@@ -1,6 +1,6 @@
 //! How a task begins and changes: plain functions from the task as it was read to the task as it is to be stored.
 
-use super::{Task, TaskId, TaskSpec, TaskState, decide_resume};
+use super::{Task, TaskId, TaskOrigin, TaskSpec, TaskState, decide_resume};
 use crate::schedule::InvalidSchedule;
 use crate::time::Timestamp;
 
@@ -17,6 +17,7 @@ impl Task {
             next_due: spec.schedule.first_due(spec.zone, now),
             spec,
             failures_in_row: 0,
+            origin: TaskOrigin::default(),
             created_at: now,
             version: 0,
         })

@@ -45,6 +45,37 @@ impl TaskState {
     }
 }
 
+/// Who made a task, and so answers for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskOrigin {
+    /// An agent, by a tool.
+    Agent,
+    /// A person, by a command.
+    #[default]
+    Operator,
+    /// A declarative file: what leaves the file may leave with it.
+    File,
+}
+
+impl TaskOrigin {
+    /// The word stored in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Operator => "operator",
+            Self::File => "file",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Agent, Self::Operator, Self::File]
+            .into_iter()
+            .find(|origin| origin.as_str() == word)
+    }
+}
+
 /// A task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
@@ -58,6 +89,9 @@ pub struct Task {
     pub next_due: Option<Timestamp>,
     /// Runs that failed since the last one that did not.
     pub failures_in_row: u32,
+    /// Who made it.
+    #[serde(default)]
+    pub origin: TaskOrigin,
     /// When it was made.
     pub created_at: Timestamp,
     /// Grows with every change of its row, firings among them; 0 for a task that was not stored yet.
@@ -65,12 +99,18 @@ pub struct Task {
 }
 
 impl Task {
+    /// The task as somebody else's.
+    #[must_use]
+    pub fn by(self, origin: TaskOrigin) -> Self {
+        Self { origin, ..self }
+    }
+
     /// The task as NanoClaw's agents and our `list_tasks` show it (IPC-20).
     pub fn snapshot(&self) -> TaskSnapshot {
         TaskSnapshot {
             id: self.id.to_string(),
             group_folder: self.spec.group.clone(),
-            prompt: self.spec.prompt.clone(),
+            prompt: super::listed::cut(&self.spec.prompt),
             schedule_type: self.spec.schedule.kind().as_str().to_owned(),
             schedule_value: self.spec.schedule.value(),
             status: self.state.as_nanoclaw().to_owned(),

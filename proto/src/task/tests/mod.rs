@@ -1,5 +1,7 @@
 //! What tasks promise.
 
+mod asked;
+mod nanoclaw_table;
 mod passes;
 mod properties;
 mod records;

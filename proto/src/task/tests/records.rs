@@ -7,7 +7,7 @@ use super::{at, schedule};
 use crate::ids::{ChatId, GroupId};
 use crate::schedule::ScheduleKind;
 use crate::task::{
-    ContextMode, Misfire, Overlap, RunOutcome, Task, TaskId, TaskPolicy, TaskSpec, TaskState, decide_resume,
+    ContextMode, Misfire, Overlap, RunOutcome, Task, TaskId, TaskOrigin, TaskPolicy, TaskSpec, TaskState, decide_resume,
 };
 
 fn spec() -> TaskSpec {
@@ -58,6 +58,7 @@ fn the_snapshot_for_agents_has_nanoclaws_words_ipc_20() {
         state: TaskState::Active,
         next_due: Some(at("2026-03-15T08:00:00Z")),
         failures_in_row: 0,
+        origin: TaskOrigin::Agent,
         created_at: at("2026-03-14T10:00:00Z"),
         version: 1,
     };
