@@ -8,7 +8,7 @@ use proto::ids::{InboxOrd, SessionId};
 use proto::schedule::{Schedule, ScheduleKind};
 use proto::task::{
     CHAT_LOST, ContextMode, FireReport, FireTask, Fired, Misfire, Overlap, RunOutcome, RunsOf, TASKS_MAX, Task, TaskId,
-    TaskPolicy, TaskRun, TaskSpec, TaskState,
+    TaskOrigin, TaskPolicy, TaskRun, TaskSpec, TaskState,
 };
 use proto::time::Timestamp;
 use proto::turn::{AfterFailure, TurnBatch, TurnCommit, TurnFailure};
@@ -127,7 +127,7 @@ pub async fn a_task_is_added_changed_and_listed(world: World) {
         },
         ..spec("g")
     };
-    let made = Task::made(id("b"), spec, at(0)).unwrap();
+    let made = Task::made(id("b"), spec, at(0)).unwrap().by(TaskOrigin::Agent);
     let stored = world.put(&made, at(0)).await.unwrap();
     assert_eq!(
         stored,
@@ -148,7 +148,7 @@ pub async fn a_task_is_added_changed_and_listed(world: World) {
         ..stored.spec.clone()
     };
     let changed = world
-        .put(&stored.with_spec(changed, at(2)).unwrap(), at(2))
+        .put(&stored.with_spec(changed, at(2)).unwrap().by(TaskOrigin::File), at(2))
         .await
         .unwrap();
     assert!(changed.version > stored.version);

@@ -6,7 +6,7 @@
 use proto::claim::Fence;
 use proto::ids::{ChatId, GroupId};
 use proto::schedule::{Schedule, ScheduleKind};
-use proto::task::{ContextMode, Misfire, Overlap, Task, TaskId, TaskPolicy, TaskSpec, TaskState};
+use proto::task::{ContextMode, Misfire, Overlap, Task, TaskId, TaskOrigin, TaskPolicy, TaskSpec, TaskState};
 use proto::time::Timestamp;
 use tokio_postgres::Row;
 
@@ -22,7 +22,8 @@ macro_rules! select {
         concat!(
             "
             SELECT id, group_id, chat_id, prompt, kind, schedule, timezone, context_mode, check_script, misfire,
-                   max_lateness_ms, overlap, pause_after, state, next_due, failures_in_row, version, created_at
+                   max_lateness_ms, overlap, pause_after, state, next_due, failures_in_row, version, origin,
+                   created_at
             FROM tasks
             ",
             $rest
@@ -156,8 +157,9 @@ fn insert(task: &Task, now: Timestamp) -> Statement<'_> {
         "
         INSERT INTO tasks
             (id, group_id, chat_id, prompt, kind, schedule, timezone, context_mode, check_script, misfire,
-             max_lateness_ms, overlap, pause_after, state, next_due, failures_in_row, version, created_at, changed_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+             max_lateness_ms, overlap, pause_after, state, next_due, failures_in_row, version, created_at, changed_at,
+             origin)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
         ON CONFLICT (id) DO NOTHING
         ",
         &task.id,
@@ -179,6 +181,7 @@ fn insert(task: &Task, now: Timestamp) -> Statement<'_> {
         task.version,
         task.created_at,
         now,
+        task.origin.as_str(),
     )
 }
 
@@ -191,7 +194,7 @@ pub(super) fn update(task: &Task, now: Timestamp) -> Statement<'static> {
             UPDATE tasks SET
                 chat_id = $2, prompt = $3, kind = $4, schedule = $5, timezone = $6, context_mode = $7, check_script = $8,
                 misfire = $9, max_lateness_ms = $10, overlap = $11, pause_after = $12, state = $13, next_due = $14,
-                failures_in_row = $15, version = $16, changed_at = $17
+                failures_in_row = $15, version = $16, changed_at = $17, origin = $18
             WHERE id = $1 AND version = $16 - 1
             RETURNING 1
         )
@@ -214,6 +217,7 @@ pub(super) fn update(task: &Task, now: Timestamp) -> Statement<'static> {
         task.failures_in_row,
         task.version,
         now,
+        task.origin.as_str(),
     )
 }
 
@@ -245,6 +249,7 @@ fn read(row: &Row) -> Result<Task> {
         state: word(row, "state", TaskState::parse)?,
         next_due: time_option(row, "next_due")?,
         failures_in_row: count(row, "failures_in_row")?,
+        origin: word(row, "origin", TaskOrigin::parse)?,
         created_at: time(row, "created_at")?,
         version: get(row, "version")?,
     })

@@ -3,7 +3,7 @@
 use proto::claim::Fence;
 use proto::ids::{ChatId, GroupId};
 use proto::schedule::{Schedule, ScheduleKind};
-use proto::task::{ContextMode, Misfire, Overlap, Task, TaskId, TaskPolicy, TaskSpec, TaskState};
+use proto::task::{ContextMode, Misfire, Overlap, Task, TaskId, TaskOrigin, TaskPolicy, TaskSpec, TaskState};
 use proto::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
@@ -18,7 +18,8 @@ macro_rules! select {
         concat!(
             "
             SELECT id, group_id, chat_id, prompt, kind, schedule, timezone, context_mode, check_script, misfire,
-                   max_lateness_ms, overlap, pause_after, state, next_due, failures_in_row, version, created_at
+                   max_lateness_ms, overlap, pause_after, state, next_due, failures_in_row, version, origin,
+                   created_at
             FROM tasks
             ",
             $rest
@@ -114,10 +115,10 @@ pub(super) fn write(conn: &Connection, task: &Task, now: Timestamp) -> Result<()
         "
         INSERT INTO tasks
             (id, group_id, chat_id, prompt, kind, schedule, timezone, context_mode, check_script, misfire,
-             max_lateness_ms, overlap, pause_after, state, next_due, failures_in_row, version, created_at, changed_at)
+             max_lateness_ms, overlap, pause_after, state, next_due, failures_in_row, version, origin, created_at, changed_at)
         VALUES
             (:id, :group, :chat, :prompt, :kind, :schedule, :timezone, :context_mode, :check_script, :misfire,
-             :max_lateness, :overlap, :pause_after, :state, :next_due, :failures, :version, :created_at, :now)
+             :max_lateness, :overlap, :pause_after, :state, :next_due, :failures, :version, :origin, :created_at, :now)
         ON CONFLICT (id) DO UPDATE SET
             chat_id = excluded.chat_id,
             prompt = excluded.prompt,
@@ -134,6 +135,7 @@ pub(super) fn write(conn: &Connection, task: &Task, now: Timestamp) -> Result<()
             next_due = excluded.next_due,
             failures_in_row = excluded.failures_in_row,
             version = excluded.version,
+            origin = excluded.origin,
             changed_at = excluded.changed_at
         ",
     )?
@@ -155,6 +157,7 @@ pub(super) fn write(conn: &Connection, task: &Task, now: Timestamp) -> Result<()
         ":next_due": task.next_due.map(Timestamp::as_millis),
         ":failures": task.failures_in_row,
         ":version": task.version,
+        ":origin": task.origin.as_str(),
         ":created_at": task.created_at.as_millis(),
         ":now": now.as_millis(),
     })?;
@@ -192,6 +195,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Task> {
         state: word(row, "state", TaskState::parse)?,
         next_due: time_option(row, "next_due")?,
         failures_in_row: row.get("failures_in_row")?,
+        origin: word(row, "origin", TaskOrigin::parse)?,
         created_at: time(row, "created_at")?,
         version: row.get("version")?,
     })

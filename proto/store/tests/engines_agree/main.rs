@@ -60,6 +60,8 @@ struct Memory {
     indexed: usize,
     sightings: Vec<(LeaseName, LeaseRow)>,
     holds: Vec<Hold>,
+    due: Vec<proto::task::Task>,
+    fired: usize,
 }
 
 /// The engines that are compared.
@@ -88,11 +90,12 @@ fn assert_same<T: Debug>(call: &str, first: &T, second: &T) {
 
 // After the macro, which it uses.
 mod fleet;
+mod tasks;
 
 #[tokio::test]
 async fn random_calls_get_the_same_answers() {
     let server = servers::Postgres::start().await;
-    let mut reached = [0; 5];
+    let mut reached = [0; 6];
     for seed in 0..SEEDS {
         let directory = tempfile::tempdir().unwrap();
         let file = SqliteStore::open(&directory.path().join("test.db"), Timestamp::default()).unwrap();
@@ -142,16 +145,17 @@ async fn random_calls_get_the_same_answers() {
             memory.deliveries.len(),
             memory.indexed,
             memory.holds.len(),
+            memory.fired,
         ];
         for (sum, count) in reached.iter_mut().zip(counts) {
             *sum += count;
         }
     }
     // Calls that are all refused would agree as well.
-    let enough = [100, 40, 40, 40, 40];
+    let enough = [100, 40, 40, 40, 40, 40];
     assert!(
         reached.iter().zip(enough).all(|(reached, enough)| *reached > enough),
-        "turns, commits, deliveries, batches, leases: {reached:?}"
+        "turns, commits, deliveries, batches, leases, firings: {reached:?}"
     );
 }
 
@@ -167,7 +171,7 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
         sender: None,
         extra: None,
     };
-    match dice.roll(34) {
+    match dice.roll(42) {
         0 => {
             let settings = GroupSettings::default();
             let row = Group {
@@ -280,7 +284,7 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 session: (dice.roll(3) > 0).then(|| SessionId::new(format!("s{}", dice.roll(3)))),
                 usage: Usage::default(),
                 cost_micros: None,
-                outcome: proto::task::RunOutcome::Answered,
+                outcome: tasks::outcome(dice),
                 now,
                 snapshot: (dice.roll(2) == 0).then(|| fleet::snapshot(id(7))),
             };
@@ -377,6 +381,7 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
             same!(stores, s => s.chat_activity(&chat)).unwrap();
         }
         25..=27 => fleet::index(stores, dice, memory, step, now).await,
+        34..=41 => tasks::take_a_step(stores, dice, memory, now).await,
         28..=31 => fleet::lead(stores, dice, memory, step).await,
         _ => {
             let notice = reply("n".to_owned(), 1);
