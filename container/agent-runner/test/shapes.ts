@@ -25,8 +25,10 @@ const requests = {
     schedule_value: z.string(),
     context_mode: z.enum(['group', 'isolated']),
     target_group_jid: z.string().nullable(),
+    timezone: z.string().optional(),
+    check_script: z.string().optional(),
   }),
-  list_tasks: z.strictObject({}),
+  list_tasks: z.strictObject({ task_id: z.string().optional() }),
   pause_task: z.strictObject({ task_id: z.string() }),
   resume_task: z.strictObject({ task_id: z.string() }),
   cancel_task: z.strictObject({ task_id: z.string() }),
@@ -35,6 +37,9 @@ const requests = {
     prompt: z.string().optional(),
     schedule_type: z.enum(['cron', 'interval', 'once']).optional(),
     schedule_value: z.string().optional(),
+    context_mode: z.enum(['group', 'isolated']).optional(),
+    timezone: z.string().optional(),
+    check_script: z.string().optional(),
   }),
 } as const;
 

@@ -41,6 +41,16 @@ pub trait AgentLink: Send {
     /// of the end may overtake the last message. Cancel-safe; bounded in time, over all calls together.
     async fn left_behind(&mut self) -> Option<LinkEvent>;
 
+    /// Whether the agent reads about the world in files instead of asking; they are to be kept fresh with [`AgentLink::show`].
+    fn reads_snapshots(&self) -> bool {
+        false
+    }
+
+    /// Writes those files anew.
+    fn show(&mut self, _surroundings: Surroundings) -> Result<(), LinkError> {
+        Ok(())
+    }
+
     /// Whether prompts may be handed over while one is unanswered.
     fn takes_follow_ups(&self) -> bool;
 

@@ -22,6 +22,17 @@ use crate::workspace::{self, ProxyRoute, RunMounts, SpecParts};
 /// Name under which an engine in a machine of its own reaches the host.
 const HOST_NAME: &str = "host.docker.internal";
 
+/// The host's tools that every group's agent is offered.
+const TOOLS: [&str; 7] = [
+    "send_message",
+    "schedule_task",
+    "list_tasks",
+    "pause_task",
+    "resume_task",
+    "cancel_task",
+    "update_task",
+];
+
 /// The parts of a sandbox that was started.
 struct Launched {
     id: SandboxId,
@@ -174,8 +185,32 @@ impl GroupRun {
         checked.mounts
     }
 
+    /// Shows an agent that reads snapshots how things are now (IPC-22, MCP-D3). A stale one harms nobody.
+    pub(super) async fn refresh_snapshots(&mut self) {
+        let reads = self
+            .sandbox
+            .as_ref()
+            .is_some_and(|sandbox| sandbox.link.reads_snapshots());
+        if !reads {
+            return;
+        }
+        let shown = match self.surroundings(&Arc::clone(&self.engine)).await {
+            Ok(around) => self
+                .sandbox
+                .as_mut()
+                .map_or(Ok(()), |sandbox| sandbox.link.show(around)),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn Error, "the snapshots could not be read anew");
+                return;
+            }
+        };
+        if let Err(error) = shown {
+            tracing::warn!(error = &error as &dyn Error, "the snapshots could not be written anew");
+        }
+    }
+
     /// What NanoClaw's contract shows of the world (IPC-20, IPC-21); only main sees the chats.
-    async fn surroundings(&mut self, engine: &Engine) -> store::Result<Surroundings> {
+    pub(super) async fn surroundings(&mut self, engine: &Engine) -> store::Result<Surroundings> {
         let chats = if self.claimed.group.is_main {
             engine.store.chats().await?
         } else {
@@ -192,7 +227,7 @@ impl GroupRun {
             });
         Ok(Surroundings {
             chat: self.reply_chat.clone(),
-            tasks: Vec::new(),
+            tasks: self.task_snapshots().await?,
             groups: GroupsSnapshot {
                 groups: available.collect(),
                 last_sync: engine.clock.now(),
@@ -202,10 +237,8 @@ impl GroupRun {
 
     fn start_message(&self, prompt: Prompt, session_id: Option<SessionId>) -> Start {
         let (group, settings) = (&self.claimed.group, &self.engine.settings);
-        let mut tools = vec!["send_message".to_owned()];
-        if group.is_main {
-            tools.push("register_group".to_owned());
-        }
+        let of_main = group.is_main.then_some("register_group");
+        let tools = TOOLS.iter().copied().chain(of_main).map(str::to_owned).collect();
         Start {
             group: StartGroup {
                 id: group.id.clone(),

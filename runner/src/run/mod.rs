@@ -10,6 +10,8 @@ mod perform;
 mod prompt;
 mod request;
 mod sandbox;
+mod scheduled;
+mod task_request;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use crate::engine::Engine;
 use crate::engine::slots::{Activity, Orders};
 use crate::snapshot::Root;
 use sandbox::Sandbox;
+use scheduled::Scheduled;
 
 /// Time a sandbox gets to finish after it was asked to.
 const CLOSE_GRACE: Duration = Duration::from_secs(3);
@@ -78,6 +81,8 @@ struct GroupRun {
     roots: Option<Vec<Root>>,
     /// Texts said outside of a turn's answer, to give each a key.
     said: u32,
+    /// Tasks made in the turn at hand.
+    scheduled: Scheduled,
     /// Whether the core knows that the runner drains.
     draining: bool,
     trust: watch::Receiver<Trust>,
@@ -115,6 +120,7 @@ impl GroupRun {
             session: None,
             roots: None,
             said: 0,
+            scheduled: Scheduled::default(),
             draining: false,
             trust: engine.trust.subscribe(),
             drain: engine.lifecycle.soft_stop(),

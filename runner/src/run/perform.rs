@@ -126,6 +126,7 @@ impl GroupRun {
     }
 
     async fn hand_over(&mut self, prompt: proto::ipc::Prompt) -> Option<Event> {
+        self.refresh_snapshots().await;
         let sandbox = self.sandbox.as_mut()?;
         match sandbox.link.hand_over(prompt).await {
             Ok(()) => None,

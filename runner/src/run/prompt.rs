@@ -1,6 +1,7 @@
 //! Turns batches into prompts, and remembers which prompt covers what until the transcript shows it.
 
 use chrono_tz::Tz;
+use proto::group::Group;
 use proto::ids::{InboxOrd, TurnId};
 use proto::inbound::InboxMessage;
 use proto::ipc::{Check, Prompt};
@@ -51,13 +52,11 @@ impl GroupRun {
 
     /// Zone of the times shown to the agent: the group's if it is a valid one, else the node's.
     pub(super) fn zone(&self) -> Tz {
-        let own = self
-            .claimed
-            .group
-            .settings
-            .timezone
-            .as_deref()
-            .and_then(|name| name.parse().ok());
-        own.unwrap_or(self.engine.settings.timezone)
+        self.zone_of(&self.claimed.group)
+    }
+
+    /// Zone of a group's local times, as [`GroupRun::zone`] says it of this one.
+    pub(super) fn zone_of(&self, group: &Group) -> Tz {
+        group.settings.zone().unwrap_or(self.engine.settings.timezone)
     }
 }

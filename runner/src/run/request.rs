@@ -18,7 +18,7 @@ use crate::engine::persist::until_known;
 const SEND_BYTES_MAX: usize = 256 * 1024;
 
 /// Why a request was not done.
-enum Refused {
+pub(super) enum Refused {
     /// The agent is told.
     Told(RequestError),
     /// The group is no longer ours: nobody is told anything.
@@ -36,6 +36,7 @@ impl GroupRun {
             }
             Err(Refused::FenceLost(event)) => return Some(event),
         };
+        self.refresh_snapshots().await;
         if let Some(sandbox) = self.sandbox.as_mut()
             && let Err(error) = sandbox.link.answer(answer).await
         {
@@ -49,6 +50,13 @@ impl GroupRun {
             Call::SendMessage(call) => self.send_message(&request.id, call).await,
             Call::SendMessageTo(call) => self.send_message_to(&request.id, call).await,
             Call::RegisterGroup(call) => self.register_group(call).await,
+            Call::ScheduleTask(call) => self.schedule_task(&request.id, call).await,
+            Call::ListTasks(call) => self.list_tasks(call).await,
+            Call::PauseTask(call) => self.pause_task(call).await,
+            Call::ResumeTask(call) => self.resume_task(call).await,
+            Call::CancelTask(call) => self.cancel_task(call).await,
+            Call::UpdateTask(call) => self.update_task(call).await,
+            Call::RefreshGroups => self.refresh_groups(),
             Call::TranscriptAppend(call) => self.append_transcript(call).await,
             Call::TranscriptLoad(call) => self.load_transcript(call).await,
         }
@@ -140,6 +148,15 @@ impl GroupRun {
         Ok(json!({ "group": group }))
     }
 
+    /// IPC-10. The snapshots are written anew after every request, so there is nothing more to do.
+    fn refresh_groups(&self) -> Result<Value, Refused> {
+        if self.claimed.group.is_main {
+            Ok(json!({}))
+        } else {
+            Err(told("not_authorised", "only the main group may refresh the groups"))
+        }
+    }
+
     async fn append_transcript(&mut self, call: TranscriptAppend) -> Result<Value, Refused> {
         let shown = |entry: &Value| {
             entry
@@ -188,13 +205,13 @@ impl GroupRun {
         Ok(json!({ "entries": entries }))
     }
 
-    fn speaking_turn(&self) -> Result<TurnId, Refused> {
+    pub(super) fn speaking_turn(&self) -> Result<TurnId, Refused> {
         self.run
             .speaking_turn()
             .ok_or_else(|| told("unavailable", "no message was handed over yet"))
     }
 
-    fn refuse(&self, error: store::Error) -> Refused {
+    pub(super) fn refuse(&self, error: store::Error) -> Refused {
         match error {
             store::Error::Fenced(_)
             | store::Error::LeaseLost(_)
@@ -207,7 +224,7 @@ impl GroupRun {
 }
 
 /// For calls that carry no fence: their failure says nothing about whose the group is.
-fn refuse_unfenced(error: store::Error) -> Refused {
+pub(super) fn refuse_unfenced(error: store::Error) -> Refused {
     match error {
         store::Error::NotFound { .. } => told("not_found", error.to_string()),
         store::Error::Conflict(_) => told("conflict", error.to_string()),
@@ -224,7 +241,7 @@ fn refuse_unfenced(error: store::Error) -> Refused {
     }
 }
 
-fn told(code: &str, message: impl Into<String>) -> Refused {
+pub(super) fn told(code: &str, message: impl Into<String>) -> Refused {
     Refused::Told(RequestError {
         code: code.to_owned(),
         message: message.into(),

@@ -234,6 +234,15 @@ impl AgentLink for NanoClawLink {
         self.look()
     }
 
+    fn reads_snapshots(&self) -> bool {
+        true
+    }
+
+    fn show(&mut self, surroundings: Surroundings) -> Result<(), LinkError> {
+        self.surroundings = surroundings;
+        self.write_snapshots()
+    }
+
     fn takes_follow_ups(&self) -> bool {
         false
     }
