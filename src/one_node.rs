@@ -106,6 +106,7 @@ impl Node {
                 takeover: Takeover::AtOnce,
             },
             assistant_name: config.assistant_name,
+            timezone: config.timezone.tz(),
             data_dir,
             http: config.http,
             channels: config.channels,

@@ -46,6 +46,8 @@ pub struct Config {
     pub candidacy: Candidacy,
     /// Name of the assistant: gives the default trigger.
     pub assistant_name: String,
+    /// Zone of tasks whose group has none of its own.
+    pub timezone: Tz,
     /// Where the control socket is.
     pub data_dir: PathBuf,
     /// Section `http`.
@@ -179,6 +181,9 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         gateway: config.name,
         directory: Arc::clone(&directory),
         store: Arc::clone(&deps.store),
+        hints: Arc::clone(&deps.hints),
+        ids: Arc::clone(&deps.ids),
+        timezone: config.timezone,
         clock: Arc::clone(&deps.clock),
         readiness: deps.readiness.clone(),
         pairings,

@@ -12,6 +12,7 @@ pub(crate) mod image;
 pub(crate) mod pair;
 pub(crate) mod service;
 pub(crate) mod status;
+pub(crate) mod task;
 pub(crate) mod up;
 
 use std::io::Write;
@@ -45,6 +46,8 @@ enum Command {
     Group(group::GroupArgs),
     /// Shows how the chat platforms' accounts are.
     Channel(channel::ChannelArgs),
+    /// Schedules, lists and changes tasks.
+    Task(task::TaskArgs),
     /// Shows what the running node is doing.
     Status(status::StatusArgs),
     /// Fetches the consent of an account's owner.
@@ -74,6 +77,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Chat(args) => chat::run(args).await,
         Command::Group(args) => group::run(args).await,
         Command::Channel(args) => channel::run(args).await,
+        Command::Task(args) => task::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Auth(args) => auth::run(args).await,
         Command::Config(args) => config::run(&args),

@@ -55,6 +55,7 @@ pub(super) async fn start(mut base: Base) -> anyhow::Result<Option<::gateway::Ru
         },
         name: config.gateway.name,
         assistant_name: config.assistant_name,
+        timezone: config.timezone.tz(),
         data_dir: node_files::make_data_dir(&config.data_dir)?,
         http: config.http,
         channels: config.channels,

@@ -7,12 +7,17 @@ mod dead_letters;
 mod groups;
 mod pairings;
 mod status;
+mod tasks;
 pub mod wire;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{delete, get, patch, post, put};
+use axum::routing::{get, patch, put};
+use bus::Hints;
+use chrono_tz::Tz;
+use proto::ids::IdSource;
 use proto::time::Clock;
 use service::readiness::Readiness;
 use store::Store;
@@ -30,6 +35,12 @@ pub struct ControlApi {
     pub directory: Arc<Directory>,
     /// Rows.
     pub store: Arc<dyn Store>,
+    /// Says that tasks changed.
+    pub hints: Arc<dyn Hints>,
+    /// Ids of tasks that are given none.
+    pub ids: Arc<dyn IdSource>,
+    /// Zone of tasks whose group has none of its own.
+    pub timezone: Tz,
     /// Stamps what is registered.
     pub clock: Arc<dyn Clock>,
     /// What `/readyz` says, too.
@@ -56,6 +67,7 @@ impl ControlApi {
             .route("/v1/pairings/{code}", delete(pairings::reject))
             .route("/v1/pairings/{code}/approve", post(pairings::approve))
             .route("/v1/dead-letters", get(dead_letters::list))
+            .merge(tasks::routes())
             .with_state(self)
     }
 }

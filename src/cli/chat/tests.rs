@@ -80,6 +80,7 @@ impl Node {
                 takeover: Takeover::AtOnce,
             },
             assistant_name: "Andy".into(),
+            timezone: service::config::Zone::UTC.tz(),
             data_dir: data_dir.to_owned(),
             http: gateway::config::Http {
                 listen: "127.0.0.1:0".parse().unwrap(),

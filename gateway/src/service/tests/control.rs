@@ -157,6 +157,7 @@ async fn a_taken_port_or_a_bad_hook_is_refused_before_anything_runs() {
         name: "local".into(),
         candidacy: candidacy(),
         assistant_name: "Andy".into(),
+        timezone: chrono_tz::UTC,
         data_dir: other.dir.path().to_owned(),
         http: Http { listen },
         channels,

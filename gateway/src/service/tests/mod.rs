@@ -2,6 +2,7 @@
 
 mod cli;
 mod control;
+mod tasks;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -61,6 +62,7 @@ impl Node {
             name: name.into(),
             candidacy: candidacy(),
             assistant_name: "Andy".into(),
+            timezone: chrono_tz::Europe::Berlin,
             data_dir: data_dir(&world, name),
             http: Http {
                 listen: "127.0.0.1:0".parse().unwrap(),
