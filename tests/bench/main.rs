@@ -13,6 +13,7 @@ mod fleet;
 mod latency;
 mod node;
 mod report;
+mod tasks;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ const NAMES: [&str; 13] = [
     "message-to-prompt",
     "follow-up",
     "idle-memory",
+    "task-lateness",
     "dispatch",
     "ingest",
     "turn-cycles",
@@ -54,6 +56,7 @@ async fn main() -> ExitCode {
         let measurements: Vec<Measurement> = match name {
             "start" => node::start().await,
             "idle-memory" => node::idle_memory().await,
+            "task-lateness" => tasks::lateness().await,
             "cold-start" => latency::cold_start().await,
             "message-to-prompt" => latency::message_to_prompt().await,
             "follow-up" => latency::follow_up().await,

@@ -184,3 +184,64 @@ async fn ipc_21_main_sees_snapshots_of_the_world() {
     let last = last_request(&world);
     assert!(last.contains("lastSync"), "{last}");
 }
+
+/// Writes a file into `tasks/`, as the container's tools do, and shows what the host says of tasks.
+fn file(name: &str, request: &serde_json::Value) -> String {
+    let dir = "/workspace/ipc/tasks";
+    format!("[[bash printf '%s' '{request}' > {dir}/{name}.tmp && mv {dir}/{name}.tmp {dir}/{name}.json]]")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mcp_04_and_ipc_05_to_20_tasks_are_scheduled_by_file_and_shown_in_the_snapshot() {
+    let mut world = world().await.start().await;
+    let schedule = serde_json::json!({
+        "type": "schedule_task", "taskId": "task-1773482400000-a1b2c3", "prompt": "water", "schedule_type": "interval",
+        "schedule_value": "3600000", "context_mode": "group", "targetJid": "cli:main", "createdBy": "someone-else",
+    });
+    let wrong = serde_json::json!({
+        "type": "schedule_task", "prompt": "water", "schedule_type": "interval", "schedule_value": "5min",
+        "targetJid": "cli:main",
+    });
+    world
+        .say(
+            "main",
+            &format!("{} {} [[say done]]", file("a", &schedule), file("b", &wrong)),
+        )
+        .await;
+    world.expect("main", &["done"]).await;
+    let tasks = async || {
+        let said = world.command(&["task", "list", "--json"], "").await;
+        serde_json::from_str::<serde_json::Value>(&said.stdout).unwrap()["tasks"].clone()
+    };
+    world
+        .until("the task", async || {
+            tasks().await[0]["id"] == "task-1773482400000-a1b2c3"
+        })
+        .await;
+    assert_eq!(
+        tasks().await.as_array().unwrap().len(),
+        1,
+        "what is wrong is refused whole (IPC-D3)"
+    );
+    assert_eq!(tasks().await[0]["origin"], "agent");
+    let pause = serde_json::json!({ "type": "pause_task", "taskId": "task-1773482400000-a1b2c3" });
+    // In the same container: what was made in it is in its snapshot (MCP-D3).
+    world
+        .say(
+            "main",
+            &format!(
+                "[[bash cat /workspace/ipc/current_tasks.json]] {} [[say paused]]",
+                file("c", &pause)
+            ),
+        )
+        .await;
+    world.expect("main", &["done", "paused"]).await;
+    assert!(last_request(&world).contains("groupFolder"), "{}", last_request(&world));
+    let tasks = async || {
+        let said = world.command(&["task", "list", "--json"], "").await;
+        serde_json::from_str::<serde_json::Value>(&said.stdout).unwrap()["tasks"].clone()
+    };
+    world
+        .until("the pause", async || tasks().await[0]["status"] == "paused")
+        .await;
+}

@@ -5,4 +5,5 @@ mod chaos;
 mod crashes;
 mod links;
 mod servers_away;
+mod tasks;
 mod wrong_settings;

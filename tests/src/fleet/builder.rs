@@ -179,7 +179,7 @@ impl Fleet {
 }
 
 /// The agent, built beside the binary under test.
-fn instant_agent() -> PathBuf {
+pub fn instant_agent() -> PathBuf {
     let beside = [binary(), std::env::current_exe().unwrap().parent().unwrap().join("x")];
     let found = beside.iter().map(|path| path.with_file_name("instant-agent"));
     let deeper = std::env::current_exe()

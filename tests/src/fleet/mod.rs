@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use servers::{Nats, Postgres};
 use tempfile::TempDir;
 
-pub use builder::FleetBuilder;
+pub use builder::{FleetBuilder, instant_agent};
 pub use chaos::{Chaos, Survived};
 pub use check::check;
 pub use history::{Call, Spoken};

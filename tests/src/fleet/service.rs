@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Links;
 use crate::node::{binary, inherited};
 use crate::world::free_port;
+use crate::{Said, command};
 
 /// How long a service may take to say how it is: one that is frozen never does.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -130,6 +131,11 @@ impl Service {
     fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().expect("it runs");
         kill_process(Pid::from_child(child), signal).unwrap();
+    }
+
+    /// Runs a command of the binary beside it, with its environment.
+    pub async fn command(&self, arguments: &[&str]) -> Said {
+        command(&self.directory, &self.environment, arguments, "").await
     }
 
     /// Its name: what it is, and its number.

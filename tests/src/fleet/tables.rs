@@ -25,6 +25,12 @@ impl Tables {
         self.client.query_one(query, &[]).await.unwrap().get(0)
     }
 
+    /// Many numbers.
+    pub async fn numbers(&self, query: &str) -> Vec<f64> {
+        let rows = self.client.query(query, &[]).await.unwrap();
+        rows.iter().map(|row| row.get::<_, i64>(0) as f64).collect()
+    }
+
     /// Changes rows; returns how many.
     pub async fn execute(&self, statement: &str) -> u64 {
         self.client.execute(statement, &[]).await.unwrap()

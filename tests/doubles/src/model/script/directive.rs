@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 /// One directive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Directive {
@@ -15,6 +17,8 @@ pub(super) enum Directive {
     Send(String),
     /// `[[bash CMD]]`: runs a command.
     Bash(String),
+    /// `[[tool NAME JSON]]`: calls a tool of the host.
+    Tool { name: String, input: Value },
     /// `[[fail STATUS N]]`: the next N requests get this error.
     Fail { status: u16, times: u32 },
     /// `[[break KIND N]]`: the next N answers break in this way.
@@ -75,6 +79,13 @@ fn one(inside: &str) -> Option<Directive> {
         "internal" => Some(Directive::Internal(argument.to_owned())),
         "send" => Some(Directive::Send(argument.to_owned())),
         "bash" => Some(Directive::Bash(argument.to_owned())),
+        "tool" => {
+            let (name, input) = argument.split_once(char::is_whitespace).unwrap_or((argument, "{}"));
+            Some(Directive::Tool {
+                name: name.to_owned(),
+                input: serde_json::from_str(input.trim()).ok()?,
+            })
+        }
         "fail" => Some(Directive::Fail {
             status: first.parse().ok()?,
             times: times()?,

@@ -4,6 +4,7 @@
 //! survives a killed agent, a resumed session and a repeated prompt. The one thing it counts itself is how often
 //! `[[fail]]` and `[[break]]` have struck, because a refused request leaves no trace in the conversation.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -15,7 +16,7 @@ use super::super::protocol::request::ModelRequest;
 use super::Script;
 use super::directive::{self, Break, Directive};
 use super::scope::Scope;
-use super::tool::{self, BASH, SEND_MESSAGE};
+use super::tool::{self, BASH, HOST, SEND_MESSAGE};
 
 /// Faults struck are remembered for this many directives; a test world holds a few dozen.
 const STRIKES_MAX: usize = 10_000;
@@ -23,7 +24,7 @@ const STRIKES_MAX: usize = 10_000;
 const MID_STREAM: usize = 3;
 
 /// A script that echoes, and does what the directives in the messages say:
-/// `[[say X]]`, `[[internal X]]`, `[[send X]]`, `[[bash CMD]]`, `[[fail STATUS N]]`, `[[stall NAME]]`, `[[slow MS]]`,
+/// `[[say X]]`, `[[internal X]]`, `[[send X]]`, `[[bash CMD]]`, `[[tool NAME JSON]]`, `[[fail STATUS N]]`, `[[stall NAME]]`, `[[slow MS]]`,
 /// `[[break reset|reset-mid|hangup|truncate|error N]]`.
 ///
 /// Calls of tools come first, in order, one per request; `fail`, `break` and `stall` act at their place between them; the
@@ -69,7 +70,7 @@ fn answer(request: &ModelRequest, strikes: &Strikes) -> Reply {
     let (directives, plain) = placed(&scope);
     let (next, tool) = next_tool(&directives, &scope);
     let mut reply = match tool {
-        Some((name, input)) => tool::call(request, name, input)
+        Some((name, input)) => tool::call(request, &name, input)
             .unwrap_or_else(|| Reply::text(format!("echo: the tool {name} was not offered"))),
         None => Reply::text(final_text(&directives, &plain)),
     };
@@ -105,14 +106,14 @@ fn placed<'a>(scope: &'a Scope<'_>) -> (Vec<Placed<'a>>, String) {
 }
 
 /// The first call of a tool that is still due, and its place among the directives.
-fn next_tool(directives: &[Placed<'_>], scope: &Scope<'_>) -> (usize, Option<(&'static str, Value)>) {
+fn next_tool(directives: &[Placed<'_>], scope: &Scope<'_>) -> (usize, Option<(Cow<'static, str>, Value)>) {
     let mut met: Vec<&Directive> = Vec::new();
     for (index, placed) in directives.iter().enumerate() {
         let Some((name, input)) = call(&placed.directive) else {
             continue;
         };
         let before = met.iter().filter(|directive| ***directive == placed.directive).count();
-        if before >= scope.times_done(name, &input) {
+        if before >= scope.times_done(&name, &input) {
             return (index, Some((name, input)));
         }
         met.push(&placed.directive);
@@ -120,13 +121,14 @@ fn next_tool(directives: &[Placed<'_>], scope: &Scope<'_>) -> (usize, Option<(&'
     (directives.len(), None)
 }
 
-fn call(directive: &Directive) -> Option<(&'static str, Value)> {
+fn call(directive: &Directive) -> Option<(Cow<'static, str>, Value)> {
     match directive {
-        Directive::Send(text) => Some((SEND_MESSAGE, json!({ "text": text }))),
+        Directive::Send(text) => Some((SEND_MESSAGE.into(), json!({ "text": text }))),
         Directive::Bash(command) => Some((
-            BASH,
+            BASH.into(),
             json!({ "command": command, "description": "Run the command of the story" }),
         )),
+        Directive::Tool { name, input } => Some((format!("{HOST}{name}").into(), input.clone())),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::protocol::request::{ModelRequest, Step};
 use super::prompt;
-use super::tool::SEND_MESSAGE;
+use super::tool::{BASH, SEND_MESSAGE};
 
 /// The part of the conversation that bears on this answer.
 pub(super) struct Scope<'a> {
@@ -55,17 +55,16 @@ impl<'a> Scope<'a> {
 
     /// How often this call has been made. Both records may know of the same call, so they are not added up.
     pub(super) fn times_done(&self, name: &str, input: &Value) -> usize {
-        let key = if name == SEND_MESSAGE { "text" } else { "command" };
         let calls = self.steps.iter().filter(|step| match step {
             Step::Call {
                 id,
                 name: called,
                 input: with,
-            } => called == name && with[key] == input[key] && self.has_result(id),
+            } => called == name && same_input(name, with, input) && self.has_result(id),
             _ => false,
         });
         let listed = if name == SEND_MESSAGE {
-            self.times_listed(input[key].as_str().unwrap_or_default())
+            self.times_listed(input["text"].as_str().unwrap_or_default())
         } else {
             0
         };
@@ -150,6 +149,15 @@ fn asked_once(texts: &[(usize, &str)]) -> Vec<Asked> {
         }
     }
     once
+}
+
+/// Whether two inputs of a tool ask for the same.
+fn same_input(name: &str, one: &Value, other: &Value) -> bool {
+    match name {
+        SEND_MESSAGE => one["text"] == other["text"],
+        BASH => one["command"] == other["command"],
+        _ => one == other,
+    }
 }
 
 fn is_interrupted(text: &str) -> bool {

@@ -7,6 +7,8 @@ use super::super::protocol::request::{ModelRequest, Step};
 
 /// Runs a shell command.
 pub(super) const BASH: &str = "Bash";
+/// Before the name of every tool of the host.
+pub(super) const HOST: &str = "mcp__nanoclaw__";
 /// Sends a chat message before the turn ends.
 pub(super) const SEND_MESSAGE: &str = "mcp__nanoclaw__send_message";
 /// Loads the schemas of tools that the request only names.
