@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{delete, get, patch, post, put};
-use axum::routing::{get, patch, put};
 use bus::Hints;
 use chrono_tz::Tz;
 use proto::ids::IdSource;

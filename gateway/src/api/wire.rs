@@ -1,8 +1,8 @@
 //! What the control API takes and gives, as JSON.
 
-use proto::command::PairCode;
 pub mod tasks;
 
+use proto::command::PairCode;
 use proto::group::{Chat, Group, GroupSettings};
 use proto::ids::{ChatId, GroupId, InboxOrd};
 use proto::time::Timestamp;
