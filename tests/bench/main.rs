@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use report::Measurement;
 
 /// All names, in the order they are measured.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "start",
     "cold-start",
     "message-to-prompt",
