@@ -12,6 +12,7 @@ pub mod model;
 pub mod platform;
 pub mod s3;
 pub mod slack;
+pub mod telegram;
 pub mod whatsapp;
 
 mod percent;
