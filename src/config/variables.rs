@@ -48,6 +48,9 @@ pub(super) const ALL: &[Variable] = &[
     Variable::text("SLACK_APP_TOKEN", "channels.slack.app_token"),
     Variable::file("SLACK_SIGNING_SECRET_FILE", "channels.slack.signing_secret"),
     Variable::text("SLACK_SIGNING_SECRET", "channels.slack.signing_secret"),
+    Variable::file("TELEGRAM_BOT_TOKEN_FILE", "channels.telegram.bot_token"),
+    Variable::text("TELEGRAM_BOT_TOKEN", "channels.telegram.bot_token"),
+    Variable::text("TELEGRAM_BOT_POOL", "channels.telegram.bot_pool"),
     Variable::elsewhere(FILE_VARIABLE),
     // Read by the crash points of the system tests, and by the scripts that build and start this binary.
     // Without the feature it is refused as unknown: a test that kills nothing must not pass for want of a kill.

@@ -11,6 +11,7 @@ use super::Channel;
 use super::discord::Discord;
 use super::gmail::Gmail;
 use super::slack::Slack;
+use super::telegram::TelegramChannel;
 use crate::config::Channels;
 use crate::files::Files;
 
@@ -45,6 +46,9 @@ pub(crate) fn build(channels: &Channels, deps: &ChannelDeps) -> anyhow::Result<V
     }
     if let Some(slack) = Slack::configured(&channels.slack, deps)? {
         active.push(Arc::new(slack));
+    }
+    if let Some(channel) = TelegramChannel::configured(&channels.telegram, deps)? {
+        active.push(Arc::new(channel));
     }
     Ok(active)
 }

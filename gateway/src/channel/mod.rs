@@ -9,10 +9,14 @@ mod feed;
 mod host;
 mod receive_error;
 
+#[cfg(test)]
+pub(crate) mod conformance;
+
 pub mod cli;
 pub mod discord;
 pub mod gmail;
 pub mod slack;
+pub mod telegram;
 pub mod webhook;
 
 use std::sync::Arc;

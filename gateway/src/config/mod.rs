@@ -3,6 +3,7 @@
 mod discord;
 mod gmail;
 mod slack;
+mod telegram;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,6 +18,7 @@ use service::config::{Secret, range};
 pub use discord::Discord;
 pub use gmail::{Gmail, GmailDelivery};
 pub use slack::Slack;
+pub use telegram::{Telegram, WhenUnsure};
 
 /// One gateway among those of an installation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,8 @@ pub struct Channels {
     pub gmail: Gmail,
     /// The app of Slack.
     pub slack: Slack,
+    /// The bot of Telegram.
+    pub telegram: Telegram,
 }
 
 /// One webhook account.

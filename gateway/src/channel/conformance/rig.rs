@@ -1,0 +1,193 @@
+//! One adapter, its stand-in and the rows: what every scenario begins with.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bus::{Accepted, Ingress, IngressError};
+use proto::group::ChatSeen;
+use proto::ids::{ChatId, GroupId, OutboxId};
+use proto::inbound::Envelope;
+use proto::outbound::{Delivery, Extra, OutboxState, Reply};
+use proto::time::{Clock, Timestamp};
+use service::clock::SystemClock;
+use service::ids::RandomIds;
+
+use super::{ChannelDeps, Gateway, Read, Subject};
+use crate::channel::Channel;
+use crate::files::Files;
+use crate::world::{SOON, World};
+
+/// One scenario's world.
+pub(crate) struct Rig<S> {
+    pub(crate) subject: S,
+    pub(crate) world: World,
+    pub(crate) group: GroupId,
+    pub(crate) heard: Arc<Heard>,
+    channel_name: String,
+    account: String,
+}
+
+/// The ingress, and what it was given.
+pub(crate) struct Heard {
+    ingress: Arc<dyn Ingress>,
+    taken: Mutex<Vec<Envelope>>,
+    duplicates: Mutex<u32>,
+}
+
+#[async_trait]
+impl Ingress for Heard {
+    async fn accept(&self, envelope: Envelope) -> Result<Accepted, IngressError> {
+        let accepted = self.ingress.accept(envelope.clone()).await?;
+        match accepted {
+            Accepted::New => self.taken.lock().unwrap().push(envelope),
+            Accepted::Duplicate => *self.duplicates.lock().unwrap() += 1,
+        }
+        Ok(accepted)
+    }
+}
+
+impl Heard {
+    /// What is in the inbox, in order.
+    pub(crate) fn all(&self) -> Vec<Envelope> {
+        self.taken.lock().unwrap().clone()
+    }
+
+    /// The message that contains a text, when it is in the inbox.
+    pub(crate) fn find(&self, text: &str) -> Option<Envelope> {
+        self.all().into_iter().find(|envelope| envelope.text.contains(text))
+    }
+
+    /// How many messages of the inbox contain a text.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.all()
+            .iter()
+            .filter(|envelope| envelope.text.contains(text))
+            .count()
+    }
+}
+
+impl<S: Subject> Rig<S> {
+    /// A running stand-in whose room and direct chat belong to a group that needs its trigger.
+    pub(crate) async fn start() -> Self {
+        // Another test may have installed it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (world, subject) = (World::new(), S::start().await);
+        let group = world.group("family", false).await;
+        let heard = Arc::new(Heard {
+            ingress: world.ingress.clone(),
+            taken: Mutex::default(),
+            duplicates: Mutex::default(),
+        });
+        let mut rig = Self {
+            subject,
+            world,
+            group,
+            heard,
+            channel_name: String::new(),
+            account: String::new(),
+        };
+        let channel = rig.channel();
+        (rig.channel_name, rig.account) = (channel.name().to_owned(), channel.account().to_owned());
+        for chat in [rig.subject.room(), rig.subject.direct()] {
+            rig.register(&chat).await;
+        }
+        rig
+    }
+
+    /// The adapter of one more gateway.
+    pub(crate) fn channel(&self) -> Arc<dyn Channel> {
+        self.subject.channel(&self.deps())
+    }
+
+    /// What adapters work with.
+    pub(crate) fn deps(&self) -> ChannelDeps {
+        ChannelDeps {
+            // The stand-in lives in real time: signatures and windows are measured by both.
+            clock: Arc::new(SystemClock::new()),
+            ids: Arc::new(RandomIds),
+            random: || 0.5,
+            hints: self.world.hints.clone(),
+            files: Files::new(self.world.blobs()),
+            assistant_name: "Andy".to_owned(),
+        }
+    }
+
+    pub(crate) async fn gateway(&self, name: &str) -> Gateway {
+        Gateway::join(&self.world, &self.heard, self.channel(), name).await
+    }
+
+    /// Registers a chat to the group.
+    pub(crate) async fn register(&self, chat: &ChatId) {
+        let seen = ChatSeen {
+            id: chat.clone(),
+            channel: self.channel_name.clone(),
+            account: self.account.clone(),
+            name: None,
+            is_group_chat: Some(true),
+            parent: None,
+            seen_at: crate::world::START,
+        };
+        self.world.store.see_chat(&seen).await.unwrap();
+        self.world.store.register_chat(chat, Some(&self.group)).await.unwrap();
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.world.clock.now()
+    }
+
+    /// The agent says something.
+    pub(crate) async fn say(&self, chat: &ChatId, text: &str, extra: Option<Extra>) -> OutboxId {
+        let id = OutboxId(self.world.uuid());
+        let reply = Reply {
+            key: String::new(),
+            chat: chat.clone(),
+            text: text.to_owned(),
+            sender: None,
+            extra,
+        };
+        let now = self.now();
+        self.world
+            .store
+            .put_notice(&id.to_string(), &reply, id, now)
+            .await
+            .unwrap();
+        id
+    }
+
+    /// The outbox rows of a chat in order.
+    pub(crate) async fn rows(&self, chat: &ChatId) -> Vec<Delivery> {
+        self.world.store.deliveries_after(chat, 0, 10_000).await.unwrap()
+    }
+
+    pub(crate) async fn is_settled(&self, chat: &ChatId) -> bool {
+        let open = |row: &Delivery| matches!(row.state, OutboxState::Pending | OutboxState::Sending);
+        !self.rows(chat).await.iter().any(open)
+    }
+
+    /// What the assistant has said in a chat.
+    pub(crate) fn texts(&self, chat: &ChatId) -> Vec<String> {
+        self.subject
+            .read(chat)
+            .into_iter()
+            .map(|Read { text, .. }| text)
+            .collect()
+    }
+
+    /// Waits until every fault in store has been met.
+    pub(crate) async fn until_met(&self) {
+        self.until("the fault", |_| self.subject.faults().waiting() == 0).await;
+    }
+
+    /// Waits until the inbox satisfies a predicate.
+    pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Heard) -> bool) {
+        let waited = async {
+            while !holds(&self.heard) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(SOON, waited).await.is_err() {
+            panic!("not heard: {what}; heard: {:#?}", self.heard.all());
+        }
+    }
+}
