@@ -28,7 +28,9 @@ test('schedule_task carries what was asked and brings back the task as it is', a
   assert.equal(request?.['id'], 'toolu_s');
   assert.deepEqual(request?.['params'], { ...input, context_mode: 'group', target_group_jid: null });
   const told = lastOf(host.model.requests[1]);
-  assert.ok(told.includes('task-5d41402abc4b2a76b9719d911017c592') && told.includes('2026-11-29T09:00:00+01:00'));
+  assert.ok(
+    told.includes('task-5d41402abc4b2a76b9719d911017c592') && told.includes('2026-11-29T09:00:00+01:00'),
+  );
 });
 
 test('mcp_d4: a refusal names the value, so that the model can mend it', async (context) => {
@@ -54,7 +56,10 @@ test('mcp_05: each task is one line with its schedule, its state and its next ru
   assert.equal(listText({ tasks: [], left_off: 0 }), 'No scheduled tasks found.');
   const { tasks } = golden('answer_ok_list_tasks').result as { tasks: unknown[] };
   assert.match(listText({ tasks, left_off: 7 }), /and 7 more/);
-  assert.match(taskText('Task paused')(golden('answer_ok_schedule_task').result), /^Task paused:\n- \[task-5d41/);
+  assert.match(
+    taskText('Task paused')(golden('answer_ok_schedule_task').result),
+    /^Task paused:\n- \[task-5d41/,
+  );
   assert.equal(cancelledText({ cancelled: 't1' }), 'Task t1 cancelled.');
 });
 

@@ -8,7 +8,8 @@ const ScheduleType = z.enum(['cron', 'interval', 'once']);
 const SCHEDULE_VALUE =
   'cron: "*/5 * * * *" | interval: milliseconds like "300000" (at least 10000) | once: local time like ' +
   '"2026-02-01T15:30:00" (no Z)';
-const TIMEZONE = 'IANA zone of the local times, such as "Europe/Berlin"; default: the zone you see in messages';
+const TIMEZONE =
+  'IANA zone of the local times, such as "Europe/Berlin"; default: the zone you see in messages';
 const CHECK_SCRIPT =
   'Bash script run in the workspace before you are woken. Its last line of output is JSON: {"wake": false} ends the run without ' +
   'cost, {"wake": true, "data": …} wakes you with the data';
