@@ -1,5 +1,6 @@
 //! The adapter against the stand-in for Gmail.
 
+mod conformance;
 mod feed;
 mod hostile;
 mod mails;
