@@ -57,6 +57,7 @@ pub(super) fn open(api: &Api, gateway_url: String, position: &Position) -> Resul
             "Discord names a gateway that is not its own".to_owned(),
         ));
     }
+    // This panics where no certificates are to be had; there no HTTP client could be made either, and the start was refused.
     let mut config = ConfigBuilder::new(api.token().to_owned(), INTENTS).proxy_url(gateway_url);
     if let Some(session) = &position.session {
         config = config.session(Session::new(session.sequence, session.id.clone()));
