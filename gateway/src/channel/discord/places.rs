@@ -81,6 +81,10 @@ impl Places {
 
     /// Keeps what a guild tells of itself when a session begins.
     pub(super) fn learn(&self, guild: &Guild) {
+        // In an outage it tells nothing but its id.
+        if guild.unavailable {
+            return;
+        }
         self.guilds.insert(guild.id, guild.name.clone());
         for channel in guild.channels.iter().chain(&guild.threads) {
             self.channels
