@@ -142,10 +142,17 @@ pub(in crate::channel) async fn a_revoked_account_is_refused_and_recovers<S: Sub
         return;
     }
     let rig = Rig::<S>::start().await;
+    // Somebody knows us already: where the platform keeps no queue for us, it is asked what was said since.
+    let first = live(&rig).await;
+    rig.subject.act(Act::Direct("hello")).await;
+    rig.until("the first", |heard| heard.count("hello") == 1).await;
+    drop(first);
+    rig.world.clock.advance(std::time::Duration::from_secs(60));
     rig.subject.revoke(true);
     let mut gateway = rig.gateway("a").await;
     let base = gateway.receive().await;
     rig.subject.listen(&base).await;
+    gateway.take_over(&rig).await;
     gateway
         .until("refused", |receiving| matches!(receiving, Receiving::Refused(_)))
         .await;

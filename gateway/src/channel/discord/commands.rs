@@ -17,7 +17,10 @@ const COMMANDS: [(&str, &str); 6] = [
     ("status", "How the assistant is"),
     ("compact", "Shorten the conversation so far"),
     ("cost", "What this conversation has cost"),
-    ("pair", "Ask to have the assistant in this chat"),
+    (
+        "pair",
+        "Ask to have the assistant in this chat, or decide about who asked",
+    ),
 ];
 /// What the person who used a command reads, and nobody else; the answer itself comes as a message.
 const TAKEN: &str = "Got it.";
@@ -71,6 +74,11 @@ impl Discord {
 }
 
 fn command((name, description): &(&str, &str)) -> Value {
-    // 1: typed with a slash. 0: in servers; 1: in direct messages with the bot.
-    json!({ "name": name, "description": description, "type": 1, "contexts": [0, 1] })
+    // 1: typed with a slash. 0: in servers; 1: in direct messages with the bot. 3: a text.
+    let mut command = json!({ "name": name, "description": description, "type": 1, "contexts": [0, 1] });
+    if *name == "pair" {
+        let words = "list, approve CODE, approve CODE GROUP or reject CODE; nothing asks for a code";
+        command["options"] = json!([{ "name": "words", "description": words, "type": 3, "required": false }]);
+    }
+    command
 }

@@ -1,5 +1,6 @@
 //! The adapter over the stand-in for Discord, and its pure parts by tables.
 
+mod conformance;
 mod events;
 mod feed;
 mod sends;
