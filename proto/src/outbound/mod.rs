@@ -3,6 +3,7 @@
 mod after_send;
 mod extra;
 mod part;
+mod receipt;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ pub use after_send::{
 };
 pub use extra::{Attachment, Extra};
 pub use part::{Limits, Part, TextUnit, next_part};
+pub use receipt::{AfterReceipt, Receipt, ReceiptState, decide_after_receipt};
 
 /// Removes every closed `<internal>…</internal>` and surrounding blanks (F-08); `None` when nothing is left to say.
 pub fn strip_internal(text: &str) -> Option<String> {

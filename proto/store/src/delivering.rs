@@ -1,7 +1,9 @@
 //! What an attempt to send changes in its row: the same in all engines.
 
-use proto::outbound::{AfterSend, OutboxState};
+use proto::outbound::{AfterReceipt, AfterSend, Delivery, OutboxState, Receipt, ReceiptState};
 use proto::time::Timestamp;
+
+use crate::Noted;
 
 /// The change of a row that was being sent.
 #[derive(Debug)]
@@ -52,5 +54,35 @@ impl<'a> Finish<'a> {
                 ..done(OutboxState::Pending, None, Some(reason))
             },
         }
+    }
+}
+
+/// The state of a row after a receipt; none: as it was.
+pub(crate) fn state_after(after: AfterReceipt) -> Option<OutboxState> {
+    match after {
+        AfterReceipt::Sent => Some(OutboxState::Sent),
+        AfterReceipt::Dead => Some(OutboxState::Dead),
+        AfterReceipt::Nothing | AfterReceipt::NotYet | AfterReceipt::InDoubt => None,
+    }
+}
+
+/// What is said of a receipt whose consequence was recorded; `row` as it is now.
+pub(crate) fn noted(after: AfterReceipt, row: Delivery) -> Noted {
+    match after {
+        AfterReceipt::Sent => Noted::Arrived(Box::new(row)),
+        AfterReceipt::Dead => Noted::Failed(Box::new(row)),
+        AfterReceipt::NotYet => Noted::NotYet,
+        AfterReceipt::Nothing | AfterReceipt::InDoubt => Noted::Kept,
+    }
+}
+
+/// What is said of a receipt that says no more than what was known. That a message failed is said again: whoever heard it the
+/// first time may have died before it could tell anybody.
+pub(crate) fn noted_before(row: Delivery, receipt: &Receipt, known: Option<&Receipt>) -> Noted {
+    let failed = receipt.state == ReceiptState::Failed && row.state == OutboxState::Dead;
+    if failed && known == Some(receipt) {
+        Noted::Failed(Box::new(row))
+    } else {
+        Noted::Kept
     }
 }

@@ -11,7 +11,7 @@ use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, Runner
 use proto::inbound::{Envelope, InboxMessage};
 use proto::ingest::{IndexBatch, Indexed, PartitionCursor};
 use proto::lease::holding::{Hold, LeaseName, LeaseRow};
-use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::outbound::{AfterSend, Delivery, Receipt, Reply};
 use proto::snapshot::SnapshotRef;
 use proto::task::{FireReport, FireTask, Fired, RunsOf, Task, TaskId, TaskRun};
 use proto::time::Timestamp;
@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use crate::pairing::Asked;
 use crate::{
-    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, Error, GroupStanding, Removed, Result, RunnerRow,
+    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, Error, GroupStanding, Noted, Removed, Result, RunnerRow,
     Store, TranscriptPart, TurnRecord, UsageTotal,
 };
 
@@ -138,6 +138,8 @@ forward! {
     due_deliveries(channel: &str, account: &str, now: Timestamp, limit: u32) -> Vec<Delivery>;
     begin_delivery(hold: &Hold, id: OutboxId, now: Timestamp) -> Option<Delivery>;
     finish_delivery(id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> ();
+    note_receipt(receipt: &Receipt, now: Timestamp) -> Noted;
+    receipt(id: OutboxId) -> Option<Receipt>;
     interrupted_deliveries(channel: &str, account: &str) -> Vec<Delivery>;
     deliveries_after(chat: &ChatId, after_seq: i64, limit: u32) -> Vec<Delivery>;
     chat_activity(chat: &ChatId) -> ChatActivity;

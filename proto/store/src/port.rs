@@ -10,7 +10,7 @@ use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, Runner
 use proto::inbound::{Envelope, InboxMessage};
 use proto::ingest::{IndexBatch, Indexed, Malformed, PartitionCursor};
 use proto::lease::holding::{Hold, LeaseName, LeaseRow};
-use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::outbound::{AfterSend, Delivery, Receipt, Reply};
 use proto::snapshot::SnapshotRef;
 use proto::task::{FireReport, FireTask, Fired, RunsOf, Task, TaskId, TaskRun};
 use proto::time::Timestamp;
@@ -194,6 +194,21 @@ impl UsageTotal {
         self.usage.cache_read_input_tokens += usage.cache_read_input_tokens;
         self.cost_micros += cost_micros.unwrap_or(0);
     }
+}
+
+/// What [`Store::note_receipt`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// It is known, and changes nothing.
+    Kept,
+    /// It cannot be said yet; it must be said again.
+    NotYet,
+    /// What may or may not have arrived has: the row as it is now.
+    Arrived(Box<Delivery>),
+    /// What had been accepted, or may have arrived, did not: the row as it is now.
+    Failed(Box<Delivery>),
+    /// There is no such row (any more).
+    Unknown,
 }
 
 /// How many rows retention removed.
@@ -455,6 +470,11 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Conflict`] when another attempt was charged since, or something else was recorded.
     async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()>;
+    /// Takes note of what the platform says about an accepted message, if it says more than what was known, and settles the
+    /// row as [`proto::outbound::decide_after_receipt`] says.
+    async fn note_receipt(&self, receipt: &Receipt, now: Timestamp) -> Result<Noted>;
+    /// The newest receipt of a delivery.
+    async fn receipt(&self, id: OutboxId) -> Result<Option<Receipt>>;
     /// Rows of this account left in `sending` by an earlier holder; called before the first delivery of a new one.
     async fn interrupted_deliveries(&self, channel: &str, account: &str) -> Result<Vec<Delivery>>;
     /// Deliveries of a chat after `after_seq`, whatever their state, oldest first (for polling).

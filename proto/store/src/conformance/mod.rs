@@ -254,6 +254,9 @@ cases! { $
         a_notice_is_said_once_per_key,
         a_chat_is_at_rest_once_all_is_answered_and_delivered,
         a_long_text_is_sent_in_parts_before_the_next_one,
+        receipts_come_in_any_order_and_settle_what_was_in_doubt,
+        a_message_that_failed_after_it_was_accepted_is_dead,
+        a_part_that_failed_leaves_the_rest_in_doubt,
     }
     upkeep {
         retention_keeps_what_is_needed,

@@ -1,13 +1,13 @@
 //! Deliveries.
 
 use proto::group::ChatSeen;
-use proto::outbound::{AfterSend, Delivery, OutboxState};
+use proto::outbound::{AfterSend, Delivery, OutboxState, Receipt, ReceiptState};
 use proto::time::Timestamp;
 use proto::turn::Recorded;
 
 use super::World;
 use super::world::{at, chat_of, reply};
-use crate::Error;
+use crate::{Error, Noted};
 
 fn sent() -> AfterSend {
     AfterSend::Sent {
@@ -325,4 +325,88 @@ pub async fn a_long_text_is_sent_in_parts_before_the_next_one(world: World) {
     assert_eq!((second.failures, second.sent_through), (0, 6));
     world.finish(&second, &sent(), at(7)).await;
     assert_eq!(world.due_texts(at(8)).await, ["behind"]);
+}
+
+fn receipt(delivery: &Delivery, state: ReceiptState) -> Receipt {
+    let failed = state == ReceiptState::Failed;
+    Receipt {
+        delivery: delivery.id,
+        attempt: delivery.attempts,
+        state,
+        platform_id: Some("wamid.1".to_owned()),
+        reason: failed.then(|| "undeliverable".to_owned()),
+        at: at(5),
+    }
+}
+
+pub async fn receipts_come_in_any_order_and_settle_what_was_in_doubt(world: World) {
+    world.said("g", &["one"]).await;
+    let one = world.attempt(at(2)).await;
+    let note = async |state| world.store.note_receipt(&receipt(&one, state), at(6)).await.unwrap();
+    assert_eq!(world.store.receipt(one.id).await.unwrap(), None);
+    assert_eq!(
+        note(ReceiptState::Failed).await,
+        Noted::NotYet,
+        "its answer is not recorded"
+    );
+    let uncertain = AfterSend::Uncertain {
+        reason: "no answer".to_owned(),
+    };
+    world.finish(&one, &uncertain, at(3)).await;
+    let Noted::Arrived(row) = note(ReceiptState::Delivered).await else {
+        panic!("it was in doubt, and it arrived");
+    };
+    assert_eq!((row.id, row.state), (one.id, OutboxState::Sent));
+    assert_eq!(world.store.counts(at(6)).await.unwrap().outbox_uncertain, 0);
+    for late in [ReceiptState::Sent, ReceiptState::Failed, ReceiptState::Delivered] {
+        assert_eq!(note(late).await, Noted::Kept, "{late:?}");
+    }
+    assert_eq!(note(ReceiptState::Read).await, Noted::Kept);
+    let known = world.store.receipt(one.id).await.unwrap();
+    assert_eq!(known, Some(receipt(&one, ReceiptState::Read)));
+    let unknown = Receipt {
+        delivery: world.outbox_id(),
+        ..receipt(&one, ReceiptState::Sent)
+    };
+    assert_eq!(world.store.note_receipt(&unknown, at(7)).await.unwrap(), Noted::Unknown);
+}
+
+pub async fn a_message_that_failed_after_it_was_accepted_is_dead(world: World) {
+    world.said("g", &["one"]).await;
+    let one = world.attempt(at(2)).await;
+    world.finish(&one, &sent(), at(3)).await;
+    let failed = receipt(&one, ReceiptState::Failed);
+    let Noted::Failed(row) = world.store.note_receipt(&failed, at(6)).await.unwrap() else {
+        panic!("it did not arrive");
+    };
+    assert_eq!((row.id, row.state), (one.id, OutboxState::Dead));
+    let again = world.store.note_receipt(&failed, at(7)).await.unwrap();
+    assert!(
+        matches!(again, Noted::Failed(_)),
+        "who heard it first may have died before telling"
+    );
+}
+
+pub async fn a_part_that_failed_leaves_the_rest_in_doubt(world: World) {
+    world.said("g", &["a long text"]).await;
+    let first = world.attempt(at(2)).await;
+    let part = AfterSend::Part {
+        through: 6,
+        in_doubt: false,
+    };
+    world.finish(&first, &part, at(3)).await;
+    let failed = receipt(&first, ReceiptState::Failed);
+    assert_eq!(world.store.note_receipt(&failed, at(4)).await.unwrap(), Noted::Kept);
+    let second = world.attempt(at(5)).await;
+    assert!(second.in_doubt);
+    let uncertain = AfterSend::Uncertain {
+        reason: "an earlier part may not have arrived".to_owned(),
+    };
+    world.finish(&second, &uncertain, at(6)).await;
+    let arrived = receipt(&second, ReceiptState::Delivered);
+    assert_eq!(
+        world.store.note_receipt(&arrived, at(7)).await.unwrap(),
+        Noted::Kept,
+        "the other part is still missing"
+    );
 }

@@ -2,14 +2,14 @@
 
 use proto::ids::{ChatId, OutboxId};
 use proto::lease::holding::Hold;
-use proto::outbound::{AfterSend, Delivery, OutboxState};
+use proto::outbound::{AfterReceipt, AfterSend, Delivery, OutboxState, Receipt, decide_after_receipt};
 use proto::time::Timestamp;
 
 use super::outbox_rows::OutboxRow;
 use super::state::State;
 use super::switches::Switch;
-use crate::delivering::Finish;
-use crate::{Error, Result};
+use crate::delivering::{Finish, noted, noted_before, state_after};
+use crate::{Error, Noted, Result};
 
 impl State {
     pub(super) fn due(&self, channel: &str, account: &str, now: Timestamp, limit: u32) -> Vec<Delivery> {
@@ -74,6 +74,33 @@ impl State {
             }
         });
         Ok(())
+    }
+
+    pub(super) fn note_receipt(&mut self, receipt: &Receipt, now: Timestamp) -> Noted {
+        let Some(row) = self.outbox.get(receipt.delivery) else {
+            return Noted::Unknown;
+        };
+        if !receipt.supersedes(row.receipt.as_ref()) {
+            return noted_before(row.delivery.clone(), receipt, row.receipt.as_ref());
+        }
+        let after = decide_after_receipt(&row.delivery, receipt);
+        if after == AfterReceipt::NotYet {
+            return Noted::NotYet;
+        }
+        self.outbox.change(receipt.delivery, |row| {
+            row.receipt = Some(receipt.clone());
+            row.delivery.in_doubt |= after == AfterReceipt::InDoubt;
+            if let Some(state) = state_after(after) {
+                row.delivery.state = state;
+                row.done_at = Some(now);
+            }
+        });
+        let row = self.outbox.get(receipt.delivery).map(|row| self.seen(row));
+        row.map_or(Noted::Unknown, |row| noted(after, row))
+    }
+
+    pub(super) fn receipt(&self, id: OutboxId) -> Option<Receipt> {
+        self.outbox.get(id)?.receipt.clone()
     }
 
     pub(super) fn interrupted(&self, channel: &str, account: &str) -> Vec<Delivery> {

@@ -11,7 +11,7 @@ use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, Runner
 use proto::inbound::{Envelope, InboxMessage};
 use proto::ingest::{IndexBatch, Indexed, PartitionCursor};
 use proto::lease::holding::{Hold, LeaseName, LeaseRow};
-use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::outbound::{AfterSend, Delivery, Receipt, Reply};
 use proto::snapshot::SnapshotRef;
 use proto::task::{FireReport, FireTask, Fired, RunsOf, Task, TaskId, TaskRun};
 use proto::time::Timestamp;
@@ -22,7 +22,7 @@ use super::state::State;
 use super::switches::Switch;
 use crate::pairing::Asked;
 use crate::{
-    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Removed, Result, RunnerRow, Store,
+    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Noted, Removed, Result, RunnerRow, Store,
     TranscriptPart, TurnRecord, UsageTotal,
 };
 
@@ -253,6 +253,14 @@ impl Store for MemoryStore {
 
     async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
         self.lock().finish_delivery(id, attempt, after, now)
+    }
+
+    async fn note_receipt(&self, receipt: &Receipt, now: Timestamp) -> Result<Noted> {
+        Ok(self.lock().note_receipt(receipt, now))
+    }
+
+    async fn receipt(&self, id: OutboxId) -> Result<Option<Receipt>> {
+        Ok(self.lock().receipt(id))
     }
 
     async fn interrupted_deliveries(&self, channel: &str, account: &str) -> Result<Vec<Delivery>> {

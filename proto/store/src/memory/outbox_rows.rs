@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::ids::{ChatId, Epoch, OutboxId, TurnId};
-use proto::outbound::{Delivery, OutboxState};
+use proto::outbound::{Delivery, OutboxState, Receipt};
 use proto::time::Timestamp;
 
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub(super) struct OutboxRow {
     pub(super) not_before: Timestamp,
     pub(super) said_epoch: Epoch,
     pub(super) done_at: Option<Timestamp>,
+    pub(super) receipt: Option<Receipt>,
 }
 
 #[derive(Debug, Default)]

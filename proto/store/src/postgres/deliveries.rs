@@ -162,11 +162,14 @@ pub(super) async fn after(tx: &Tx, chat: &ChatId, after_seq: i64, limit: u32) ->
 }
 
 async fn find(tx: &Tx, id: OutboxId) -> Result<Option<Delivery>> {
-    let row: Statement<'_> = statement!(select_delivery!("WHERE o.id = $1"), id);
-    tx.read(row).await?.row().map(read).transpose()
+    tx.read(look_up(id)).await?.row().map(read).transpose()
 }
 
-fn read(row: &Row) -> Result<Delivery> {
+pub(super) fn look_up(id: OutboxId) -> Statement<'static> {
+    statement!(select_delivery!("WHERE o.id = $1"), id)
+}
+
+pub(super) fn read(row: &Row) -> Result<Delivery> {
     Ok(Delivery {
         id: OutboxId(get(row, "id")?),
         chat: ChatId::new(get::<String>(row, "chat_id")?),

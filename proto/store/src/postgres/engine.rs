@@ -10,7 +10,7 @@ use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, Runner
 use proto::inbound::{Envelope, InboxMessage};
 use proto::ingest::{IndexBatch, Indexed, PartitionCursor};
 use proto::lease::holding::{Hold, LeaseName, LeaseRow};
-use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::outbound::{AfterSend, Delivery, Receipt, Reply};
 use proto::snapshot::SnapshotRef;
 use proto::task::{FireReport, FireTask, Fired, RunsOf, Task, TaskId, TaskRun};
 use proto::time::Timestamp;
@@ -22,12 +22,12 @@ use super::migrate::{MIGRATIONS, migrate};
 use super::pool::{Connections, Patience};
 use super::{
     Config, ConnectError, activity, begin, chats, claim, commands, commit, config, connect, dead_letters, deliveries,
-    effects, fail, fence, firings, groups, inbox, indexing, leases, outbox, pairings, partitions, release, retention,
+    effects, fail, fence, firings, groups, inbox, indexing, leases, outbox, pairings, partitions, receipts, release, retention,
     runners, snapshots, task_runs, tasks, transcripts, turns, upkeep, waiting,
 };
 use crate::pairing::Asked;
 use crate::{
-    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Removed, Result, RunnerRow, Store,
+    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Noted, Removed, Result, RunnerRow, Store,
     TranscriptPart, TurnRecord, UsageTotal,
 };
 
@@ -406,6 +406,21 @@ impl Store for PostgresStore {
             .call(Patience::Usual, |tx| async move {
                 deliveries::finish(&tx, id, attempt, after, now).await
             })
+            .await
+    }
+
+    async fn note_receipt(&self, receipt: &Receipt, now: Timestamp) -> Result<Noted> {
+        self.connections
+            .call(
+                Patience::Usual,
+                |tx| async move { receipts::note(&tx, receipt, now).await },
+            )
+            .await
+    }
+
+    async fn receipt(&self, id: OutboxId) -> Result<Option<Receipt>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move { receipts::newest(&tx, id).await })
             .await
     }
 

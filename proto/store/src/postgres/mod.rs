@@ -59,6 +59,7 @@ mod dead_letters;
 mod deliveries;
 mod outbox;
 mod pairings;
+mod receipts;
 
 mod retention;
 mod upkeep;

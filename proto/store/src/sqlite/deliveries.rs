@@ -158,7 +158,7 @@ pub(super) fn after(conn: &Connection, chat: &ChatId, after_seq: i64, limit: u32
     Ok(rows)
 }
 
-fn get(conn: &Connection, id: OutboxId) -> Result<Option<Delivery>> {
+pub(super) fn get(conn: &Connection, id: OutboxId) -> Result<Option<Delivery>> {
     let row = conn
         .prepare_cached(select_delivery!("WHERE o.id = ?1"))?
         .query_row(params![id.to_string()], read)

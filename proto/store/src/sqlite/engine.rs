@@ -11,7 +11,7 @@ use proto::ids::{ChatId, Epoch, GroupId, InboxOrd, Incarnation, OutboxId, Runner
 use proto::inbound::{Envelope, InboxMessage};
 use proto::ingest::{IndexBatch, Indexed, PartitionCursor};
 use proto::lease::holding::{Hold, LeaseName, LeaseRow};
-use proto::outbound::{AfterSend, Delivery, Reply};
+use proto::outbound::{AfterSend, Delivery, Receipt, Reply};
 use proto::snapshot::SnapshotRef;
 use proto::task::{FireReport, FireTask, Fired, RunsOf, Task, TaskId, TaskRun};
 use proto::time::Timestamp;
@@ -25,12 +25,12 @@ use super::readers::Readers;
 use super::writer::Writer;
 use super::{
     OpenError, activity, audit, begin, chats, claim, commands, commit, dead_letters, deliveries, effects, fail, fence,
-    firings, groups, inbox, index, leases, outbox, pairings, partitions, release, retention, runners, snapshots,
+    firings, groups, inbox, index, leases, outbox, pairings, partitions, receipts, release, retention, runners, snapshots,
     task_runs, tasks, transcripts, turns, upkeep, waiting,
 };
 use crate::pairing::Asked;
 use crate::{
-    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Removed, Result, RunnerRow, Store,
+    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Noted, Removed, Result, RunnerRow, Store,
     TranscriptPart, TurnRecord, UsageTotal,
 };
 
@@ -326,6 +326,15 @@ impl Store for SqliteStore {
         self.writer
             .run(move |tx| deliveries::finish(tx, id, attempt, &after, now))
             .await
+    }
+
+    async fn note_receipt(&self, receipt: &Receipt, now: Timestamp) -> Result<Noted> {
+        let receipt = receipt.clone();
+        self.writer.run(move |tx| receipts::note(tx, &receipt, now)).await
+    }
+
+    async fn receipt(&self, id: OutboxId) -> Result<Option<Receipt>> {
+        self.readers.run(move |tx| receipts::newest(tx, id)).await
     }
 
     async fn interrupted_deliveries(&self, channel: &str, account: &str) -> Result<Vec<Delivery>> {

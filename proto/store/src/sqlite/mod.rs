@@ -45,6 +45,7 @@ mod tasks;
 
 mod deliveries;
 mod outbox;
+mod receipts;
 
 mod audit;
 mod commands;
