@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use blobs::BlobStore;
 use blobs::directory::DirectoryStore;
 use bus::local::{LocalHints, LocalIngress};
 use prometheus_client::registry::Registry;
@@ -58,11 +59,13 @@ impl Node {
         let drain = Duration::from_millis(config.runner.drain_timeout_ms);
 
         let runtime = runtime::open(&config.sandbox, &install, &data_dir)?;
+        let files: Arc<dyn BlobStore> = Arc::new(DirectoryStore::new(data_dir.join(BLOBS)));
         let runner_deps = runner::Deps {
             store: Arc::clone(&store),
             hints: hints.clone(),
             runtime,
             blobs: None,
+            files: Arc::clone(&files),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
             random: service::random::fraction,
@@ -83,7 +86,7 @@ impl Node {
         let scheduler_deps = scheduler::Deps {
             store: Arc::clone(&store),
             hints: hints.clone(),
-            blobs: None,
+            blobs: Some(Arc::clone(&files)),
             clock: Arc::clone(&clock),
             random: service::random::fraction,
             readiness: readiness.clone(),
@@ -117,7 +120,7 @@ impl Node {
             store,
             ingress,
             hints,
-            blobs: Arc::new(DirectoryStore::new(gateway_config.data_dir.join(BLOBS))),
+            blobs: files,
             clock,
             ids,
             random: service::random::fraction,

@@ -12,7 +12,7 @@ pub struct Files {
     blobs: Arc<dyn BlobStore>,
 }
 
-/// Why a file could not be read.
+/// Why a file could not be read or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It never can be.
@@ -32,6 +32,30 @@ impl Files {
         Self { blobs }
     }
 
+    /// Keeps bytes under a name; the same name again replaces them. `false`: they are more than the store takes.
+    ///
+    /// # Errors
+    /// [`FileError::Unavailable`].
+    pub async fn keep(&self, name: &BlobName, contents: Bytes) -> Result<bool, FileError> {
+        match self.blobs.put(name, contents).await {
+            Ok(()) => Ok(true),
+            Err(blobs::Error::TooLarge { .. }) => Ok(false),
+            Err(error) => Err(FileError::Unavailable(error)),
+        }
+    }
+
+    /// The bytes kept under a name; none, if nothing is.
+    ///
+    /// # Errors
+    /// [`FileError::Unavailable`].
+    pub async fn find(&self, name: &BlobName) -> Result<Option<Bytes>, FileError> {
+        match self.blobs.get(name).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(blobs::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(FileError::Unavailable(error)),
+        }
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors
@@ -41,10 +65,6 @@ impl Files {
             name: file.name.clone(),
         };
         let name = BlobName::parse(&file.blob).map_err(|_| gone())?;
-        match self.blobs.get(&name).await {
-            Ok(bytes) => Ok(bytes),
-            Err(blobs::Error::NotFound { .. }) => Err(gone()),
-            Err(error) => Err(FileError::Unavailable(error)),
-        }
+        self.find(&name).await?.ok_or_else(gone)
     }
 }

@@ -33,7 +33,7 @@ use crate::directory::Directory;
 use crate::files::Files;
 use crate::health::{Health, HealthRegistry};
 use crate::http::{ControlSocket, bind_control_socket};
-use crate::intake::{AllowlistFile, Intake};
+use crate::intake::{AllowlistFile, Attachments, Intake, Transcriber};
 use crate::metrics::Metrics;
 use crate::receiving::Notices;
 
@@ -120,15 +120,19 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
             Arc::clone(&deps.clock),
         )?));
     }
+    let files = Files::new(deps.blobs);
     let channel_deps = ChannelDeps {
         clock: Arc::clone(&deps.clock),
         ids: Arc::clone(&deps.ids),
         random: deps.random,
         hints: Arc::clone(&deps.hints),
-        files: Files::new(deps.blobs),
+        store: Arc::clone(&deps.store),
+        files: files.clone(),
         assistant_name: config.assistant_name.clone(),
     };
     channels.extend(channel::build(&config.channels, &channel_deps)?);
+    let transcriber = config.channels.transcription_url.as_deref().map(Transcriber::new);
+    let transcriber = transcriber.transpose().context("channels.transcription_url")?;
     let listen = config.http.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}: free the port, or choose another with http.listen (CLAWHOLD_HTTP_LISTEN)")
@@ -156,6 +160,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         config.assistant_name,
         commands,
         deps.metrics.clone(),
+        Attachments::new(files, Arc::clone(&deps.clock)).transcribing(transcriber),
         lifecycle.soft_stop(),
     ));
     let webhooks = WebhookApi {

@@ -34,8 +34,9 @@ use crate::channel::Channel;
 use crate::command::Commands;
 use crate::delivery::{DeliveryLoop, Lease, Tools};
 use crate::directory::Directory;
+use crate::files::Files;
 use crate::health::Health;
-use crate::intake::{AllowlistFile, Intake};
+use crate::intake::{AllowlistFile, Attachments, Intake};
 use crate::metrics::Metrics;
 use crate::receiving::Notices;
 
@@ -177,6 +178,7 @@ impl World {
             "Andy".into(),
             self.commands(directory),
             self.metrics(),
+            Attachments::new(Files::new(self.blobs()), self.clock.clone()),
             stopping,
         )
     }

@@ -1,6 +1,7 @@
 //! How a platform's event becomes an inbox row: the envelope, and the decision what to do with it.
 
 mod details;
+mod received;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,8 @@ use crate::time::Timestamp;
 use crate::trace::TraceContext;
 use crate::trigger::Trigger;
 
-pub use details::{Addressed, Details, EventKind, FileKind, IncomingFile, Quote, ReceivedFile};
+pub use details::{Addressed, Details, EventKind, FileKind, IncomingFile, Quote};
+pub use received::{ATTACHMENTS, ReceivedFile, picture_type, plain_name};
 
 /// Longest text of one inbound message, in bytes. Platforms stop at 4 000 to 65 536 characters; more is an attachment.
 pub const TEXT_BYTES_MAX: usize = 256 * 1024;
@@ -82,6 +84,13 @@ impl Envelope {
     /// The platform's id of the message: the last part of the dedup key.
     pub fn platform_id(&self) -> &str {
         self.dedup_key.splitn(3, ':').last().unwrap_or_default()
+    }
+
+    /// The platform's id of the message, where one can react to messages: the agent is shown it.
+    pub fn reaction_id(&self) -> Option<&str> {
+        let (channel, _) = self.dedup_key.split_once(':')?;
+        let known = matches!(channel, "telegram" | "slack" | "discord" | "whatsapp");
+        known.then(|| self.platform_id()).filter(|id| !id.is_empty())
     }
 }
 

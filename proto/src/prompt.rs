@@ -177,8 +177,12 @@ fn format_message(zone: Tz, message: &InboxMessage) -> String {
                 escape(&quote.text)
             )
         });
+    let id = message
+        .envelope
+        .reaction_id()
+        .map_or_else(String::new, |id| format!(" id=\"{}\"", escape(id)));
     format!(
-        "<message sender=\"{}\" time=\"{}\">{quoted}{}</message>",
+        "<message sender=\"{}\" time=\"{}\"{id}>{quoted}{}</message>",
         escape(&message.envelope.sender_name),
         escape(&format_time(zone, message.envelope.sent_at)),
         escape(&message.envelope.text),

@@ -39,6 +39,8 @@ pub struct Deps {
     pub runtime: Arc<dyn SandboxRuntime>,
     /// Where the files of groups are kept for other runners too; none: they are on this machine alone.
     pub blobs: Option<Arc<dyn BlobStore>>,
+    /// Where the files of messages lie; the gateway's are the same.
+    pub files: Arc<dyn BlobStore>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ids.
@@ -131,6 +133,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
             shadows: folders.shadows(),
         },
         folders,
+        files: deps.files,
         snapshots: snapshots.map(Arc::new),
         slots: Default::default(),
         trust: watch::Sender::new(Trust::Full),

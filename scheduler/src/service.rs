@@ -14,7 +14,7 @@ use store::Store;
 use crate::config::Retention;
 use crate::leadership::{Candidacy, Leadership};
 use crate::metrics::Metrics;
-use crate::{orphans, reaper, retention, sweep, tasks};
+use crate::{attachments, orphans, reaper, retention, sweep, tasks};
 
 /// Settings of the scheduler.
 #[derive(Clone, Debug)]
@@ -67,7 +67,12 @@ pub fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) {
     lifecycle.spawn_restarting("scheduler orphans", move || {
         orphans::run(loop_deps.clone(), leader.clone(), stop.clone())
     });
-    let (stop, keep) = (lifecycle.soft_stop(), config.retention.keep());
+    let (loop_deps, leader, stop) = (deps.clone(), leadership.clone(), lifecycle.soft_stop());
+    let keep = config.retention.keep();
+    lifecycle.spawn_restarting("scheduler attachments", move || {
+        attachments::run(loop_deps.clone(), leader.clone(), keep, stop.clone())
+    });
+    let stop = lifecycle.soft_stop();
     lifecycle.spawn_restarting("scheduler retention", move || {
         retention::run(deps.clone(), leadership.clone(), keep, stop.clone())
     });

@@ -49,7 +49,7 @@ async function run(environment: Environment, outbox: Outbox): Promise<void> {
   outbox.send({ type: 'ready', ...versions() });
 
   const requests = new Requests(outbox);
-  const prompts = new Prompts();
+  const prompts = new Prompts(environment.workspace.group);
   const start = await receive(environment, requests, prompts, (fatal) => fail(outbox, fatal));
   const configDir = configDirectory(process.env);
   const forwarder = await startForwarder(environment.proxy);

@@ -56,7 +56,7 @@ test('a result names its prompts in either of two fields', () => {
 });
 
 test('naming the last prompt answers all before it, once', () => {
-  const prompts = new Prompts();
+  const prompts = new Prompts('/workspace/group');
   const given = [1, 2, 3].map((through) => prompt(through, 'x'));
   for (const each of given) prompts.push(each as Parameters<Prompts['push']>[0]);
   assert.equal(prompts.answered([given[1]!['uuid']]), 2);
@@ -69,7 +69,7 @@ test('naming the last prompt answers all before it, once', () => {
 });
 
 test('the stream of a second session begins with what is still unanswered', async () => {
-  const prompts = new Prompts();
+  const prompts = new Prompts('/workspace/group');
   const given = [1, 2].map((through) => prompt(through, `p${through}`) as Parameters<Prompts['push']>[0]);
   for (const each of given) prompts.push(each);
   const first = prompts.stream(async ({ text }) => text);
@@ -80,7 +80,7 @@ test('the stream of a second session begins with what is still unanswered', asyn
 });
 
 test('a prompt whose uuid the session already holds goes in under another one', async () => {
-  const prompts = new Prompts();
+  const prompts = new Prompts('/workspace/group');
   const given = prompt(7, 'again') as Parameters<Prompts['push']>[0];
   prompts.push(given);
   prompts.avoid((uuid) => uuid === given.uuid);

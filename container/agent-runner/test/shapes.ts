@@ -6,6 +6,8 @@ const head = { v: z.literal(1) };
 
 const requests = {
   send_message: z.strictObject({ text: z.string(), sender: z.string().nullable() }),
+  send_file: z.strictObject({ path: z.string(), caption: z.string().nullable() }),
+  react: z.strictObject({ emoji: z.string(), message_id: z.string().nullable() }),
   register_group: z.strictObject({
     jid: z.string(),
     name: z.string(),

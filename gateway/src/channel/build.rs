@@ -6,12 +6,14 @@ use bus::Hints;
 use proto::ids::IdSource;
 use proto::time::Clock;
 use service::random::Random;
+use store::Store;
 
 use super::Channel;
 use super::discord::Discord;
 use super::gmail::Gmail;
 use super::slack::Slack;
 use super::telegram::TelegramChannel;
+use super::whatsapp::WhatsAppChannel;
 use crate::config::Channels;
 use crate::files::Files;
 
@@ -26,6 +28,8 @@ pub struct ChannelDeps {
     pub random: Random,
     /// "Look now".
     pub hints: Arc<dyn Hints>,
+    /// Rows, for channels whose platform tells later what became of a message.
+    pub store: Arc<dyn Store>,
     /// Files of deliveries.
     pub files: Files,
     /// Name of the assistant, for channels that say it.
@@ -38,6 +42,9 @@ pub struct ChannelDeps {
 /// When a channel's settings cannot be used; says which and what to do.
 pub(crate) fn build(channels: &Channels, deps: &ChannelDeps) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
     let mut active: Vec<Arc<dyn Channel>> = Vec::new();
+    if let Some(whatsapp) = WhatsAppChannel::configured(&channels.whatsapp, deps)? {
+        active.push(Arc::new(whatsapp));
+    }
     if let Some(token) = &channels.discord.bot_token {
         active.push(Arc::new(Discord::new(&channels.discord, token.expose(), deps)?));
     }

@@ -7,6 +7,8 @@ use proto::group::{Chat, ChatSeen};
 use proto::ids::GroupId;
 use proto::inbound::InboundEvent;
 use proto::lease::holding::{Hold, LeaseName};
+use proto::outbound::Delivery;
+use proto::time::Timestamp;
 use service::random::Random;
 use store::Store;
 
@@ -37,7 +39,17 @@ impl Inbound {
     /// # Errors
     /// [`Refused`]: of an `Unavailable` event the platform must be told to deliver it again (503).
     pub async fn take(&self, seen: &ChatSeen, event: InboundEvent, joins: Option<&GroupId>) -> Result<Taken, Refused> {
-        self.intake.take_with_files(seen, event, joins, &*self.channel).await
+        self.intake.take_with_files(seen, event, joins, &self.channel).await
+    }
+}
+
+impl Inbound {
+    /// Tells the agent that a message which the platform had accepted did not arrive.
+    ///
+    /// # Errors
+    /// [`Refused`]: the platform must be told to say it again (503).
+    pub async fn tell_failed(&self, delivery: &Delivery, reason: &str, now: Timestamp) -> Result<(), Refused> {
+        self.intake.tell_failed(delivery, reason, now).await
     }
 
     /// Takes note of a chat in which nothing was said yet.

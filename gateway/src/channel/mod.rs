@@ -18,6 +18,7 @@ pub mod gmail;
 pub mod slack;
 pub mod telegram;
 pub mod webhook;
+pub mod whatsapp;
 
 use std::sync::Arc;
 use std::time::Duration;

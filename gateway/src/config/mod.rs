@@ -4,6 +4,7 @@ mod discord;
 mod gmail;
 mod slack;
 mod telegram;
+mod whatsapp;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,6 +20,7 @@ pub use discord::Discord;
 pub use gmail::{Gmail, GmailDelivery};
 pub use slack::Slack;
 pub use telegram::{Telegram, WhenUnsure};
+pub use whatsapp::{Template, WhatsApp, WhatsAppAccount};
 
 /// One gateway among those of an installation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +43,11 @@ pub struct Http {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Channels {
+    /// Where voice notes are made words of (docs/attachments.md); without it they are only kept.
+    #[serde(deserialize_with = "range::http_url")]
+    pub transcription_url: Option<String>,
+    /// The business number of WhatsApp.
+    pub whatsapp: WhatsApp,
     /// Webhook accounts by name; the name is part of the address under which an account is reached.
     pub webhook: BTreeMap<String, Webhook>,
     /// The bot on Discord.

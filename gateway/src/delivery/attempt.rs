@@ -168,7 +168,7 @@ async fn record(
     after: &AfterSend,
     now: Timestamp,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    undelivered::tell(tools, delivery, after, now).await?;
+    undelivered::tell(&*tools.ingress, delivery, after, now).await?;
     match tools
         .store
         .finish_delivery(delivery.id, delivery.attempts, after, now)

@@ -9,7 +9,7 @@ pub mod account;
 mod attempt;
 mod breaker;
 mod lease;
-mod undelivered;
+pub(crate) mod undelivered;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

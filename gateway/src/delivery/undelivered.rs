@@ -1,12 +1,10 @@
 //! Tells an agent that something it said did not arrive: as context of its next turn. Told before the row is closed, under
 //! a key of the row's own, so that a crash between the two loses nothing and repeats nothing.
 
-use bus::{Accepted, IngressError};
+use bus::{Accepted, Ingress, IngressError};
 use proto::inbound::{Details, Envelope};
 use proto::outbound::{AfterSend, Delivery};
 use proto::time::Timestamp;
-
-use super::Tools;
 
 /// Characters of the message that are quoted: enough to know which one it was.
 const QUOTED_CHARS: usize = 80;
@@ -15,8 +13,8 @@ const QUOTED_CHARS: usize = 80;
 ///
 /// # Errors
 /// When it cannot be told now.
-pub(super) async fn tell(
-    tools: &Tools,
+pub(crate) async fn tell(
+    ingress: &dyn Ingress,
     delivery: &Delivery,
     after: &AfterSend,
     now: Timestamp,
@@ -38,7 +36,7 @@ pub(super) async fn tell(
         task: None,
         details: Details::default(),
     };
-    match tools.ingress.accept(envelope).await {
+    match ingress.accept(envelope).await {
         Ok(Accepted::New | Accepted::Duplicate) | Err(IngressError::NoSuchGroup(_)) => Ok(()),
         Err(error) => Err(error),
     }

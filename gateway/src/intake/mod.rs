@@ -5,25 +5,37 @@
 //! chats are taken even while the store is away, if the ingress takes them.
 
 mod allowlist_file;
+mod attachments;
+mod transcription;
+mod under_way;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use attachments::FETCH_TIMEOUT;
 use bus::{Accepted, Ingress, IngressError};
 use proto::command::{Command, Verdict, asks_for_pairing, understand};
 use proto::group::{Chat, ChatSeen, Group};
 use proto::ids::GroupId;
-use proto::inbound::{Envelope, InboundEvent, IncomingFile, Intake as Decision, InvalidEvent, decide_intake};
+use proto::inbound::{Envelope, InboundEvent, Intake as Decision, InvalidEvent, decide_intake};
+use proto::outbound::{AfterSend, Delivery};
+use proto::time::Timestamp;
 use proto::trace::TraceContext;
 use service::crash_point;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 pub use allowlist_file::AllowlistFile;
+pub use attachments::{Attachments, FILE_BYTES_MAX};
+pub use transcription::Transcriber;
 
 use crate::channel::Channel;
 use crate::command::{Commands, Heard, Next};
+use crate::delivery::undelivered;
 use crate::directory::Directory;
-use crate::metrics::{IntakeOutcome, Metrics};
+use crate::files::FileError;
+use crate::metrics::{DeliveryOutcome, IntakeOutcome, Metrics};
+use under_way::UnderWay;
 
 /// How long a platform waits for its answer at most (design §7): then it is told to try again. What was in flight may
 /// still be stored; the second try is then a duplicate.
@@ -81,6 +93,8 @@ pub struct Intake {
     assistant_name: String,
     commands: Commands,
     metrics: Metrics,
+    attachments: Attachments,
+    under_way: UnderWay,
     stopping: CancellationToken,
 }
 
@@ -89,9 +103,21 @@ pub struct Intake {
 #[error("the node is stopping")]
 struct Stopping;
 
+/// The platform must not wait any longer, and the fetch goes on.
+#[derive(Debug, thiserror::Error)]
+#[error("the files of the message are still being fetched")]
+struct StillFetching;
+
+impl From<FileError> for Refused {
+    fn from(error: FileError) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
+
 impl Intake {
     /// Appends through `ingress`; `assistant_name` gives the default trigger, `commands` carries out what is one, and its ids give
-    /// traces to events that come without one. Once `stopping` is cancelled every event is refused as one to be sent again.
+    /// traces to events that come without one; files go to `attachments`. Once `stopping` is cancelled every event is refused
+    /// as one to be sent again.
     pub fn new(
         directory: Arc<Directory>,
         ingress: Arc<dyn Ingress>,
@@ -99,6 +125,7 @@ impl Intake {
         assistant_name: String,
         commands: Commands,
         metrics: Metrics,
+        attachments: Attachments,
         stopping: CancellationToken,
     ) -> Self {
         Self {
@@ -108,6 +135,8 @@ impl Intake {
             assistant_name,
             commands,
             metrics,
+            attachments,
+            under_way: UnderWay::default(),
             stopping,
         }
     }
@@ -117,21 +146,43 @@ impl Intake {
     /// # Errors
     /// [`Refused`]; the adapter tells its sender.
     pub async fn take(&self, seen: &ChatSeen, event: InboundEvent, joins: Option<&GroupId>) -> Result<Taken, Refused> {
-        self.take_from(seen, event, joins, None).await
+        self.take_within(INTAKE_TIMEOUT, seen, event, joins, None).await
     }
 
-    /// As [`Intake::take`]; files are fetched from `channel`.
+    /// As [`Intake::take`]; files are fetched from `channel`, also when the caller does not wait for that.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`Refused`]; `Unavailable` also while files are being fetched.
     pub async fn take_with_files(
-        &self,
+        self: &Arc<Self>,
         seen: &ChatSeen,
         event: InboundEvent,
         joins: Option<&GroupId>,
-        channel: &dyn Channel,
+        channel: &Arc<dyn Channel>,
     ) -> Result<Taken, Refused> {
-        self.take_from(seen, event, joins, Some(channel)).await
+        if event.files.is_empty() {
+            return self.take(seen, event, joins).await;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let place = tokio::time::timeout(INTAKE_TIMEOUT, self.under_way.place(&event.dedup_key)).await;
+        let Ok(Some(place)) = place else {
+            return Err(Refused::Unavailable(Box::new(StillFetching)));
+        };
+        let (intake, channel) = (Arc::clone(self), Arc::clone(channel));
+        let (seen, joins) = (seen.clone(), joins.cloned());
+        self.under_way.spawn(async move {
+            let limit = INTAKE_TIMEOUT + FETCH_TIMEOUT;
+            let taken = intake
+                .take_within(limit, &seen, event, joins.as_ref(), Some(&*channel))
+                .await;
+            drop(place);
+            // Whoever asked may have gone.
+            let _ = sender.send(taken);
+        });
+        match tokio::time::timeout(INTAKE_TIMEOUT, receiver).await {
+            Ok(Ok(taken)) => taken,
+            Ok(Err(_)) | Err(_) => Err(Refused::Unavailable(Box::new(StillFetching))),
+        }
     }
 
     /// Takes note of a chat that a channel has found, so that it can be registered before anything is said in it.
@@ -143,8 +194,9 @@ impl Intake {
         Ok(())
     }
 
-    async fn take_from(
+    async fn take_within(
         &self,
+        limit: Duration,
         seen: &ChatSeen,
         event: InboundEvent,
         joins: Option<&GroupId>,
@@ -153,7 +205,7 @@ impl Intake {
         let taken = if self.stopping.is_cancelled() {
             Err(Refused::Unavailable(Box::new(Stopping)))
         } else {
-            tokio::time::timeout(INTAKE_TIMEOUT, self.decide_and_store(seen, event, joins, channel))
+            tokio::time::timeout(limit, self.decide_and_store(seen, event, joins, channel))
                 .await
                 .unwrap_or_else(|elapsed| Err(Refused::Unavailable(Box::new(elapsed))))
         };
@@ -193,7 +245,10 @@ impl Intake {
                     self.command(command, verdict, Heard { chat, group, envelope }).await
                 }
                 _ => {
-                    let envelope = self.with_files(*envelope, &files, channel).await;
+                    let envelope = match channel {
+                        Some(channel) => self.attachments.bring(*envelope, &files, channel).await?,
+                        None => *envelope,
+                    };
                     self.append(envelope).await
                 }
             },
@@ -249,15 +304,19 @@ impl Intake {
         Ok(Some(group))
     }
 
-    /// The message with its files, each named in the text (DC-05, TG-06).
-    async fn with_files(&self, mut envelope: Envelope, files: &[IncomingFile], _: Option<&dyn Channel>) -> Envelope {
-        for file in files {
-            if !envelope.text.is_empty() {
-                envelope.text.push('\n');
-            }
-            envelope.text.push_str(&file.line());
-        }
-        envelope
+    /// Tells the agent that a message of its own, which its platform had accepted, did not arrive.
+    ///
+    /// # Errors
+    /// [`Refused::Unavailable`]: the platform must say it again.
+    pub async fn tell_failed(&self, delivery: &Delivery, reason: &str, now: Timestamp) -> Result<(), Refused> {
+        let dead = AfterSend::Dead {
+            reason: reason.to_owned(),
+        };
+        let told = undelivered::tell(&*self.ingress, delivery, &dead, now).await;
+        told.map_err(|error| Refused::Unavailable(Box::new(error)))?;
+        tracing::error!(delivery.id = %delivery.id, channel.name = delivery.channel, reason, "an accepted message did not arrive");
+        self.metrics.count_delivery(&delivery.channel, DeliveryOutcome::Dead);
+        Ok(())
     }
 
     async fn append(&self, envelope: Envelope) -> Result<Taken, Refused> {
@@ -294,5 +353,7 @@ fn outcome(taken: &Result<Taken, Refused>) -> IntakeOutcome {
     }
 }
 
+#[cfg(test)]
+mod attachment_tests;
 #[cfg(test)]
 mod tests;

@@ -156,6 +156,7 @@ async fn a_stopping_node_takes_nothing_in() {
         "Andy".into(),
         world.commands(world.directory()),
         world.metrics(),
+        Attachments::new(crate::files::Files::new(world.blobs()), world.clock.clone()),
         stopping.clone(),
     );
     let seen = world.seen("test:1");

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ReceivedFile;
 use crate::command::SessionCommand;
-use crate::outbound::Attachment;
 
 /// Whether the platform itself says that the assistant is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,31 +80,6 @@ pub struct IncomingFile {
     pub kind: FileKind,
     /// By which the channel finds it again.
     pub reference: String,
-}
-
-impl IncomingFile {
-    /// The line by which a text names it (DC-05, TG-06).
-    pub fn line(&self) -> String {
-        let kind = match self.kind {
-            FileKind::Image => "Image",
-            FileKind::Voice => "Voice message",
-            FileKind::Audio => "Audio",
-            FileKind::Video => "Video",
-            FileKind::Document => "File",
-            FileKind::Sticker => "Sticker",
-        };
-        format!("[{kind}: {}]", self.name)
-    }
-}
-
-/// A file that came with a message and was fetched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReceivedFile {
-    /// Kind.
-    pub kind: FileKind,
-    /// The file.
-    #[serde(flatten)]
-    pub file: Attachment,
 }
 
 /// What an envelope carries beside the text.

@@ -77,6 +77,18 @@ pub struct Prompt {
     /// What is asked in the sandbox before the model is woken for it. One that does not know of checks just wakes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
+    /// Pictures that are shown to the model with the text. One that does not know of pictures shows none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<Picture>,
+}
+
+/// A picture in the workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picture {
+    /// Where it is, from the workspace.
+    pub path: String,
+    /// `image/png`, `image/jpeg`, `image/gif` or `image/webp`.
+    pub media_type: String,
 }
 
 /// A question that saves tokens: whether the model is needed at all.

@@ -12,7 +12,7 @@ pub use agent_to_host::{
     AgentMessage, AgentResult, InvalidMessage, NOT_WOKEN, Progress, ProgressKind, Request, parse_agent_message,
 };
 pub use host_to_agent::{
-    Answer, Check, CloseReason, HostMessage, Prompt, RequestError, Start, StartGroup, encode_host_message,
+    Answer, Check, CloseReason, HostMessage, Picture, Prompt, RequestError, Start, StartGroup, encode_host_message,
 };
 
 /// Version of this contract; a message with another one is refused.

@@ -15,6 +15,10 @@ pub enum Call {
     SendMessage(SendMessage),
     /// Say something now in another chat; NanoClaw's contract only (IPC-03).
     SendMessageTo(SendMessageTo),
+    /// Send a file of the workspace.
+    SendFile(SendFile),
+    /// React to a message.
+    React(React),
     /// Register a chat as a group; from main only.
     RegisterGroup(RegisterGroup),
     /// Make a task.
@@ -46,6 +50,8 @@ impl Call {
         match request.method.as_str() {
             "send_message" => params(request).map(Self::SendMessage),
             "send_message_to" => params(request).map(Self::SendMessageTo),
+            "send_file" => params(request).map(Self::SendFile),
+            "react" => params(request).map(Self::React),
             "register_group" => params(request).map(Self::RegisterGroup),
             "schedule_task" => params(request).map(Self::ScheduleTask),
             "list_tasks" => params(request).map(Self::ListTasks),
@@ -91,6 +97,26 @@ pub struct SendMessageTo {
     /// Role name to speak as.
     #[serde(default)]
     pub sender: Option<String>,
+}
+
+/// `send_file`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct SendFile {
+    /// Where it is, from the workspace.
+    pub path: String,
+    /// Text with it.
+    #[serde(default)]
+    pub caption: Option<String>,
+}
+
+/// `react`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct React {
+    /// One emoji.
+    pub emoji: String,
+    /// The `id` of a message of the prompt; else the one that called the agent.
+    #[serde(default)]
+    pub message_id: Option<String>,
 }
 
 /// `register_group` (MCP-08).

@@ -21,8 +21,8 @@ use tokio::sync::watch;
 
 use crate::pairing::Asked;
 use crate::{
-    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, Error, GroupStanding, Noted, Removed, Result, RunnerRow,
-    Store, TranscriptPart, TurnRecord, UsageTotal,
+    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, Error, GroupStanding, Noted, Removed, Result,
+    RunnerRow, Store, TranscriptPart, TurnRecord, UsageTotal,
 };
 
 /// How a store behaves towards its callers.

@@ -100,6 +100,7 @@ fn prompt(through: i64) -> Prompt {
         uuid: Uuid::nil(),
         through: InboxOrd(through),
         text: format!("prompt {through}"),
+        pictures: Vec::new(),
         check: None,
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod stops;
 use std::sync::Arc;
 use std::time::Duration;
 
+use blobs::BlobStore;
 use bus::{Hint, Hints};
 use chrono_tz::Tz;
 use proto::ids::{ChatId, IdSource, Incarnation, RunnerId};
@@ -51,6 +52,8 @@ pub(crate) struct Engine {
     pub(crate) folders: Folders,
     /// None where the files of groups are on this machine alone.
     pub(crate) snapshots: Option<Arc<Snapshots>>,
+    /// Files of messages.
+    pub(crate) files: Arc<dyn BlobStore>,
     pub(crate) skills: Vec<Skill>,
     pub(crate) mounts: mounts::Policy,
     pub(crate) settings: Settings,

@@ -23,8 +23,10 @@ use crate::workspace::{self, ProxyRoute, RunMounts, SpecParts};
 const HOST_NAME: &str = "host.docker.internal";
 
 /// The host's tools that every group's agent is offered.
-const TOOLS: [&str; 7] = [
+const TOOLS: [&str; 9] = [
     "send_message",
+    "send_file",
+    "react",
     "schedule_task",
     "list_tasks",
     "pause_task",

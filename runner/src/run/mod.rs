@@ -1,6 +1,7 @@
 //! A run: the shell around [`proto::turn::run::Run`]. It waits for what happens to one group, lets the core decide, and
 //! does what the core wants, in order and each to its end.
 
+mod attachments;
 mod events;
 mod files;
 mod guard;
@@ -11,6 +12,7 @@ mod prompt;
 mod request;
 mod sandbox;
 mod scheduled;
+mod send_extra;
 mod task_request;
 
 use std::collections::VecDeque;
@@ -75,6 +77,8 @@ struct GroupRun {
     prompts: Vec<HandedPrompt>,
     /// Chat the newest prompt came from.
     reply_chat: ChatId,
+    /// The platform's id of the message that called the agent, where one can react to it.
+    called_by: Option<String>,
     /// Session the agent works in.
     session: Option<SessionId>,
     /// Directories of the group, once they are on this host as they were committed.
@@ -117,6 +121,7 @@ impl GroupRun {
             sandbox: None,
             prompts: Vec::new(),
             reply_chat: ChatId::new(""),
+            called_by: None,
             session: None,
             roots: None,
             said: 0,

@@ -21,7 +21,7 @@ impl GroupRun {
             Effect::BeginTurn => Some(self.begin_turn().await),
             Effect::StartSandbox(batch) => self.start_sandbox(&batch).await,
             Effect::HandOver(batch) => {
-                let prompt = self.prompt_of(&batch);
+                let prompt = self.prompt_of(&batch).await;
                 self.hand_over(prompt).await
             }
             Effect::FollowUp {
@@ -29,7 +29,7 @@ impl GroupRun {
                 attempt,
                 messages,
             } => {
-                let prompt = self.prompt_of_follow_up(turn, attempt, &messages);
+                let prompt = self.prompt_of_follow_up(turn, attempt, &messages).await;
                 self.hand_over(prompt).await
             }
             Effect::Commit { turn, through, result } => {
@@ -97,11 +97,14 @@ impl GroupRun {
 
     async fn start_sandbox(&mut self, batch: &TurnBatch) -> Option<Event> {
         let started = self.engine.clock.monotonic();
-        let prompt = self.prompt_of(batch);
         // What a turn that is stopped early goes on with.
         self.session.clone_from(&batch.session);
         let launched = match self.restore_files(batch.snapshot.as_ref()).await {
-            Ok(()) => self.launch(prompt, batch.session.clone()).await,
+            Ok(()) => {
+                // After the group's files are here: those of the messages come into the same directory.
+                let prompt = self.prompt_of(batch).await;
+                self.launch(prompt, batch.session.clone()).await
+            }
             Err(error) => Err(error),
         };
         match launched {

@@ -12,22 +12,29 @@ use super::{GroupRun, HandedPrompt};
 
 impl GroupRun {
     /// The prompt of a whole turn.
-    pub(super) fn prompt_of(&mut self, batch: &TurnBatch) -> Prompt {
+    pub(super) async fn prompt_of(&mut self, batch: &TurnBatch) -> Prompt {
         let zone = self.zone();
         let text = match &batch.interrupted {
             None => format_batch(zone, &batch.messages),
             Some(before) => format_interrupted(zone, &before.already_sent, &batch.messages),
         };
-        self.prompt(batch.turn, batch.attempt, &batch.messages, text)
+        self.prompt(batch.turn, batch.attempt, &batch.messages, text).await
     }
 
     /// The prompt of further messages in a turn.
-    pub(super) fn prompt_of_follow_up(&mut self, turn: TurnId, attempt: u32, messages: &[InboxMessage]) -> Prompt {
+    pub(super) async fn prompt_of_follow_up(
+        &mut self,
+        turn: TurnId,
+        attempt: u32,
+        messages: &[InboxMessage],
+    ) -> Prompt {
         let text = format_batch(self.zone(), messages);
-        self.prompt(turn, attempt, messages, text)
+        self.prompt(turn, attempt, messages, text).await
     }
 
-    fn prompt(&mut self, turn_id: TurnId, attempt: u32, messages: &[InboxMessage], text: String) -> Prompt {
+    async fn prompt(&mut self, turn_id: TurnId, attempt: u32, messages: &[InboxMessage], mut text: String) -> Prompt {
+        let brought = self.bring_attachments(messages).await;
+        text.push_str(&brought.missing);
         if let Some(newest) = messages
             .iter()
             .rev()
@@ -35,6 +42,7 @@ impl GroupRun {
             .or(messages.last())
         {
             self.reply_chat = newest.envelope.chat.clone();
+            self.called_by = newest.envelope.reaction_id().map(str::to_owned);
         }
         let through = last_ord(messages).unwrap_or(InboxOrd::ZERO);
         let uuid = self.engine.ids.uuid();
@@ -47,6 +55,7 @@ impl GroupRun {
             through,
             text,
             check: script.map(|script| Check { script }),
+            pictures: brought.pictures,
         }
     }
 

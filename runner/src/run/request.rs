@@ -49,6 +49,8 @@ impl GroupRun {
         match Call::parse(request).map_err(Refused::Told)? {
             Call::SendMessage(call) => self.send_message(&request.id, call).await,
             Call::SendMessageTo(call) => self.send_message_to(&request.id, call).await,
+            Call::SendFile(call) => self.send_file(&request.id, call).await,
+            Call::React(call) => self.react(&request.id, call).await,
             Call::RegisterGroup(call) => self.register_group(call).await,
             Call::ScheduleTask(call) => self.schedule_task(&request.id, call).await,
             Call::ListTasks(call) => self.list_tasks(call).await,
@@ -100,8 +102,9 @@ impl GroupRun {
         }
     }
 
-    async fn send(&mut self, reply: Reply) -> Result<Value, Refused> {
-        if reply.text.trim().is_empty() || reply.text.len() > SEND_BYTES_MAX {
+    pub(super) async fn send(&mut self, reply: Reply) -> Result<Value, Refused> {
+        let says_nothing = reply.text.trim().is_empty() && reply.extra.is_none();
+        if says_nothing || reply.text.len() > SEND_BYTES_MAX {
             return Err(told(
                 "bad_request",
                 format!("text must have 1 to {SEND_BYTES_MAX} bytes"),

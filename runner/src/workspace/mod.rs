@@ -5,6 +5,7 @@
 //! Invariant: in directories an agent can write, every write goes through a held descriptor and follows no link (CR-D8), so
 //! nothing an agent plants there makes the host touch anything elsewhere.
 
+mod attachments;
 mod files;
 mod folders;
 mod forwarder;
@@ -16,6 +17,7 @@ mod skills;
 mod spec;
 mod view;
 
+pub use attachments::Unsendable;
 pub use folders::{Folders, GroupFolders};
 pub use forwarder::FORWARDER_TARGET;
 pub use owner::{Owner, effective_uid};

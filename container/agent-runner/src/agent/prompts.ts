@@ -5,6 +5,7 @@
 import type { SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
 import { randomUUID } from 'node:crypto';
 import type { Prompt } from '../ipc/messages.js';
+import { contentOf, type Picture } from './pictures.js';
 
 type Uuid = NonNullable<SDKUserMessage['uuid']>;
 
@@ -14,6 +15,8 @@ export interface HandedOver {
   readonly text: string;
   /** Script that decides whether the model is woken for it. */
   readonly check: string | null;
+  /** Shown with the text. */
+  readonly pictures: readonly Picture[];
 }
 
 /** The text for the model, or null when the prompt is dealt with and never reaches it. */
@@ -26,14 +29,21 @@ export class Prompts {
   #isTaken: (uuid: string) => boolean = () => false;
   #wake: () => void = () => {};
   #finish: () => void = () => {};
+  readonly #workspace: string;
+
+  /** `workspace` is where the paths of pictures begin. */
+  constructor(workspace: string) {
+    this.#workspace = workspace;
+  }
 
   /** Resolves when the host has closed and everything handed over is answered. */
   readonly finished = new Promise<void>((resolve) => (this.#finish = resolve));
 
   push(prompt: Prompt): void {
-    const { uuid, through, text } = prompt;
+    const { uuid, through, text, pictures = [] } = prompt;
     const check = prompt.check?.script ?? null;
-    this.#open.push({ uuid: this.#isTaken(uuid) ? randomUUID() : uuid, through, text, check });
+    const fresh = this.#isTaken(uuid) ? randomUUID() : uuid;
+    this.#open.push({ uuid: fresh, through, text, check, pictures });
     this.#wake();
   }
 
@@ -87,9 +97,10 @@ export class Prompts {
         continue;
       }
       sent.add(next.uuid);
+      const content = await contentOf(next.text, next.pictures, this.#workspace);
       yield {
         type: 'user',
-        message: { role: 'user', content: next.text },
+        message: { role: 'user', content },
         parent_tool_use_id: null,
         uuid: next.uuid as Uuid,
       };

@@ -12,6 +12,15 @@ const Prompt = z.object({
   text: z.string(),
   /** Asked before the model is woken. */
   check: z.object({ script: z.string() }).optional(),
+  /** Shown to the model with the text; paths from the workspace. */
+  pictures: z
+    .array(
+      z.object({
+        path: z.string().min(1),
+        media_type: z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp']),
+      }),
+    )
+    .optional(),
 });
 
 const Start = z.object({

@@ -9,7 +9,9 @@ import {
 } from '@anthropic-ai/claude-agent-sdk';
 import { log } from '../log.js';
 import type { ToolPorts } from './call.js';
+import { react } from './react.js';
 import { registerGroup } from './register_group.js';
+import { sendFile } from './send_file.js';
 import { sendMessage } from './send_message.js';
 import { taskTools } from './tasks.js';
 
@@ -18,7 +20,13 @@ export const SERVER_NAME = 'nanoclaw';
 /** Offers exactly the tools in `names`; what the host does not offer, the model does not see. */
 export function toolServer(names: readonly string[], ports: ToolPorts): McpSdkServerConfigWithInstance {
   // The SDK's own type for a mixed list.
-  const all: SdkMcpToolDefinition<any>[] = [sendMessage(ports), registerGroup(ports), ...taskTools(ports)];
+  const all: SdkMcpToolDefinition<any>[] = [
+    sendMessage(ports),
+    sendFile(ports),
+    react(ports),
+    registerGroup(ports),
+    ...taskTools(ports),
+  ];
   const known = new Set(all.map((tool) => tool.name));
   for (const name of names) {
     if (!known.has(name)) log(`ignoring unknown tool ${JSON.stringify(name.slice(0, 40))}`);

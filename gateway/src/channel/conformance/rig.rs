@@ -108,6 +108,7 @@ impl<S: Subject> Rig<S> {
             ids: Arc::new(RandomIds),
             random: || 0.5,
             hints: self.world.hints.clone(),
+            store: self.world.store.clone(),
             files: Files::new(self.world.blobs()),
             assistant_name: "Andy".to_owned(),
         }

@@ -22,8 +22,8 @@ use super::state::State;
 use super::switches::Switch;
 use crate::pairing::Asked;
 use crate::{
-    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Noted, Removed, Result, RunnerRow, Store,
-    TranscriptPart, TurnRecord, UsageTotal,
+    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Noted, Removed, Result, RunnerRow,
+    Store, TranscriptPart, TurnRecord, UsageTotal,
 };
 
 /// The rows in memory.

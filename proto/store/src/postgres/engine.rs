@@ -22,13 +22,13 @@ use super::migrate::{MIGRATIONS, migrate};
 use super::pool::{Connections, Patience};
 use super::{
     Config, ConnectError, activity, begin, chats, claim, commands, commit, config, connect, dead_letters, deliveries,
-    effects, fail, fence, firings, groups, inbox, indexing, leases, outbox, pairings, partitions, receipts, release, retention,
-    runners, snapshots, task_runs, tasks, transcripts, turns, upkeep, waiting,
+    effects, fail, fence, firings, groups, inbox, indexing, leases, outbox, pairings, partitions, receipts, release,
+    retention, runners, snapshots, task_runs, tasks, transcripts, turns, upkeep, waiting,
 };
 use crate::pairing::Asked;
 use crate::{
-    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Noted, Removed, Result, RunnerRow, Store,
-    TranscriptPart, TurnRecord, UsageTotal,
+    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Noted, Removed, Result, RunnerRow,
+    Store, TranscriptPart, TurnRecord, UsageTotal,
 };
 
 /// How long the start may take: longer than a migration that another process runs at the time.

@@ -25,13 +25,13 @@ use super::readers::Readers;
 use super::writer::Writer;
 use super::{
     OpenError, activity, audit, begin, chats, claim, commands, commit, dead_letters, deliveries, effects, fail, fence,
-    firings, groups, inbox, index, leases, outbox, pairings, partitions, receipts, release, retention, runners, snapshots,
-    task_runs, tasks, transcripts, turns, upkeep, waiting,
+    firings, groups, inbox, index, leases, outbox, pairings, partitions, receipts, release, retention, runners,
+    snapshots, task_runs, tasks, transcripts, turns, upkeep, waiting,
 };
 use crate::pairing::Asked;
 use crate::{
-    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Noted, Removed, Result, RunnerRow, Store,
-    TranscriptPart, TurnRecord, UsageTotal,
+    Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Noted, Removed, Result, RunnerRow,
+    Store, TranscriptPart, TurnRecord, UsageTotal,
 };
 
 /// The rows in one SQLite file, used by one process.

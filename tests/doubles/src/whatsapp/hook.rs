@@ -38,6 +38,8 @@ struct Plan {
     times: usize,
     /// Notifications that were answered with 200.
     taken: u64,
+    /// Notifications that were not.
+    refused: u64,
     pumping: Option<JoinHandle<()>>,
 }
 
@@ -50,6 +52,7 @@ impl Default for Plan {
             per_notification: 1,
             times: 1,
             taken: 0,
+            refused: 0,
             pumping: None,
         }
     }
@@ -111,6 +114,11 @@ impl Hook {
         self.plan().taken
     }
 
+    /// How many were not.
+    pub(super) fn refused(&self) -> u64 {
+        self.plan().refused
+    }
+
     /// The next notification, and how often to send it.
     fn next(&self) -> Option<(Vec<Change>, usize)> {
         let mut plan = self.plan();
@@ -130,6 +138,7 @@ impl Hook {
         if taken {
             plan.taken += 1;
         } else {
+            plan.refused += 1;
             changes
                 .into_iter()
                 .rev()

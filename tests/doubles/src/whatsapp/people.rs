@@ -164,6 +164,12 @@ impl WhatsAppDouble {
         self.hook.taken()
     }
 
+    /// How many notifications were not, and are repeated.
+    #[must_use]
+    pub fn notifications_refused(&self) -> u64 {
+        self.hook.refused()
+    }
+
     /// The header value that makes a notification with this body genuine.
     #[must_use]
     pub fn sign(&self, body: &str) -> String {

@@ -198,6 +198,7 @@ fn adapter(platform: &Platform, running: &RunningPlatform, world: &World) -> Arc
         ids: Arc::new(RandomIds),
         random: || 0.5,
         hints: world.hints.clone(),
+        store: world.store.clone(),
         files: Files::new(world.blobs()),
         assistant_name: "Andy".to_owned(),
     };

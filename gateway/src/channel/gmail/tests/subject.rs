@@ -194,6 +194,7 @@ fn adapter(settings: &config::Gmail, world: &World) -> Arc<Gmail> {
         ids: Arc::new(RandomIds),
         random: || 0.5,
         hints: world.hints.clone(),
+        store: world.store.clone(),
         files: Files::new(world.blobs()),
         assistant_name: "Andy".to_owned(),
     };
