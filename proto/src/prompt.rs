@@ -8,6 +8,7 @@ use crate::ids::InboxOrd;
 use crate::inbound::InboxMessage;
 use crate::task::FiringRef;
 use crate::time::Timestamp;
+use crate::turn::Said;
 
 /// Most messages in one prompt: as in NanoClaw (DB-15), but the rest waits for the next turn instead of being dropped.
 pub const MESSAGES_MAX: usize = 200;
@@ -49,9 +50,9 @@ pub fn format_batch(zone: Tz, batch: &[InboxMessage]) -> String {
 
 /// The prompt of an attempt whose predecessor was interrupted after the agent had begun to work on it.
 ///
-/// `already_sent` are the texts that were sent early in this turn, oldest first. The messages are repeated in full:
+/// `already_sent` is what was sent early in this turn, oldest first. The messages are repeated in full:
 /// should the session turn out to be lost, nothing is.
-pub fn format_interrupted(zone: Tz, already_sent: &[String], messages: &[InboxMessage]) -> String {
+pub fn format_interrupted(zone: Tz, already_sent: &[Said], messages: &[InboxMessage]) -> String {
     if command_of(messages).is_some() {
         return format_batch(zone, messages);
     }
@@ -61,8 +62,8 @@ pub fn format_interrupted(zone: Tz, already_sent: &[String], messages: &[InboxMe
     );
     if !already_sent.is_empty() {
         prompt.push_str("[These messages of yours were already sent; do not send them again:]\n<already_sent>\n");
-        for text in already_sent {
-            prompt.push_str(&format!("<sent>{}</sent>\n", escape(text)));
+        for said in already_sent {
+            prompt.push_str(&format!("<sent>{}</sent>\n", escape(&said.text)));
         }
         prompt.push_str("</already_sent>\n");
     }

@@ -45,10 +45,18 @@ fn f_02_an_empty_list_keeps_both_newlines() {
     );
 }
 
+fn said(text: &str) -> Said {
+    Said {
+        chat: ChatId::new("c"),
+        text: text.to_owned(),
+        sender: None,
+    }
+}
+
 #[test]
 fn an_interrupted_run_is_told_what_it_already_sent() {
     let messages = [message(1, "Ann", "hi", true)];
-    insta::assert_snapshot!(format_interrupted(Tz::UTC, &["on <it>".into()], &messages), @r#"
+    insta::assert_snapshot!(format_interrupted(Tz::UTC, &[said("on <it>")], &messages), @r#"
     [Your run was interrupted before it was finished. Continue where you left off: do not repeat steps that are done, and give your final answer to the messages below.]
     [These messages of yours were already sent; do not send them again:]
     <already_sent>
@@ -207,5 +215,5 @@ fn op_01_chatter_lets_a_command_pass_and_is_shown_later() {
 fn op_01_the_prompt_of_a_command_is_the_command_itself() {
     let batch = [command(1, SessionCommand::Compact)];
     assert_eq!(format_batch(Tz::UTC, &batch), "/compact");
-    assert_eq!(format_interrupted(Tz::UTC, &["sent".into()], &batch), "/compact");
+    assert_eq!(format_interrupted(Tz::UTC, &[said("sent")], &batch), "/compact");
 }

@@ -10,7 +10,7 @@ pub mod run;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{InboxOrd, OutboxId, SessionId, TurnId};
+use crate::ids::{ChatId, InboxOrd, OutboxId, SessionId, TurnId};
 use crate::inbound::InboxMessage;
 use crate::outbound::Reply;
 use crate::snapshot::SnapshotRef;
@@ -45,8 +45,19 @@ pub struct TurnBatch {
 pub struct Interrupted {
     /// The prompt it worked on reached this far; later messages are new to the session.
     pub seen_through: InboxOrd,
-    /// Texts it sent early, oldest first.
-    pub already_sent: Vec<String>,
+    /// What it sent early, oldest first.
+    pub already_sent: Vec<Said>,
+}
+
+/// Something an agent said before its turn was committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// In this chat.
+    pub chat: ChatId,
+    /// The text.
+    pub text: String,
+    /// As whom, if not as itself.
+    pub sender: Option<String>,
 }
 
 /// What the model's work cost, as the Agent SDK reports it.

@@ -122,7 +122,7 @@ forward! {
     claim_groups(request: &ClaimRequest) -> Vec<Claimed>;
     owned_groups(runner: &RunnerId, incarnation: Incarnation) -> Vec<Fence>;
     oldest_waiting(now: Timestamp) -> Option<Waiting>;
-    waiting_chats(now: Timestamp, after: Option<&GroupId>, limit: u32) -> Vec<(GroupId, ChatId)>;
+    waiting_chats(runner: &RunnerId, since: Timestamp, after: Option<&GroupId>, limit: u32) -> Vec<(GroupId, ChatId)>;
     begin_turn(fence: &Fence, fresh: TurnId, now: Timestamp) -> Begun;
     read_follow_ups(fence: &Fence, after: InboxOrd) -> Vec<InboxMessage>;
     mark_prompted(fence: &Fence, turn: TurnId, through: InboxOrd, session: &SessionId) -> ();

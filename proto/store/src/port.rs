@@ -352,14 +352,18 @@ pub trait Store: Send + Sync + 'static {
     async fn owned_groups(&self, runner: &RunnerId, incarnation: Incarnation) -> Result<Vec<Fence>>;
     /// Group that has waited longest without an owner, if any is ready at `now`.
     async fn oldest_waiting(&self, now: Timestamp) -> Result<Option<Waiting>>;
-    /// Chats of the messages that nobody works on: for each group the chat of its first pending message that engages the
-    /// agent. A group waits when it is ready and has no owner, or when an earlier life of a runner owns it, whose
-    /// sandbox is gone or about to be. Lets the runner say once why nothing happens.
+    /// Chats of the messages that wait for this runner alone: for each group the chat of its first pending message that
+    /// engages the agent. A group waits when it has been ready since `since` and has no owner, or when an earlier life of
+    /// this runner owns it, whose sandbox is gone or about to be. Lets the runner say once why nothing happens.
+    ///
+    /// Nobody waits for this runner while another lives whose slots are all taken: it serves, and the others come next. One
+    /// with a free slot would have taken what was ready since `since`; it can do no more than this one.
     ///
     /// In the order of the groups' ids, those after `after`, at most `limit`.
     async fn waiting_chats(
         &self,
-        now: Timestamp,
+        runner: &RunnerId,
+        since: Timestamp,
         after: Option<&GroupId>,
         limit: u32,
     ) -> Result<Vec<(GroupId, ChatId)>>;
@@ -410,6 +414,21 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`Error::Fenced`].
     async fn append_transcript(&self, fence: &Fence, part: &TranscriptPart) -> Result<()>;
+    /// Appends lines among which the prompt of a turn was found, and notes how far that reaches: [`Store::append_transcript`] and
+    /// [`Store::mark_prompted`]. Should only the first take effect, the prompt is repeated later; never the other way round.
+    ///
+    /// # Errors
+    /// As both.
+    async fn append_prompted(
+        &self,
+        fence: &Fence,
+        part: &TranscriptPart,
+        turn: TurnId,
+        through: InboxOrd,
+    ) -> Result<()> {
+        self.append_transcript(fence, part).await?;
+        self.mark_prompted(fence, turn, through, &part.session).await
+    }
     /// Reads a transcript back in order; `None` when nothing is known of it.
     async fn load_transcript(
         &self,

@@ -1,6 +1,6 @@
 //! Appending to the inbox.
 
-use proto::ids::{ChatId, GroupId};
+use proto::ids::{ChatId, GroupId, RunnerId};
 use proto::inbound::{Details, Envelope, Quote};
 use proto::trace::TraceContext;
 
@@ -115,13 +115,22 @@ pub async fn chats_of_waiting_groups_are_named(world: World) {
     };
     world.append(&side, at(1)).await;
     world.call("a", "hi again", at(2)).await;
-    let waiting = world.store.waiting_chats(at(3), None, 10).await.unwrap();
+    let early = world.store.waiting_chats(&runner.id, at(0), None, 10).await.unwrap();
+    assert_eq!(early, [(group_id("b"), chat_of("b"))], "ready since then");
+    let waiting = world.store.waiting_chats(&runner.id, at(3), None, 10).await.unwrap();
     assert_eq!(
         waiting,
         [(group_id("a"), ChatId::new("test:side")), (group_id("b"), chat_of("b"))]
     );
     world.try_claim(&runner, 5, at(3)).await.unwrap();
-    assert!(world.store.waiting_chats(at(3), None, 10).await.unwrap().is_empty());
+    assert!(
+        world
+            .store
+            .waiting_chats(&runner.id, at(3), None, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 pub async fn all_waiting_chats_are_named_page_by_page(world: World) {
@@ -132,7 +141,11 @@ pub async fn all_waiting_chats_are_named_page_by_page(world: World) {
     let mut pages: Vec<Vec<(GroupId, ChatId)>> = Vec::new();
     loop {
         let after = pages.last().and_then(|page| page.last()).map(|(group, _)| group);
-        let page = world.store.waiting_chats(at(1), after, 2).await.unwrap();
+        let page = world
+            .store
+            .waiting_chats(&RunnerId::new("r"), at(1), after, 2)
+            .await
+            .unwrap();
         if page.is_empty() {
             break;
         }
@@ -152,14 +165,37 @@ pub async fn chats_left_behind_by_an_earlier_life_wait_too(world: World) {
     world.commit(&fence, &batch, vec![], at(1)).await;
     let other = world.runner("other", 5).await;
     world.begun("served", &other).await;
-    assert!(world.store.waiting_chats(at(2), None, 10).await.unwrap().is_empty());
+    assert!(
+        world
+            .store
+            .waiting_chats(&runner.id, at(2), None, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let interrupted = [(group_id("interrupted"), chat_of("interrupted"))];
     world.runner("r", 5).await;
-    let waiting = world.store.waiting_chats(at(3), None, 10).await.unwrap();
+    let waiting = world.store.waiting_chats(&runner.id, at(3), None, 10).await.unwrap();
     assert_eq!(waiting, interrupted, "before its group is freed");
+    let of_other = world.store.waiting_chats(&other.id, at(3), None, 10).await.unwrap();
+    assert!(of_other.is_empty(), "they do not wait for another runner");
     world.restart(&runner, at(4)).await;
-    let waiting = world.store.waiting_chats(at(4), None, 10).await.unwrap();
+    let waiting = world.store.waiting_chats(&runner.id, at(4), None, 10).await.unwrap();
     assert_eq!(waiting, interrupted, "and after");
+}
+
+pub async fn nobody_waits_for_a_runner_while_another_has_its_hands_full(world: World) {
+    let (idle, busy) = (world.runner("idle", 5).await, world.runner("busy", 2).await);
+    world.begun("first", &busy).await;
+    world.group("next").await;
+    world.call("next", "hi", at(1)).await;
+    let waiting = async || world.store.waiting_chats(&idle.id, at(2), None, 10).await.unwrap();
+    let next = [(group_id("next"), chat_of("next"))];
+    assert_eq!(waiting().await, next, "one with a free slot would have taken it");
+    let (second, _) = world.begun("second", &busy).await;
+    assert!(waiting().await.is_empty(), "it serves: this is a queue, not an outage");
+    world.store.release_group(&second, true, at(3)).await.unwrap();
+    assert_eq!(waiting().await.last(), next.last());
 }
 
 pub async fn trace_contexts_come_back(world: World) {

@@ -77,6 +77,7 @@ cases! { $
         chats_of_waiting_groups_are_named,
         all_waiting_chats_are_named_page_by_page,
         chats_left_behind_by_an_earlier_life_wait_too,
+        nobody_waits_for_a_runner_while_another_has_its_hands_full,
         trace_contexts_come_back,
         what_came_beside_a_text_comes_back,
     }
@@ -239,6 +240,7 @@ cases! { $
         lines_come_back_in_order_and_once,
         parts_of_a_session_are_kept_apart,
         what_is_not_known_is_none,
+        a_prompt_and_its_lines_are_noted_together_under_the_fence,
     }
     outbox {
         outbox_order_per_chat_is_kept,

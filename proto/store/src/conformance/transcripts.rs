@@ -4,7 +4,8 @@ use proto::ids::SessionId;
 use serde_json::{Value, json};
 
 use super::World;
-use crate::TranscriptPart;
+use super::world::at;
+use crate::{Error, TranscriptPart};
 
 fn part(session: &str, subpath: Option<&str>, entries: Vec<Value>) -> TranscriptPart {
     TranscriptPart {
@@ -91,4 +92,29 @@ pub async fn what_is_not_known_is_none(world: World) {
         world.store.load_transcript(&fence.group, &unknown, None).await.unwrap(),
         None
     );
+}
+
+pub async fn a_prompt_and_its_lines_are_noted_together_under_the_fence(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    let (through, session) = (batch.messages[0].ord, SessionId::new("s"));
+    let lines = part("s", None, vec![json!({ "uuid": "1", "text": "hello" })]);
+    for _ in 0..2 {
+        let noted = world.store.append_prompted(&fence, &lines, batch.turn, through).await;
+        noted.unwrap();
+    }
+    let of_nobody = world
+        .store
+        .append_prompted(&fence, &lines, world.turn_id(), through)
+        .await;
+    assert!(of_nobody.is_err(), "no such turn");
+    let read = world.store.load_transcript(&fence.group, &session, None).await.unwrap();
+    assert_eq!(read.unwrap().len(), 1);
+    let (runner, _) = world.restart(&runner, at(1)).await;
+    let late = world.store.append_prompted(&fence, &lines, batch.turn, through).await;
+    assert!(matches!(late, Err(Error::Fenced(_))));
+    let fence = world.claim(&runner, at(1)).await;
+    let again = world.begin(&fence, at(1)).await;
+    assert_eq!(again.interrupted.map(|before| before.seen_through), Some(through));
+    assert_eq!(again.session, Some(session));
 }

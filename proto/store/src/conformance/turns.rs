@@ -3,10 +3,10 @@
 use proto::claim::Fence;
 use proto::ids::{Epoch, InboxOrd, SessionId, TurnId};
 use proto::prompt::{MESSAGES_MAX, PENDING_MAX, last_ord};
-use proto::turn::{AfterFailure, Committed, Interrupted, TurnBatch, TurnFailure, TurnState};
+use proto::turn::{AfterFailure, Committed, Interrupted, Said, TurnBatch, TurnFailure, TurnState};
 
 use super::World;
-use super::world::{at, reply, texts};
+use super::world::{at, chat_of, reply, texts};
 use crate::{Begun, Error, Result, TranscriptPart};
 
 async fn assert_fenced(world: &World, fence: &Fence, batch: &TurnBatch) {
@@ -345,7 +345,12 @@ pub async fn an_interrupted_turn_is_taken_up_under_its_old_id(world: World) {
     assert_eq!(again.turn, batch.turn);
     assert_eq!(texts(&again), ["hello", "and this", "newest"]);
     assert_eq!(again.session, Some(session));
-    let already_sent = vec!["one".to_owned(), "two".to_owned()];
+    let said = |text: &str| Said {
+        chat: chat_of("g"),
+        text: text.to_owned(),
+        sender: None,
+    };
+    let already_sent = vec![said("one"), said("two")];
     assert_eq!(
         again.interrupted,
         Some(Interrupted {

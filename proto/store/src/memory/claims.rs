@@ -79,11 +79,19 @@ impl State {
         Some(Waiting { group, ready_at })
     }
 
-    pub(super) fn waiting_chats(&self, now: Timestamp, after: Option<&GroupId>, limit: u32) -> Vec<(GroupId, ChatId)> {
+    pub(super) fn waiting_chats(
+        &self,
+        runner: &RunnerId,
+        since: Timestamp,
+        after: Option<&GroupId>,
+        limit: u32,
+    ) -> Vec<(GroupId, ChatId)> {
+        let another_is_full = self.another_is_full(runner);
+        let waits = |row: &GroupRow| !another_is_full && row.waits(since).is_some_and(|ready_at| ready_at <= since);
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.groups
             .range((start, Bound::Unbounded))
-            .filter(|(_, row)| row.waits(now).is_some() || self.is_left_behind(row))
+            .filter(|(_, row)| waits(row) || self.is_left_behind(row, runner))
             .filter_map(|(id, row)| {
                 let first = self.after(id, row.cursor).find(|message| message.envelope.engages)?;
                 Some((id.clone(), first.envelope.chat.clone()))
@@ -92,11 +100,19 @@ impl State {
             .collect()
     }
 
-    /// Whether an earlier life of a runner owns the group.
-    fn is_left_behind(&self, row: &GroupRow) -> bool {
-        row.owner.as_ref().is_some_and(|(runner, life)| {
+    /// Whether all slots of another runner that lives are taken.
+    fn another_is_full(&self, runner: &RunnerId) -> bool {
+        self.runners.iter().any(|(other, entry)| {
+            let taken = self.slots.keys().filter(|(holder, _)| holder == other).count();
+            other != runner && !entry.row.dead && taken >= entry.slots as usize
+        })
+    }
+
+    /// Whether an earlier life of this runner owns the group.
+    fn is_left_behind(&self, row: &GroupRow, runner: &RunnerId) -> bool {
+        row.owner.as_ref().is_some_and(|(owner, life)| {
             let newest = self.runners.get(runner).map(|entry| entry.row.incarnation);
-            newest.is_some_and(|newest| newest > *life)
+            owner == runner && newest.is_some_and(|newest| newest > *life)
         })
     }
 

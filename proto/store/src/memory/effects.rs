@@ -4,9 +4,10 @@ use proto::claim::Fence;
 use proto::ids::{OutboxId, TurnId};
 use proto::outbound::Reply;
 use proto::time::Timestamp;
-use proto::turn::Recorded;
+use proto::turn::{Recorded, Said};
 
 use super::outbox::Origin;
+use super::outbox_rows::OutboxRow;
 use super::state::State;
 use super::switches::Switch;
 use crate::Result;
@@ -41,11 +42,16 @@ impl State {
         Ok(Recorded::New(fresh))
     }
 
-    /// Texts sent early in a turn, oldest first.
-    pub(super) fn early_texts(&self, turn: TurnId) -> Vec<String> {
+    /// What was sent early in a turn, oldest first.
+    pub(super) fn sent_early(&self, turn: TurnId) -> Vec<Said> {
         let mut rows: Vec<_> = self.outbox.early_of(turn).collect();
         rows.sort_by_key(|row| (row.delivery.created_at, row.delivery.id));
-        rows.into_iter().map(|row| row.delivery.text.clone()).collect()
+        let said = |row: &OutboxRow| Said {
+            chat: row.delivery.chat.clone(),
+            text: row.delivery.text.clone(),
+            sender: row.delivery.sender.clone(),
+        };
+        rows.into_iter().map(said).collect()
     }
 
     fn find_by_key(&self, turn: TurnId, key: &str) -> Option<OutboxId> {

@@ -176,11 +176,12 @@ impl Store for MemoryStore {
 
     async fn waiting_chats(
         &self,
-        now: Timestamp,
+        runner: &RunnerId,
+        since: Timestamp,
         after: Option<&GroupId>,
         limit: u32,
     ) -> Result<Vec<(GroupId, ChatId)>> {
-        Ok(self.lock().waiting_chats(now, after, limit))
+        Ok(self.lock().waiting_chats(runner, since, after, limit))
     }
 
     async fn begin_turn(&self, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun> {

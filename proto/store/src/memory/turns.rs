@@ -65,7 +65,7 @@ impl State {
         }
         let interrupted = seen_through.map(|seen_through| Interrupted {
             seen_through,
-            already_sent: self.early_texts(id),
+            already_sent: self.sent_early(id),
         });
         Ok(Begun::Turn(Box::new(TurnBatch {
             turn: id,

@@ -4,10 +4,11 @@
 //! read, and a group is claimed whose message is not seen. Here the group is locked first and read in later statements.
 
 use proto::claim::Fence;
-use proto::ids::{GroupId, InboxOrd, SessionId, TurnId};
+use proto::ids::{ChatId, GroupId, InboxOrd, SessionId, TurnId};
 use proto::prompt::{PENDING_MAX, choose_batch, choose_batch_again, firing_of, is_isolated, with_unseen};
 use proto::time::Timestamp;
-use proto::turn::{Interrupted, TurnBatch};
+use proto::turn::{Interrupted, Said, TurnBatch};
+use tokio_postgres::Row;
 
 use super::columns::{all, get};
 use super::failure::Result;
@@ -66,7 +67,7 @@ pub(super) async fn begin(tx: &Tx, fence: &Fence, fresh: TurnId, now: Timestamp)
     let interrupted = match seen_through {
         Some(seen_through) => Some(Interrupted {
             seen_through,
-            already_sent: all(&sent.rows, |row| get(row, "text"))?,
+            already_sent: all(&sent.rows, read_said)?,
         }),
         None => None,
     };
@@ -175,7 +176,15 @@ fn insert<'a>(
 
 fn already_sent(turn: Option<TurnId>) -> Statement<'static> {
     statement!(
-        "SELECT text FROM outbox WHERE turn_id = $1 AND early ORDER BY created_at, id",
+        "SELECT chat_id, text, sender FROM outbox WHERE turn_id = $1 AND early ORDER BY created_at, id",
         turn,
     )
+}
+
+fn read_said(row: &Row) -> Result<Said> {
+    Ok(Said {
+        chat: ChatId::new(get::<String>(row, "chat_id")?),
+        text: get(row, "text")?,
+        sender: get(row, "sender")?,
+    })
 }

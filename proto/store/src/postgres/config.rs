@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use super::ConnectError;
@@ -36,10 +37,24 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// How long a statement may run.
     pub statement_timeout: Duration,
-    /// Lets each connection keep its statements prepared, which halves the server's work. Only where a connection stays
-    /// with its session: straight to Postgres, or through a pgbouncer that knows prepared statements (1.21 or newer, with
-    /// `max_prepared_statements` above 100). Behind another one, a statement of somebody else may run under its name.
-    pub prepare: bool,
+    /// Whether connections keep their statements prepared, which halves the server's work.
+    pub prepare: Prepare,
+}
+
+/// When connections keep their statements prepared.
+///
+/// Behind a pooler that gives each transaction whatever connection is free, a statement of somebody else may run under the
+/// name of ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Prepare {
+    /// Unless a look at the start finds such a pooler.
+    #[default]
+    Auto,
+    /// Always: for a pooler that keeps track of them (pgbouncer 1.21 or newer with `max_prepared_statements` above 100).
+    Always,
+    /// Never: for a pooler that comes into the way later.
+    Never,
 }
 
 impl Config {
@@ -51,7 +66,7 @@ impl Config {
             pool_size: POOL_SIZE,
             connect_timeout: CONNECT_TIMEOUT,
             statement_timeout: STATEMENT_TIMEOUT,
-            prepare: false,
+            prepare: Prepare::Auto,
         }
     }
 }

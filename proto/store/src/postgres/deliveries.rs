@@ -16,7 +16,11 @@ use crate::delivering::Finish;
 
 macro_rules! select_delivery {
     ($rest:literal) => {
+        select_delivery!("", $rest)
+    };
+    ($with:literal, $rest:literal) => {
         concat!(
+            $with,
             "
             SELECT o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.extra,
                    o.state, o.attempts, o.failures, o.sent_through, o.in_doubt, o.created_at
@@ -32,13 +36,26 @@ pub(super) async fn due(tx: &Tx, channel: &str, account: &str, now: Timestamp, l
     let due = statement!(
         select_delivery!(
             "
-            -- Repeats the condition of the index outbox_open: the rows that block their chat.
-            WHERE o.state IN ('pending', 'sending') AND o.state = 'pending' AND o.not_before <= $3
-              AND c.channel = $1 AND c.account = $2
-              AND NOT EXISTS (
-                  SELECT 1 FROM outbox earlier
-                  WHERE earlier.chat_id = o.chat_id AND earlier.seq < o.seq AND earlier.state IN ('pending', 'sending')
-              )
+            -- From one chat to the next in the index outbox_open, whose condition is repeated here: what waits behind the head of
+            -- its chat is not looked at, however much it is.
+            WITH RECURSIVE head AS (
+                (
+                    SELECT chat_id, seq FROM outbox WHERE state IN ('pending', 'sending') ORDER BY chat_id, seq LIMIT 1
+                )
+                UNION ALL
+                SELECT next.chat_id, next.seq
+                FROM head
+                CROSS JOIN LATERAL (
+                    SELECT chat_id, seq FROM outbox
+                    WHERE state IN ('pending', 'sending') AND chat_id > head.chat_id
+                    ORDER BY chat_id, seq
+                    LIMIT 1
+                ) next
+            )
+            ",
+            "
+            JOIN head ON head.chat_id = o.chat_id AND head.seq = o.seq
+            WHERE o.state = 'pending' AND o.not_before <= $3 AND c.channel = $1 AND c.account = $2
             ORDER BY o.created_at, o.id
             LIMIT $4
             "

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use super::migrate::{MIGRATIONS, migrate};
 use super::pool::{Connections, Patience};
 use super::{
-    Config, ConnectError, activity, begin, chats, claim, commands, commit, config, connect, dead_letters, deliveries,
+    Config, ConnectError, Prepare, activity, begin, chats, claim, commands, commit, config, connect, dead_letters, deliveries,
     effects, fail, fence, firings, groups, inbox, indexing, leases, outbox, pairings, partitions, receipts, release,
     retention, runners, snapshots, task_runs, tasks, transcripts, turns, upkeep, waiting,
 };
@@ -45,13 +45,18 @@ impl PostgresStore {
     /// # Errors
     /// [`ConnectError`] says what to do; [`ConnectError::may_pass`] tells whether waiting may help.
     pub async fn connect(config: &Config, now: Timestamp) -> Result<Self, ConnectError> {
-        let connections = Connections::new(config, config::understand(config)?)?;
+        let mut connections = Connections::new(config, config::understand(config)?)?;
         let start = async {
             let tx = connections.first().await?;
             connect::check_server(&tx, &connections.server)
                 .await
                 .map_err(|failure| connect::classify_failure(&connections.server, failure))??;
-            migrate(&tx, &connections.server, MIGRATIONS, now).await
+            migrate(&tx, &connections.server, MIGRATIONS, now).await?;
+            drop(tx);
+            if config.prepare == Prepare::Auto {
+                connections.prepare_if_safe(config).await?;
+            }
+            Ok::<_, ConnectError>(())
         };
         match timeout(START_WITHIN, start).await {
             Ok(started) => started?,
@@ -270,13 +275,14 @@ impl Store for PostgresStore {
 
     async fn waiting_chats(
         &self,
-        now: Timestamp,
+        runner: &RunnerId,
+        since: Timestamp,
         after: Option<&GroupId>,
         limit: u32,
     ) -> Result<Vec<(GroupId, ChatId)>> {
         self.connections
             .call(Patience::Usual, |tx| async move {
-                waiting::chats(&tx, now, after, limit).await
+                waiting::chats(&tx, runner, since, after, limit).await
             })
             .await
     }
@@ -316,6 +322,20 @@ impl Store for PostgresStore {
         self.connections
             .call(Patience::Usual, |tx| async move {
                 effects::record(&tx, fence, turn, effect, fresh, now).await
+            })
+            .await
+    }
+
+    async fn append_prompted(
+        &self,
+        fence: &Fence,
+        part: &TranscriptPart,
+        turn: TurnId,
+        through: InboxOrd,
+    ) -> Result<()> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                transcripts::append_prompted(&tx, fence, part, turn, through).await
             })
             .await
     }

@@ -16,7 +16,6 @@ use crate::indexing;
 
 pub(super) async fn index(tx: &Tx, batch: &IndexBatch, now: Timestamp) -> Result<Indexed> {
     indexing::check(batch)?;
-    let tx = tx.planning_each_time();
     let envelopes = || batch.records.iter().filter_map(|record| record.content.as_ref().ok());
     let names: BTreeSet<&str> = envelopes().map(|envelope| envelope.group.as_str()).collect();
     let chats: BTreeSet<&str> = envelopes().map(|envelope| envelope.chat.as_str()).collect();

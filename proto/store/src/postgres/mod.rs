@@ -20,6 +20,7 @@ mod migrate;
 mod failure;
 mod outage;
 mod pool;
+mod pooler;
 mod transaction;
 
 mod columns;
@@ -64,6 +65,6 @@ mod receipts;
 mod retention;
 mod upkeep;
 
-pub use config::Config;
+pub use config::{Config, Prepare};
 pub use connect_error::ConnectError;
 pub use engine::PostgresStore;

@@ -8,13 +8,15 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
 
-use super::config::{Config, Target};
+use super::config::{Config, Prepare, Target};
 use super::failure::{Failure, Result as CallResult, Verdict};
 use super::outage::Outage;
 use super::transaction::Tx;
-use super::{ConnectError, connect, tls};
+use super::{ConnectError, connect, pooler, tls};
 use crate::Result;
 
+/// Connections that finding out about a pooler takes.
+const CONNECTIONS_MIN: usize = 2;
 /// How often a transaction that surely did not take effect is tried again within one call: deadlocks and serialization
 /// failures end after one or two, and more broken connections than this in a row are an outage.
 const TRIES_MAX: u32 = 5;
@@ -47,57 +49,30 @@ pub(super) struct Connections {
     /// For people.
     pub(super) server: String,
     pub(super) database: String,
+    target: Target,
 }
 
 impl Connections {
     /// Prepares the pool; connects to nothing yet.
     pub(super) fn new(config: &Config, target: Target) -> Result<Self, ConnectError> {
-        let manager_config = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
+        let pool = pool(config, &target, None)?;
         let database = target
             .server
             .get_dbname()
             .or(target.server.get_user())
             .unwrap_or("postgres")
             .to_owned();
-        let manager = if target.server.get_ssl_mode() == SslMode::Disable {
-            Manager::from_config(target.server, NoTls, manager_config)
-        } else {
-            let connector = tls::connector(target.verification, target.ca_file.as_deref())?;
-            Manager::from_config(target.server, connector, manager_config)
-        };
-        let pool = Pool::builder(manager)
-            .max_size(config.pool_size.max(1))
-            // The one used last first: its server process has everything at hand, and the others may be closed by whoever
-            // closes idle ones.
-            .queue_mode(QueueMode::Lifo)
-            .runtime(Runtime::Tokio1)
-            .create_timeout(Some(config.connect_timeout))
-            .pre_recycle(Hook::async_fn(|connection, metrics| {
-                Box::pin(async move {
-                    if metrics.last_used() < TRUSTED_IDLE {
-                        return Ok(());
-                    }
-                    match timeout(SIGN_OF_LIFE_WITHIN, connection.simple_query("")).await {
-                        Ok(Ok(_)) => Ok(()),
-                        Ok(Err(error)) => Err(HookError::Backend(error)),
-                        Err(_) => Err(HookError::message("no sign of life")),
-                    }
-                })
-            }))
-            .build()
-            .map_err(|error| ConnectError::Url(error.to_string()))?;
         let usual = config.statement_timeout;
         Ok(Self {
             pool,
-            begin: begin(usual).into(),
-            begin_patiently: begin(Patience::LONG).into(),
+            begin: begin(usual, config.prepare == Prepare::Always).into(),
+            begin_patiently: begin(Patience::LONG, false).into(),
             // A statement that Postgres ends is a clear answer; this is for a server that does not answer.
             usual: usual + Duration::from_secs(1),
-            prepare: config.prepare,
-            server: target.name,
+            prepare: config.prepare == Prepare::Always,
+            server: target.name.clone(),
             database,
+            target,
         })
     }
 
@@ -151,6 +126,22 @@ impl Connections {
         unreachable!("the last try returns")
     }
 
+    /// Keeps statements prepared from now on, and settings with them, if each connection is one session of the server.
+    pub(super) async fn prepare_if_safe(&mut self, config: &Config) -> Result<(), ConnectError> {
+        let found = pooler::is_between(&self.pool).await;
+        if found.map_err(|failure| connect::classify_failure(&self.server, failure))? {
+            tracing::info!(
+                postgres = self.server,
+                "a pooler is in between: statements are not kept prepared"
+            );
+            return Ok(());
+        }
+        let settings = settings("SET", config.statement_timeout, true).into();
+        self.pool = pool(config, &self.target, Some(settings))?;
+        (self.prepare, self.begin) = (true, BEGIN.into());
+        Ok(())
+    }
+
     /// A connection for the start, with reasons for people.
     pub(super) async fn first(&self) -> Result<Tx, ConnectError> {
         let connection = self.pool.get().await;
@@ -165,12 +156,66 @@ impl Patience {
     const LONG: Duration = Duration::from_secs(60);
 }
 
-/// What a transaction begins with. The isolation level is named because an operator may have set another default. The
-/// time-outs end what a vanished process left open: without them its row locks would stay until TCP gives up, in hours.
-fn begin(limit: Duration) -> String {
+/// How a transaction begins. The isolation level is named because an operator may have set another default.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// As [`BEGIN`], with the settings, where nobody knows whose session it is.
+fn begin(limit: Duration, keeps_plans: bool) -> String {
+    format!("{BEGIN}; {}", settings("SET LOCAL", limit, keeps_plans))
+}
+
+/// The time-outs end what a vanished process left open: without them its row locks would stay until TCP gives up, in hours.
+///
+/// A plan that is kept was made for the tables as they were: made when they were empty, it would read all of one later
+/// (measured while indexing: 2 300 messages/s instead of 27 000). Everything here is found by an index.
+fn settings(set: &str, limit: Duration, keeps_plans: bool) -> String {
     let limit = limit.as_millis();
+    let scan = if keeps_plans { "off" } else { "on" };
     format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = {limit}; \
-         SET LOCAL idle_in_transaction_session_timeout = {limit}"
+        "{set} statement_timeout = {limit}; {set} idle_in_transaction_session_timeout = {limit}; {set} enable_seqscan = {scan}"
     )
+}
+
+/// A pool that connects to nothing yet; `settings` are made in each new session.
+fn pool(config: &Config, target: &Target, settings: Option<Arc<str>>) -> Result<Pool, ConnectError> {
+    let manager_config = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    let server = target.server.clone();
+    let manager = if server.get_ssl_mode() == SslMode::Disable {
+        Manager::from_config(server, NoTls, manager_config)
+    } else {
+        let connector = tls::connector(target.verification, target.ca_file.as_deref())?;
+        Manager::from_config(server, connector, manager_config)
+    };
+    Pool::builder(manager)
+        .max_size(config.pool_size.max(CONNECTIONS_MIN))
+        // The one used last first: its server process has everything at hand, and the others may be closed by whoever
+        // closes idle ones.
+        .queue_mode(QueueMode::Lifo)
+        .runtime(Runtime::Tokio1)
+        .create_timeout(Some(config.connect_timeout))
+        .post_create(Hook::async_fn(move |connection, _| {
+            let settings = settings.clone();
+            Box::pin(async move {
+                match settings {
+                    Some(settings) => connection.batch_execute(&settings).await.map_err(HookError::Backend),
+                    None => Ok(()),
+                }
+            })
+        }))
+        .pre_recycle(Hook::async_fn(|connection, metrics| {
+            Box::pin(async move {
+                if metrics.last_used() < TRUSTED_IDLE {
+                    return Ok(());
+                }
+                match timeout(SIGN_OF_LIFE_WITHIN, connection.simple_query("")).await {
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err(error)) => Err(HookError::Backend(error)),
+                    Err(_) => Err(HookError::message("no sign of life")),
+                }
+            })
+        }))
+        .build()
+        .map_err(|error| ConnectError::Url(error.to_string()))
 }

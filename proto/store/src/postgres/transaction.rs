@@ -74,15 +74,6 @@ impl Tx {
         }
     }
 
-    /// The same transaction for statements over many rows at once, which are planned anew each time: a kept plan was made
-    /// for a table as it was then, and read all of it for each batch (measured: 2 300 messages/s instead of 27 000).
-    pub(super) fn planning_each_time(&self) -> Self {
-        Self {
-            borrowed: Arc::clone(&self.borrowed),
-            prepare: false,
-        }
-    }
-
     /// How far it has come.
     pub(super) fn stage(&self) -> Stage {
         match self.borrowed.stage.load(Ordering::Relaxed) {

@@ -1,21 +1,53 @@
 //! Transcripts: the lines of a session, kept as the agent writes them.
 
 use proto::claim::Fence;
-use proto::ids::{GroupId, SessionId};
+use proto::ids::{GroupId, InboxOrd, SessionId, TurnId};
 use serde_json::Value;
 
 use super::columns::{all, json};
 use super::failure::Result;
-use super::fence;
-use super::parameter::statement;
+use super::parameter::{Statement, statement};
 use super::transaction::Tx;
+use super::{fence, turns};
 use crate::TranscriptPart;
 
 /// Stands for the session itself where a sub-agent has its own path.
 const WHOLE: &str = "";
 
 pub(super) async fn append(tx: &Tx, fence: &Fence, part: &TranscriptPart) -> Result<()> {
-    let lines: Vec<String> = part.entries.iter().map(Value::to_string).collect();
+    let lines = lines_of(part);
+    let [held, _] = tx.transact([fence::lock(fence), insert(fence, part, &lines)]).await?;
+    fence::held(&held, fence)?;
+    Ok(())
+}
+
+/// In one round trip. Both are of the same transaction, so a prompt is never noted whose lines are not there.
+pub(super) async fn append_prompted(
+    tx: &Tx,
+    fence: &Fence,
+    part: &TranscriptPart,
+    turn: TurnId,
+    through: InboxOrd,
+) -> Result<()> {
+    let lines = lines_of(part);
+    let statements = [
+        fence::lock(fence),
+        insert(fence, part, &lines),
+        turns::mark(fence, turn, through, &part.session),
+    ];
+    let [held, _, marked] = tx.transact(statements).await?;
+    fence::held(&held, fence)?;
+    match marked.row() {
+        Some(_) => Ok(()),
+        None => Err(turns::not_open(turn).into()),
+    }
+}
+
+fn lines_of(part: &TranscriptPart) -> Vec<String> {
+    part.entries.iter().map(Value::to_string).collect()
+}
+
+fn insert<'a>(fence: &'a Fence, part: &'a TranscriptPart, lines: &'a [String]) -> Statement<'a> {
     let uuids: Vec<Option<&str>> = part
         .entries
         .iter()
@@ -23,7 +55,7 @@ pub(super) async fn append(tx: &Tx, fence: &Fence, part: &TranscriptPart) -> Res
         .collect();
     // Sent along with the lock of the group, so it asks for itself whether the fence holds. Should the lock not be
     // granted, it cannot hold any more either.
-    let append = statement!(
+    statement!(
         "
         WITH line AS (
             -- The SDK writes a line again when it did not hear that the first time went well.
@@ -52,10 +84,7 @@ pub(super) async fn append(tx: &Tx, fence: &Fence, part: &TranscriptPart) -> Res
         lines.iter().map(String::as_str).collect::<Vec<_>>(),
         &fence.runner,
         fence.incarnation,
-    );
-    let [held, _] = tx.transact([fence::lock(fence), append]).await?;
-    fence::held(&held, fence)?;
-    Ok(())
+    )
 }
 
 pub(super) async fn load(

@@ -1,7 +1,7 @@
 //! Who waits for a runner, for those that want to know without claiming.
 
 use proto::claim::Waiting;
-use proto::ids::{ChatId, GroupId};
+use proto::ids::{ChatId, GroupId, RunnerId};
 use proto::time::Timestamp;
 
 use super::columns::{all, get, parsed, time};
@@ -31,7 +31,8 @@ pub(super) async fn oldest(tx: &Tx, now: Timestamp) -> Result<Option<Waiting>> {
 
 pub(super) async fn chats(
     tx: &Tx,
-    now: Timestamp,
+    runner: &RunnerId,
+    since: Timestamp,
     after: Option<&GroupId>,
     limit: u32,
 ) -> Result<Vec<(GroupId, ChatId)>> {
@@ -46,16 +47,26 @@ pub(super) async fn chats(
             LIMIT 1
         ) m
         WHERE g.id > $1 AND (
-            (g.owner IS NULL AND g.ready_at IS NOT NULL AND g.not_before <= $2)
+            (
+                g.owner IS NULL AND GREATEST(g.ready_at, g.not_before) <= $2
+                AND g.ready_at IS NOT NULL
+                AND NOT EXISTS (
+                    SELECT 1 FROM runners r
+                    WHERE r.id <> $4 AND NOT r.dead AND r.slots <= (SELECT COUNT(*) FROM slots s WHERE s.runner = r.id)
+                )
+            )
             -- Not freed yet: that takes the container runtime, and it may be what is missing.
-            OR EXISTS (SELECT 1 FROM runners r WHERE r.id = g.owner AND r.incarnation > g.owner_incarnation)
+            OR EXISTS (
+                SELECT 1 FROM runners r WHERE r.id = $4 AND r.id = g.owner AND r.incarnation > g.owner_incarnation
+            )
         )
         ORDER BY g.id
         LIMIT $3
         ",
         after.map_or("", GroupId::as_str),
-        now,
+        since,
         limit,
+        runner,
     );
     all(&tx.read(waiting).await?.rows, |row| {
         Ok((parsed(row, "id")?, ChatId::new(get::<String>(row, "chat_id")?)))

@@ -4,10 +4,10 @@
 //! sees a newer state than the read, and a group is claimed whose message is not seen.
 
 use proto::claim::Fence;
-use proto::ids::{Epoch, InboxOrd, SessionId, TurnId};
+use proto::ids::{ChatId, Epoch, InboxOrd, SessionId, TurnId};
 use proto::prompt::{PENDING_MAX, choose_batch, choose_batch_again, firing_of, is_isolated, with_unseen};
 use proto::time::Timestamp;
-use proto::turn::{Interrupted, TurnBatch};
+use proto::turn::{Interrupted, Said, TurnBatch};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::columns::parsed;
@@ -133,10 +133,18 @@ fn insert(
     Ok(fresh)
 }
 
-fn already_sent(conn: &Connection, turn: TurnId) -> Result<Vec<String>> {
-    let texts = conn
-        .prepare_cached("SELECT text FROM outbox WHERE turn_id = ?1 AND early = 1 ORDER BY created_at, id")?
-        .query_map(params![turn.to_string()], |row| row.get(0))?
+fn already_sent(conn: &Connection, turn: TurnId) -> Result<Vec<Said>> {
+    let said = conn
+        .prepare_cached(
+            "SELECT chat_id, text, sender FROM outbox WHERE turn_id = ?1 AND early = 1 ORDER BY created_at, id",
+        )?
+        .query_map(params![turn.to_string()], |row| {
+            Ok(Said {
+                chat: ChatId::new(row.get::<_, String>("chat_id")?),
+                text: row.get("text")?,
+                sender: row.get("sender")?,
+            })
+        })?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(texts)
+    Ok(said)
 }

@@ -214,13 +214,14 @@ impl Store for SqliteStore {
 
     async fn waiting_chats(
         &self,
-        now: Timestamp,
+        runner: &RunnerId,
+        since: Timestamp,
         after: Option<&GroupId>,
         limit: u32,
     ) -> Result<Vec<(GroupId, ChatId)>> {
-        let after = after.cloned();
+        let (runner, after) = (runner.clone(), after.cloned());
         self.readers
-            .run(move |tx| waiting::chats(tx, now, after.as_ref(), limit))
+            .run(move |tx| waiting::chats(tx, &runner, since, after.as_ref(), limit))
             .await
     }
 

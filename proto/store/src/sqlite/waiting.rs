@@ -1,7 +1,7 @@
 //! Who waits for a runner, for those that want to know without claiming.
 
 use proto::claim::Waiting;
-use proto::ids::{ChatId, GroupId};
+use proto::ids::{ChatId, GroupId, RunnerId};
 use proto::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
@@ -30,7 +30,8 @@ pub(super) fn oldest(conn: &Connection, now: Timestamp) -> Result<Option<Waiting
 
 pub(super) fn chats(
     conn: &Connection,
-    now: Timestamp,
+    runner: &RunnerId,
+    since: Timestamp,
     after: Option<&GroupId>,
     limit: u32,
 ) -> Result<Vec<(GroupId, ChatId)>> {
@@ -43,9 +44,18 @@ pub(super) fn chats(
                 SELECT MIN(ord) FROM messages WHERE group_id = g.id AND ord > g.cursor_ord AND engages = 1
             )
             WHERE g.id > :after AND (
-                (g.owner IS NULL AND g.ready_at IS NOT NULL AND g.not_before <= :now)
+                (
+                    g.owner IS NULL AND MAX(g.ready_at, g.not_before) <= :since
+                    AND NOT EXISTS (
+                        SELECT 1 FROM runners r
+                        WHERE r.id <> :runner AND NOT r.dead
+                          AND r.slots <= (SELECT COUNT(*) FROM slots s WHERE s.runner = r.id)
+                    )
+                )
                 -- Not freed yet: that takes the container runtime, and it may be what is missing.
-                OR EXISTS (SELECT 1 FROM runners r WHERE r.id = g.owner AND r.incarnation > g.owner_incarnation)
+                OR EXISTS (
+                    SELECT 1 FROM runners r WHERE r.id = :runner AND r.id = g.owner AND r.incarnation > g.owner_incarnation
+                )
             )
             ORDER BY g.id
             LIMIT :limit
@@ -54,7 +64,8 @@ pub(super) fn chats(
         .query_map(
             named_params! {
                 ":after": after.map_or("", GroupId::as_str),
-                ":now": now.as_millis(),
+                ":runner": runner.as_str(),
+                ":since": since.as_millis(),
                 ":limit": limit,
             },
             |row| Ok((parsed(row, "id")?, ChatId::new(row.get::<_, String>("chat_id")?))),

@@ -16,7 +16,7 @@ use proto::outbound::{AfterSend, Reply};
 use proto::time::Timestamp;
 use proto::turn::{AfterFailure, Committed, TurnCommit, TurnFailure, Usage};
 use store::memory::MemoryStore;
-use store::postgres::{Config, PostgresStore};
+use store::postgres::{Config, PostgresStore, Prepare};
 use store::sqlite::SqliteStore;
 use store::{Begun, Store, TranscriptPart};
 use uuid::Uuid;
@@ -101,7 +101,7 @@ async fn random_calls_get_the_same_answers() {
         let file = SqliteStore::open(&directory.path().join("test.db"), Timestamp::default()).unwrap();
         // Prepared, for the time it takes.
         let config = Config {
-            prepare: true,
+            prepare: Prepare::Always,
             ..Config::new(server.fresh_database().await)
         };
         let shared = PostgresStore::connect(&config, Timestamp::default()).await.unwrap();
@@ -224,7 +224,7 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
             let free_slots = u32::try_from(dice.roll(3)).unwrap();
             same!(stores, s => s.oldest_waiting(now)).unwrap();
             let after = (dice.roll(2) == 0).then_some(&group);
-            same!(stores, s => s.waiting_chats(now, after, 2)).unwrap();
+            same!(stores, s => s.waiting_chats(&runner, now, after, 2)).unwrap();
             let request = ClaimRequest {
                 runner,
                 incarnation,
@@ -332,7 +332,7 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
             match dice.roll(12) {
                 0 | 1 => {
                     let life = same!(stores, s => s.register_runner(&runner, 2, now)).unwrap();
-                    same!(stores, s => s.waiting_chats(now, None, 9)).unwrap();
+                    same!(stores, s => s.waiting_chats(&runner, now, None, 9)).unwrap();
                     same!(stores, s => s.free_stale_groups(&runner, life, now)).unwrap();
                 }
                 2 => {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
+use proto::ids::RunnerId;
 use proto::time::Timestamp;
 use servers::{PgBouncer, Postgres};
+use store::Store;
 use store::conformance::{World, cases};
-use store::postgres::{Config, PostgresStore};
+use store::postgres::{Config, PostgresStore, Prepare};
 use tokio::task::JoinSet;
 
 /// Cases at a time: each has a few connections, and the machine few cores.
@@ -22,7 +24,7 @@ async fn the_suite_holds() {
 async fn the_suite_holds_with_prepared_statements() {
     let server = Postgres::start().await;
     let prepared = |url: String| Config {
-        prepare: true,
+        prepare: Prepare::Always,
         ..Config::new(url)
     };
     run_suite(&server, prepared).await;
@@ -33,6 +35,26 @@ async fn the_suite_holds_behind_a_pgbouncer_that_lends_connections_per_transacti
     let server = Postgres::start().await;
     let bouncer = PgBouncer::start(&server).await;
     run_suite(&server, |url| Config::new(bouncer.through(&url))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_that_share_the_connections_of_a_pooler_find_that_out_and_do_not_disturb_one_another() {
+    let server = Postgres::start().await;
+    let bouncer = PgBouncer::start(&server).await;
+    let url = bouncer.through(&server.fresh_database().await);
+    let work = (0..12).map(|number| {
+        let config = Config::new(url.clone());
+        async move {
+            let store = PostgresStore::connect(&config, Timestamp::default()).await.unwrap();
+            let runner = RunnerId::new(format!("r{number}"));
+            let life = store.register_runner(&runner, 1, Timestamp::default()).await.unwrap();
+            for _ in 0..50 {
+                store.heartbeat(&runner, life).await.unwrap();
+                assert!(store.groups().await.unwrap().is_empty());
+            }
+        }
+    });
+    futures::future::join_all(work).await;
 }
 
 /// Runs all cases and names all that fail.

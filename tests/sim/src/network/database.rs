@@ -148,7 +148,7 @@ calls! {
     finish_delivery(id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> () = [after](id, attempt, &after, now);
     interrupted_deliveries(channel: &str, account: &str) -> Vec<Delivery> = [channel, account](&channel, &account);
 
-    waiting_chats(now: Timestamp, limit: u32) -> Vec<(GroupId, ChatId)> = [](now, None, limit);
+    waiting_chats(runner: &RunnerId, since: Timestamp, limit: u32) -> Vec<(GroupId, ChatId)> = [runner](&runner, since, None, limit);
     put_notice(key: &str, reply: &Reply, fresh: OutboxId, now: Timestamp) -> Recorded = [key, reply](&key, &reply, fresh, now);
 
     task(id: &TaskId) -> Option<Task> = [id](&id);

@@ -1,6 +1,7 @@
 //! Tells the chats that wait why nothing happens: each once per outage of the container runtime.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use proto::ids::{GroupId, IdSource, OutboxId};
 use proto::outbound::Reply;
@@ -9,6 +10,9 @@ use super::Runner;
 use crate::sandbox::notice_text;
 
 const PAGE: u32 = 100;
+
+/// As in the runner: a group that waits for longer is not taken by any other.
+const NOBODY_TOOK_IT: Duration = Duration::from_secs(3);
 
 /// Who was told of the present outage.
 #[derive(Default)]
@@ -21,7 +25,8 @@ impl Notices {
     /// Tells those who wait and were not told yet.
     pub(super) async fn tell(&mut self, runner: &Runner) {
         let outage = *self.outage.get_or_insert_with(|| runner.world.ids.uuid());
-        let Ok(waiting) = runner.rows.waiting_chats(runner.me.now(), PAGE).await else {
+        let since = runner.me.now() - NOBODY_TOOK_IT;
+        let Ok(waiting) = runner.rows.waiting_chats(&runner.name, since, PAGE).await else {
             return;
         };
         for (group, chat) in waiting {
