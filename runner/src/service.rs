@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::service::lifecycle::{Lifecycle, Policy};
 use ::service::random::Random;
-use ::service::readiness::Readiness;
+use ::service::readiness::{Condition, Readiness};
 use anyhow::Context;
 use blobs::BlobStore;
 use bus::Hints;
 use chrono_tz::Tz;
-use proto::ids::{IdSource, RunnerId};
+use proto::ids::{IdSource, Incarnation, RunnerId};
 use proto::lease::Trust;
 use proto::time::Clock;
 use store::Store;
@@ -28,6 +29,9 @@ use crate::workspace::{Folders, Owner, Skill, effective_uid};
 
 /// What is known of local copies of snapshots, below the data directory.
 const SNAPSHOTS: &str = "snapshots";
+
+/// Wait before a runner that could not be registered is registered again.
+const REGISTER_AGAIN: Duration = Duration::from_millis(500);
 
 /// What the runner is given.
 pub struct Deps {
@@ -75,10 +79,10 @@ pub struct Config {
     pub model: Model,
 }
 
-/// Registers this life of the runner and starts its loops.
+/// Registers this life of the runner, however long the store is away, and starts its loops.
 ///
 /// # Errors
-/// When the store cannot be written or the credentials cannot be used.
+/// When the store refuses, or the credentials or directories cannot be used.
 pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow::Result<()> {
     let proxies = Proxies::new(
         &config.model,
@@ -92,13 +96,12 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     skills.extend(Skill::read_all(&folders.skills()).context("the skills below the data directory cannot be read")?);
     let run_dirs = RunDirs::open(&config.data_dir, owner.uid()).context("the runs' directory cannot be made")?;
     let runner = RunnerId::new(config.runner.name.clone());
-    let incarnation = deps
-        .store
-        .register_runner(&runner, config.runner.slots, deps.clock.now())
-        .await?;
     let timings = config.runner.lease.timings();
     let sandboxes = deps.readiness.condition("sandboxes");
     let leased = deps.readiness.condition("lease");
+    let Some(incarnation) = register(&runner, config.runner.slots, &deps, &leased, lifecycle).await? else {
+        return Ok(());
+    };
     let snapshots = deps.blobs.as_ref().map(|blobs| {
         Snapshots::open(snapshot::Deps {
             blobs: Arc::clone(blobs),
@@ -136,6 +139,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         files: deps.files,
         snapshots: snapshots.map(Arc::new),
         slots: Default::default(),
+        accounts: Default::default(),
         trust: watch::Sender::new(Trust::Full),
         runtime_state: watch::Sender::new(RuntimeState::Settling),
         settings: Settings {
@@ -161,4 +165,34 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     );
     lifecycle.spawn("runner dispatch", Policy::Critical, dispatch::run(engine));
     Ok(())
+}
+
+/// Begins this life. `None` when told to stop first. A life more than needed, after a lost answer, fences nobody but itself.
+async fn register(
+    runner: &RunnerId,
+    slots: u32,
+    deps: &Deps,
+    leased: &Condition,
+    lifecycle: &Lifecycle,
+) -> store::Result<Option<Incarnation>> {
+    let stop = lifecycle.soft_stop();
+    loop {
+        let error = match deps.store.register_runner(runner, slots, deps.clock.now()).await {
+            Ok(incarnation) => return Ok(Some(incarnation)),
+            Err(error @ store::Error::Unavailable(_)) => error,
+            Err(error) => return Err(error),
+        };
+        leased.degraded("this runner cannot be registered: the store is unavailable");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the runner could not be registered; trying again"
+        );
+        if stop
+            .run_until_cancelled(tokio::time::sleep(REGISTER_AGAIN))
+            .await
+            .is_none()
+        {
+            return Ok(None);
+        }
+    }
 }

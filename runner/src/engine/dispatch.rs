@@ -1,5 +1,7 @@
 //! The claim loop: fills free slots with the groups that waited longest, makes room when there is none, and gives back
 //! what nobody serves.
+//!
+//! It waits for the store only: a container runtime that hangs must not keep it from the groups that are served.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +14,9 @@ use service::lifecycle::Policy;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::reconcile::Reconcile;
 use super::slots::Command;
-use super::{Engine, RuntimeState, reconcile, stops};
+use super::{Engine, RuntimeState, stops};
 use crate::run;
 
 /// Longest time a missed hint stays unnoticed.
@@ -34,7 +37,7 @@ enum Wake {
 /// Runs passes until the runner drains.
 pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
     let mut hints = engine.hints.listen(Interest::Runner(engine.settings.runner.clone()));
-    let mut ready = None;
+    let (mut ready, reconcile) = (None, Reconcile::default());
     let mut runtime = engine.runtime_state.subscribe();
     let mut sweep = tokio::time::interval(SWEEP.mul_f64(0.8 + 0.4 * (engine.random)()));
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -54,7 +57,7 @@ pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
             Wake::Sweep => {
                 engine.slots.tell_all(Command::Look);
                 stops::tick(&engine).await;
-                reconcile::tick(&engine).await;
+                reconcile.tick(&engine).await;
             }
             Wake::Stop => return Ok(()),
         }

@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of what happens inside a run; [`crate::run`] knows nothing of other groups.
 
+pub(crate) mod accounts;
 pub(crate) mod dispatch;
 pub(crate) mod lease;
 pub(crate) mod outage;
@@ -34,6 +35,7 @@ use crate::proxy::Proxies;
 use crate::sandbox::SandboxRuntime;
 use crate::snapshot::Snapshots;
 use crate::workspace::{Folders, Skill};
+use accounts::Accounts;
 use slots::Slots;
 
 /// What the parts of the runner share: ports, settings and the few facts that change.
@@ -58,6 +60,7 @@ pub(crate) struct Engine {
     pub(crate) mounts: mounts::Policy,
     pub(crate) settings: Settings,
     pub(crate) slots: Slots,
+    pub(crate) accounts: Accounts,
     pub(crate) trust: watch::Sender<Trust>,
     pub(crate) runtime_state: watch::Sender<RuntimeState>,
 }
@@ -104,12 +107,9 @@ impl Engine {
 
     /// Hints that a chat's account has something to send.
     pub(crate) async fn publish_outbox(&self, chat: &ChatId) {
-        // Only a hint: when the chat cannot be read, the delivery loop finds the row by its sweep.
-        if let Ok(Some(chat)) = self.store.chat(chat).await {
-            self.hints.publish(Hint::Outbox {
-                channel: chat.channel,
-                account: chat.account,
-            });
+        let now = self.clock.monotonic();
+        if let Some((channel, account)) = self.accounts.of(chat, &*self.store, now).await {
+            self.hints.publish(Hint::Outbox { channel, account });
         }
     }
 

@@ -1,12 +1,17 @@
-//! Tells the chats that wait why nothing happens: each once per outage.
+//! Tells the chats that wait why nothing happens: each once per outage, and only those that no other runner serves.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use proto::ids::{ChatId, GroupId, OutboxId};
 use proto::outbound::Reply;
 use proto::turn::Recorded;
 
 use super::Engine;
+
+/// A group that waits for longer is not taken by any other runner with a free slot: above the time that runners leave a group to
+/// the one that held it last, and a sweep after it.
+const NOBODY_TOOK_IT: Duration = Duration::from_secs(3);
 
 /// Groups read at a time.
 const PAGE: u32 = 100;
@@ -27,11 +32,12 @@ impl Notices {
         if self.outage != outage {
             (self.outage, self.told) = (outage, BTreeSet::new());
         }
+        let since = engine.clock.now() - NOBODY_TOOK_IT;
         let mut after = None;
         loop {
             let page = match engine
                 .store
-                .waiting_chats(engine.clock.now(), after.as_ref(), PAGE)
+                .waiting_chats(&engine.settings.runner, since, after.as_ref(), PAGE)
                 .await
             {
                 Ok(page) => page,

@@ -19,6 +19,9 @@ use crate::sandbox::{RuntimeError, SandboxId};
 /// Between two heartbeats to the agent, which gives up after 12 s without one.
 const BEAT: Duration = Duration::from_secs(2);
 
+/// Wait before the sandbox is told again what it could not be told.
+const AGAIN: Duration = Duration::from_millis(500);
+
 /// Starts watching; ends when the returned guard is dropped.
 pub(super) fn watch(engine: &Arc<Engine>, id: SandboxId, proxy: Arc<ProxyHandle>, heart: Heart) -> DropGuard {
     let over = CancellationToken::new();
@@ -48,15 +51,18 @@ struct Guard {
 impl Guard {
     async fn run(self) {
         let mut trust = self.engine.trust.subscribe();
-        let mut before = Trust::Full;
+        let mut followed = Trust::Full;
         loop {
             let now = *trust.borrow_and_update();
-            if now != before
-                && let Err(error) = self.follow(now).await
-            {
-                tracing::warn!(sandbox.id = %self.id, error = &error as &dyn Error, "the sandbox does not follow the lease");
+            if now != followed {
+                match self.follow(now).await {
+                    // Nothing is left that could follow.
+                    Ok(()) | Err(RuntimeError::Gone(_)) => followed = now,
+                    Err(error) => {
+                        tracing::warn!(sandbox.id = %self.id, error = &error as &dyn Error, "the sandbox does not follow the lease")
+                    }
+                }
             }
-            before = now;
             if now == Trust::Full
                 && let Err(error) = self.heart.beat()
             {
@@ -64,6 +70,7 @@ impl Guard {
             }
             tokio::select! {
                 changed = trust.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(AGAIN), if now != followed => {}
                 () = tokio::time::sleep(BEAT), if now == Trust::Full => {}
             }
         }

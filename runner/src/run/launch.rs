@@ -123,20 +123,12 @@ impl GroupRun {
             stderr,
             exit,
         } = start(engine, &spec).await?;
-        let stdio = Stdio { stdin, stdout, stderr };
-        let mut link: Box<dyn AgentLink> = match surroundings {
-            None => Box::new(OwnLink::new(run_dir, &engine.watcher, stdio).map_err(failed("the link"))?),
-            Some(around) => {
-                Box::new(NanoClawLink::new(run_dir, &engine.watcher, stdio, around).map_err(failed("the link"))?)
-            }
-        };
-        if let Err(error) = link.start(self.start_message(prompt, session)).await {
-            // What cannot be killed is cut off by its fence, and removed at the next start of this runner.
-            let _ = engine.runtime.kill(&id).await;
-            return Err(LaunchError::Failed(format!(
-                "the first prompt could not be handed over: {error}"
-            )));
-        }
+        // Until somebody can talk to it; the end of the attempt waits until a stray is dead.
+        self.stray = Some(id.clone());
+        let mut link = link_to(engine, run_dir, Stdio { stdin, stdout, stderr }, surroundings)?;
+        let handed = link.start(self.start_message(prompt, session)).await;
+        handed.map_err(failed("the first message to the agent"))?;
+        self.stray = None;
         Ok(Launched { id, link, exit, proxy })
     }
 
@@ -257,6 +249,20 @@ impl GroupRun {
             prompt,
         }
     }
+}
+
+fn link_to(
+    engine: &Engine,
+    run_dir: &RunDir,
+    stdio: Stdio,
+    surroundings: Option<Surroundings>,
+) -> Result<Box<dyn AgentLink>, LaunchError> {
+    Ok(match surroundings {
+        None => Box::new(OwnLink::new(run_dir, &engine.watcher, stdio).map_err(failed("the link"))?),
+        Some(around) => {
+            Box::new(NanoClawLink::new(run_dir, &engine.watcher, stdio, around).map_err(failed("the link"))?)
+        }
+    })
 }
 
 fn open_proxy(engine: &Engine, run_dir: &RunDir, token: RunToken) -> Result<ProxyHandle, LaunchError> {

@@ -23,6 +23,7 @@ use bus::Hint;
 use proto::claim::{Claimed, Fence};
 use proto::ids::{ChatId, InboxOrd, SessionId};
 use proto::lease::Trust;
+use proto::turn::Said;
 use proto::turn::run::{Effect, Event, Run, RunLimits};
 use service::lifecycle::Policy;
 use tokio::sync::watch;
@@ -31,6 +32,7 @@ use uuid::Uuid;
 
 use crate::engine::Engine;
 use crate::engine::slots::{Activity, Orders};
+use crate::sandbox::SandboxId;
 use crate::snapshot::Root;
 use sandbox::Sandbox;
 use scheduled::Scheduled;
@@ -73,6 +75,8 @@ struct GroupRun {
     orders: Arc<Orders>,
     run: Run,
     sandbox: Option<Sandbox>,
+    /// One that was started, and that nobody could talk to; until it is surely dead.
+    stray: Option<SandboxId>,
     /// Prompts handed over and not covered by a commit yet.
     prompts: Vec<HandedPrompt>,
     /// Chat the newest prompt came from.
@@ -83,6 +87,8 @@ struct GroupRun {
     session: Option<SessionId>,
     /// Directories of the group, once they are on this host as they were committed.
     roots: Option<Vec<Root>>,
+    /// What an interrupted attempt at this turn said early, and this one has not said again.
+    said_before: Vec<Said>,
     /// Texts said outside of a turn's answer, to give each a key.
     said: u32,
     /// Tasks made in the turn at hand.
@@ -119,11 +125,13 @@ impl GroupRun {
             claimed,
             orders,
             sandbox: None,
+            stray: None,
             prompts: Vec::new(),
             reply_chat: ChatId::new(""),
             called_by: None,
             session: None,
             roots: None,
+            said_before: Vec::new(),
             said: 0,
             scheduled: Scheduled::default(),
             draining: false,

@@ -2,6 +2,7 @@
 
 use proto::ids::{InboxOrd, OutboxId, TurnId};
 use proto::ipc::AgentResult;
+use proto::lease::Trust;
 use proto::outbound::{Reply, strip_internal};
 use proto::turn::answer::{final_replies, run_outcome};
 use proto::turn::run::{Event, OpenTurn};
@@ -10,6 +11,7 @@ use service::crash_point;
 
 use super::GroupRun;
 use super::files::NotSafe;
+use super::sandbox::KILL_AGAIN;
 use crate::engine::persist::until_known;
 
 impl GroupRun {
@@ -127,14 +129,21 @@ impl GroupRun {
         }
     }
 
-    /// Whether nothing of ours is left that could act for this group. If something is, the claim is kept: the reconciling
-    /// sweep kills first and gives it back then.
+    /// Waits until nothing of ours is left that could act for this group: until then the claim is kept, and what is to be recorded
+    /// at its end is not lost. False when the lease ended or the runner stops first; the reconciling sweep, or whoever frees the
+    /// groups of a dead runner, kills first as well.
     async fn is_rid_of_sandbox(&mut self) -> bool {
-        let dead = self.kill_sandbox().await;
-        if !dead {
-            tracing::error!(group.id = %self.claimed.fence.group, "the claim is kept until its sandbox is surely dead");
+        let mut told = false;
+        while !self.kill_sandbox().await {
+            if *self.trust.borrow() == Trust::Lost || self.stop.is_cancelled() {
+                return false;
+            }
+            if !std::mem::replace(&mut told, true) {
+                tracing::error!(group.id = %self.claimed.fence.group, "the claim is kept until its sandbox is surely dead");
+            }
+            tokio::time::sleep(KILL_AGAIN).await;
         }
-        dead
+        true
     }
 
     /// What a failed store call means: the group is no longer ours, or we cannot know; either way nothing more is done.

@@ -14,6 +14,11 @@ impl GroupRun {
     /// The prompt of a whole turn.
     pub(super) async fn prompt_of(&mut self, batch: &TurnBatch) -> Prompt {
         let zone = self.zone();
+        self.said_before = batch
+            .interrupted
+            .iter()
+            .flat_map(|before| before.already_sent.clone())
+            .collect();
         let text = match &batch.interrupted {
             None => format_batch(zone, &batch.messages),
             Some(before) => format_interrupted(zone, &before.already_sent, &batch.messages),

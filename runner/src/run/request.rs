@@ -5,6 +5,7 @@ use proto::ids::{ChatId, GroupId, OutboxId, TurnId};
 use proto::ipc::requests::{Call, RegisterGroup, SendMessage, SendMessageTo, TranscriptAppend, TranscriptLoad};
 use proto::ipc::{Answer, Request, RequestError};
 use proto::outbound::Reply;
+use proto::turn::Said;
 use proto::turn::run::Event;
 use serde_json::{Value, json};
 use service::crash_point;
@@ -65,10 +66,10 @@ impl GroupRun {
     }
 
     async fn send_message(&mut self, id: &str, call: SendMessage) -> Result<Value, Refused> {
-        let chat = self.reply_chat.clone();
+        let chat = take_said(&mut self.said_before, &call, &self.reply_chat);
         self.send(Reply {
             key: id.to_owned(),
-            chat,
+            chat: chat.unwrap_or_else(|| self.reply_chat.clone()),
             text: call.text,
             sender: call.sender,
             extra: None,
@@ -174,23 +175,22 @@ impl GroupRun {
             entries: call.entries,
         };
         let (engine, fence) = (&self.engine, &self.claimed.fence);
-        until_known(engine, || engine.store.append_transcript(fence, &part))
-            .await
-            .map_err(|error| self.refuse(error))?;
-        // A prompt found in the transcript will be there on resume: a later attempt must not repeat it. Marked after the
-        // append, so that a crash between the two repeats the prompt rather than losing it.
+        // A prompt found in the transcript will be there on resume: a later attempt must not repeat it.
         let found = self
             .prompts
             .iter()
             .filter(|prompt| shown.contains(&prompt.uuid))
             .map(|prompt| prompt.through)
             .max();
-        if let (Some(through), Some(turn)) = (found, self.run.open_turn().map(|open| open.turn)) {
-            until_known(engine, || {
-                engine.store.mark_prompted(fence, turn, through, &part.session)
-            })
-            .await
-            .map_err(|error| self.refuse(error))?;
+        let prompted = found.zip(self.run.open_turn().map(|open| open.turn));
+        let appended = match prompted {
+            Some((through, turn)) => {
+                until_known(engine, || engine.store.append_prompted(fence, &part, turn, through)).await
+            }
+            None => until_known(engine, || engine.store.append_transcript(fence, &part)).await,
+        };
+        appended.map_err(|error| self.refuse(error))?;
+        if prompted.is_some() {
             crash_point!("turn.prompted");
         }
         Ok(json!({}))
@@ -226,6 +226,17 @@ impl GroupRun {
     }
 }
 
+/// The chat in which an interrupted attempt has said the same, once for each time it did; that of the present prompt first. Where
+/// messages of another chat came meanwhile, the store would take the repetition for a new message otherwise.
+fn take_said(said_before: &mut Vec<Said>, call: &SendMessage, here: &ChatId) -> Option<ChatId> {
+    let same = |said: &Said| said.text == call.text && said.sender == call.sender;
+    let found = said_before
+        .iter()
+        .position(|said| same(said) && said.chat == *here)
+        .or_else(|| said_before.iter().position(same))?;
+    Some(said_before.remove(found).chat)
+}
+
 /// For calls that carry no fence: their failure says nothing about whose the group is.
 pub(super) fn refuse_unfenced(error: store::Error) -> Refused {
     match error {
@@ -249,4 +260,29 @@ pub(super) fn told(code: &str, message: impl Into<String>) -> Refused {
         code: code.to_owned(),
         message: message.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_in_another_chat_is_not_said_again_in_this_one() {
+        let said = |chat: &str, text: &str| Said {
+            chat: ChatId::new(chat),
+            text: text.to_owned(),
+            sender: None,
+        };
+        let call = |text: &str| SendMessage {
+            text: text.to_owned(),
+            sender: None,
+        };
+        let mut before = vec![said("a", "on it"), said("b", "on it"), said("a", "soon")];
+        let b = ChatId::new("b");
+        assert_eq!(take_said(&mut before, &call("on it"), &b), Some(ChatId::new("b")));
+        assert_eq!(take_said(&mut before, &call("on it"), &b), Some(ChatId::new("a")));
+        assert_eq!(take_said(&mut before, &call("on it"), &b), None, "once for each time");
+        assert_eq!(take_said(&mut before, &call("never"), &b), None);
+        assert_eq!(before, [said("a", "soon")]);
+    }
 }

@@ -1,0 +1,221 @@
+//! One runner with everything around it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use blobs::directory::DirectoryStore;
+use bus::local::LocalHints;
+use bus::{Hint, Hints};
+use chrono_tz::Tz;
+use prometheus_client::registry::Registry;
+use proto::claim::ClaimRequest;
+use proto::group::{ChatSeen, Group, GroupSettings};
+use proto::ids::{ChatId, GroupId, RunnerId};
+use proto::inbound::{Details, Envelope};
+use proto::time::{Clock, ManualClock, Timestamp};
+use runner::config::{self, Model};
+use runner::sandbox::memory::{MemoryEngine, MemoryRuntime};
+use runner::sandbox::{Contract, ImageInfo};
+use runner::{Config, Deps, Metrics};
+use service::ids::RandomIds;
+use service::lifecycle::Lifecycle;
+use service::readiness::Readiness;
+use store::Store;
+use store::memory::MemoryStore;
+use store::outage::Outage;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use crate::agent::Agents;
+use crate::rough::Rough;
+
+pub(crate) const RUNNER: &str = "here";
+const IMAGE: &str = "agent";
+const INSTALL: &str = "test";
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct World {
+    pub(crate) agents: Agents,
+    pub(crate) engine: MemoryEngine,
+    pub(crate) rough: Arc<Rough>,
+    /// The rows, and the way to them that can be in trouble.
+    pub(crate) rows: Arc<MemoryStore>,
+    pub(crate) outage: Arc<Outage>,
+    pub(crate) clock: ManualClock,
+    pub(crate) readiness: Readiness,
+    hints: Arc<LocalHints>,
+    lifecycle: Lifecycle,
+    data: TempDir,
+    messages: AtomicU32,
+}
+
+impl World {
+    pub(crate) fn prepare() -> Self {
+        // Installed already is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (agents, engine, rows) = (Agents::default(), MemoryEngine::new(), Arc::new(MemoryStore::new()));
+        let image = ImageInfo {
+            id: "sha256:agent".to_owned(),
+            contract: Contract::Own,
+            entrypoint: vec!["agent".to_owned()],
+            cmd: Vec::new(),
+            env: Vec::new(),
+            working_dir: None,
+        };
+        engine.add_image(IMAGE, image, agents.program());
+        Self {
+            rough: Arc::new(Rough::around(MemoryRuntime::new(engine.clone(), INSTALL))),
+            outage: Arc::new(Outage::around(Arc::clone(&rows) as Arc<dyn Store>)),
+            clock: ManualClock::at(Timestamp::from_millis(1_800_000_000_000)),
+            readiness: Readiness::new(),
+            hints: Arc::new(LocalHints::new()),
+            lifecycle: Lifecycle::new(),
+            data: TempDir::new().unwrap(),
+            messages: AtomicU32::default(),
+            agents,
+            engine,
+            rows,
+        }
+    }
+
+    pub(crate) async fn start() -> Self {
+        let world = Self::prepare();
+        world.start_runner().await.unwrap().unwrap();
+        world
+    }
+
+    pub(crate) fn start_runner(&self) -> JoinHandle<anyhow::Result<()>> {
+        let config = Config {
+            install: INSTALL.to_owned(),
+            data_dir: self.data.path().to_owned(),
+            installation: Vec::new(),
+            group_quota_mb: 1,
+            assistant_name: "Andy".to_owned(),
+            timezone: Tz::UTC,
+            runner: config::Runner {
+                name: RUNNER.to_owned(),
+                mount_allowlist: self.data.path().join("none.json"),
+                ..config::Runner::default()
+            },
+            sandbox: config::Sandbox {
+                image: IMAGE.to_owned(),
+                ..config::Sandbox::default()
+            },
+            model: Model::default(),
+        };
+        let deps = Deps {
+            store: Arc::clone(&self.outage) as Arc<dyn Store>,
+            hints: Arc::clone(&self.hints) as Arc<dyn Hints>,
+            runtime: Arc::clone(&self.rough) as _,
+            blobs: None,
+            files: Arc::new(DirectoryStore::new(self.data.path().join("blobs"))),
+            clock: Arc::new(self.clock.clone()),
+            ids: Arc::new(RandomIds),
+            random: || 0.5,
+            readiness: self.readiness.clone(),
+            metrics: Metrics::register(&mut Registry::default()),
+        };
+        let lifecycle = self.lifecycle.clone();
+        tokio::spawn(async move { runner::start(config, deps, &lifecycle).await })
+    }
+
+    pub(crate) async fn group(&self, name: &str) -> GroupId {
+        let id = GroupId::parse(name).unwrap();
+        let group = Group {
+            id: id.clone(),
+            name: name.to_owned(),
+            is_main: false,
+            settings: GroupSettings::default(),
+            created_at: self.clock.now(),
+        };
+        self.rows.put_group(&group).await.unwrap();
+        let seen = ChatSeen {
+            id: chat_of(name),
+            channel: "test".to_owned(),
+            account: "bot".to_owned(),
+            name: None,
+            parent: None,
+            is_group_chat: None,
+            seen_at: self.clock.now(),
+        };
+        self.rows.see_chat(&seen).await.unwrap();
+        self.rows.register_chat(&chat_of(name), Some(&id)).await.unwrap();
+        id
+    }
+
+    /// Something said in a group, which nobody is told of.
+    pub(crate) async fn append(&self, group: &str, text: &str) {
+        let envelope = Envelope {
+            dedup_key: format!("test:{}", self.messages.fetch_add(1, Ordering::Relaxed)),
+            group: GroupId::parse(group).unwrap(),
+            chat: chat_of(group),
+            sender: "ann".to_owned(),
+            sender_name: "Ann".to_owned(),
+            text: text.to_owned(),
+            sent_at: self.clock.now(),
+            engages: true,
+            trace: None,
+            task: None,
+            details: Details::default(),
+        };
+        self.rows.append_inbox(&envelope, self.clock.now()).await.unwrap();
+    }
+
+    pub(crate) async fn say(&self, group: &str, text: &str) {
+        self.group(group).await;
+        self.append(group, text).await;
+        self.hints.publish(Hint::Ready { runner: None });
+    }
+
+    /// Names of the groups that the runner owns.
+    pub(crate) async fn owned(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for row in self.rows.runners().await.unwrap() {
+            let owned = self.rows.owned_groups(&row.runner, row.incarnation).await.unwrap();
+            names.extend(owned.iter().map(|fence| fence.group.to_string()));
+        }
+        names
+    }
+
+    pub(crate) async fn error_of_turn(&self, group: &str) -> Option<String> {
+        let turn = self.agents.turn_of(group)?;
+        self.rows.turn(turn).await.unwrap()?.error
+    }
+
+    pub(crate) async fn until(&self, what: &str, predicate: impl Fn() -> bool) {
+        self.until_async(what, async || predicate()).await;
+    }
+
+    pub(crate) async fn until_async(&self, what: &str, predicate: impl AsyncFn() -> bool) {
+        let started = Instant::now();
+        while !predicate().await {
+            assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.lifecycle.begin_hard_stop();
+    }
+}
+
+fn chat_of(group: &str) -> ChatId {
+    ChatId::new(format!("test:{group}"))
+}
+
+/// Takes what is ready in the runner's name, as a claim does whose answer never reaches it.
+pub(crate) async fn claim_of_a_lost_answer(world: &World) {
+    let row = world.rows.runners().await.unwrap().remove(0);
+    let request = ClaimRequest {
+        runner: RunnerId::new(RUNNER),
+        incarnation: row.incarnation,
+        free_slots: 1,
+        now: world.clock.now(),
+    };
+    let claimed = world.rows.claim_groups(&request).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+}
