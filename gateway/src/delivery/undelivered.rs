@@ -37,7 +37,7 @@ pub(crate) async fn tell(
         details: Details::default(),
     };
     match ingress.accept(envelope).await {
-        Ok(Accepted::New | Accepted::Duplicate) | Err(IngressError::NoSuchGroup(_)) => Ok(()),
+        Ok(Accepted { .. }) | Err(IngressError::NoSuchGroup(_)) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -8,6 +8,7 @@ mod allowlist_file;
 mod attachments;
 mod transcription;
 mod under_way;
+mod unindexed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,18 +17,20 @@ use attachments::FETCH_TIMEOUT;
 use bus::{Accepted, Ingress, IngressError};
 use proto::command::{Command, Verdict, asks_for_pairing, understand};
 use proto::group::{Chat, ChatSeen, Group};
-use proto::ids::GroupId;
+use proto::ids::{ChatId, GroupId};
 use proto::inbound::{Envelope, InboundEvent, Intake as Decision, InvalidEvent, decide_intake};
 use proto::outbound::{AfterSend, Delivery};
 use proto::time::Timestamp;
 use proto::trace::TraceContext;
 use service::crash_point;
+use store::Store;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 pub use allowlist_file::AllowlistFile;
 pub use attachments::{Attachments, FILE_BYTES_MAX};
 pub use transcription::Transcriber;
+use unindexed::Unindexed;
 
 use crate::channel::Channel;
 use crate::command::{Commands, Heard, Next};
@@ -96,6 +99,7 @@ pub struct Intake {
     attachments: Attachments,
     under_way: UnderWay,
     stopping: CancellationToken,
+    unindexed: Unindexed,
 }
 
 /// The node takes nothing in any more.
@@ -138,7 +142,16 @@ impl Intake {
             attachments,
             under_way: UnderWay::default(),
             stopping,
+            unindexed: Unindexed::default(),
         }
+    }
+
+    /// Whether something of this chat was taken here that is in no inbox yet. To be asked before the inbox: what it denies is there.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn has_unindexed(&self, chat: &ChatId, store: &dyn Store) -> store::Result<bool> {
+        self.unindexed.has(chat, store).await
     }
 
     /// Takes one event. A chat without a group joins `joins`, where the channel's configuration names one.
@@ -321,13 +334,20 @@ impl Intake {
 
     async fn append(&self, envelope: Envelope) -> Result<Taken, Refused> {
         let engages = envelope.engages;
-        let group = envelope.group.clone();
+        let (group, chat) = (envelope.group.clone(), envelope.chat.clone());
         let accepted = self.ingress.accept(envelope).await;
+        if let Ok(Accepted {
+            log_sequence: Some(sequence),
+            ..
+        }) = accepted
+        {
+            self.unindexed.note(chat, &group, sequence);
+        }
         crash_point!("intake.accepted");
         match accepted {
-            Ok(Accepted::New) if engages => Ok(Taken::Accepted),
-            Ok(Accepted::New) => Ok(Taken::Context),
-            Ok(Accepted::Duplicate) => Ok(Taken::Duplicate),
+            Ok(Accepted { is_new: false, .. }) => Ok(Taken::Duplicate),
+            Ok(Accepted { .. }) if engages => Ok(Taken::Accepted),
+            Ok(Accepted { .. }) => Ok(Taken::Context),
             // Removed between the decision and the append, or a little earlier by somebody else.
             Err(IngressError::NoSuchGroup(_)) => {
                 self.directory.forget_group(&group);

@@ -1,10 +1,12 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use bus::local::MemoryLog;
 use bus::{Ingress, IngressError};
 use proto::group::ChatSeen;
 use proto::ids::ChatId;
 use proto::inbound::{Addressed, Envelope, EventKind, InboundEvent};
+use proto::ingest::{IndexBatch, PARTITIONS};
 
 use super::*;
 use crate::world::{START, World};
@@ -209,4 +211,28 @@ async fn every_message_belongs_to_a_trace_its_platforms_if_that_names_one() {
     let trace = |n: usize| batch.messages[n].envelope.trace.clone().unwrap();
     assert_eq!(trace(0), named);
     assert_ne!(trace(1).trace_id(), named.trace_id());
+}
+
+#[tokio::test]
+async fn what_lies_in_the_log_still_is_not_taken_for_answered() {
+    let world = World::new();
+    let group = world.group("team", true).await;
+    world.chat("test:1", &group).await;
+    let log = MemoryLog::new(world.clock.clone());
+    let (intake, seen) = (world.intake_through(Arc::new(log.ingress())), world.seen("test:1"));
+    let is_on_its_way = async || intake.has_unindexed(&seen.id, &*world.store).await.unwrap();
+    assert!(!is_on_its_way().await, "nothing was said");
+    intake.take(&seen, event(&seen, "1", "u", "hi"), None).await.unwrap();
+    assert!(is_on_its_way().await, "nobody has read the log yet");
+    let cursors = world.store.adopt_log("log", PARTITIONS).await.unwrap();
+    assert!(is_on_its_way().await);
+    for from in cursors {
+        let batch = IndexBatch {
+            from,
+            through: 1,
+            records: Vec::new(),
+        };
+        world.store.index_batch(&batch, START).await.unwrap();
+    }
+    assert!(!is_on_its_way().await);
 }

@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use proto::inbound::Envelope;
 
-/// What became of a message.
+/// A message that is durable, and is in its inbox or will be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepted {
-    /// It is durable, and will be in the inbox.
-    New,
-    /// It was there before, under the same dedup key.
-    Duplicate,
+pub struct Accepted {
+    /// False: it was there before, under the same dedup key.
+    pub is_new: bool,
+    /// Its sequence in the log, from which it is still to be indexed; none: it is in the inbox.
+    pub log_sequence: Option<u64>,
 }
 
 /// Why a message could not be taken.

@@ -26,6 +26,6 @@ mod process;
 pub use address::redirected;
 pub use faults::TcpFaults;
 pub use installed::compose;
-pub use nats::{Keys, Nats, NatsOptions, Version};
+pub use nats::{Keys, Nats, NatsCluster, NatsOptions, Version};
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, PostgresOptions};

@@ -9,9 +9,12 @@ use super::wire::ChatState;
 use crate::http::ApiError;
 
 pub(super) async fn get(State(api): State<CliApi>, Path(chat): Path<String>) -> Result<Json<ChatState>, ApiError> {
-    let open = api.store.chat_activity(&ChatId::new(chat)).await?;
+    let chat = ChatId::new(chat);
+    // First: what is indexed by now is seen in the inbox by the second look.
+    let on_its_way = api.intake.has_unindexed(&chat, &*api.store).await?;
+    let open = api.store.chat_activity(&chat).await?;
     Ok(Json(ChatState {
-        unanswered: open.unanswered,
+        unanswered: open.unanswered + u64::from(on_its_way),
         undelivered: open.undelivered,
     }))
 }

@@ -39,9 +39,10 @@ pub(crate) struct Heard {
 impl Ingress for Heard {
     async fn accept(&self, envelope: Envelope) -> Result<Accepted, IngressError> {
         let accepted = self.ingress.accept(envelope.clone()).await?;
-        match accepted {
-            Accepted::New => self.taken.lock().unwrap().push(envelope),
-            Accepted::Duplicate => *self.duplicates.lock().unwrap() += 1,
+        if accepted.is_new {
+            self.taken.lock().unwrap().push(envelope);
+        } else {
+            *self.duplicates.lock().unwrap() += 1;
         }
         Ok(accepted)
     }

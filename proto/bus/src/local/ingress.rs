@@ -34,8 +34,12 @@ impl Ingress for LocalIngress {
                 store::Error::NotFound { .. } => IngressError::NoSuchGroup(envelope.group.clone()),
                 other => IngressError::Unavailable(Box::new(other)),
             })?;
-        if appended == Appended::Duplicate {
-            return Ok(Accepted::Duplicate);
+        let accepted = Accepted {
+            is_new: appended != Appended::Duplicate,
+            log_sequence: None,
+        };
+        if !accepted.is_new {
+            return Ok(accepted);
         }
         // One process: whoever listens is the owner and the last runner at once, and the claim decides.
         self.hints.publish(Hint::Inbox {
@@ -45,6 +49,6 @@ impl Ingress for LocalIngress {
         if envelope.engages {
             self.hints.publish(Hint::Ready { runner: None });
         }
-        Ok(Accepted::New)
+        Ok(accepted)
     }
 }

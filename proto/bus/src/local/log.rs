@@ -230,10 +230,16 @@ impl Ingress for MemoryIngress {
                 .up()
                 .map_err(|error| IngressError::Unavailable(Box::new(error)))?;
             if !state.keys.insert(envelope.dedup_key.clone()) {
-                return Ok(Accepted::Duplicate);
+                return Ok(Accepted {
+                    is_new: false,
+                    // Not before it.
+                    log_sequence: Some(state.last_sequence),
+                });
             }
         }
-        self.log.append(envelope);
-        Ok(Accepted::New)
+        Ok(Accepted {
+            is_new: true,
+            log_sequence: Some(self.log.append(envelope)),
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
 
@@ -22,23 +22,36 @@ const RECONNECT_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Events kept for the driver. A lost one costs the time until its next look.
 const EVENTS: usize = 64;
 
-/// A connection of its own, for those who move much: hints must not wait behind it.
+/// A connection of its own, for those who move much: hints must not wait behind it. It is returned at once and made as soon as a
+/// server can be reached; what is asked of it until then fails.
 ///
 /// # Errors
-/// What is wrong now; trying again may help where [`Problem::is_refusal`] says no.
+/// For settings that cannot be right, and files that cannot be used.
 pub async fn client(config: &Config) -> Result<Client, Problem> {
-    Ok(connect(config).await?.0)
+    let (options, _) = options(config).await?;
+    let connecting = options.retry_on_initial_connect().connect(addresses(config)?);
+    connecting.await.map_err(|error| classify(config, &error))
 }
 
 /// Connects; the client makes its connection again by itself for ever.
 pub(super) async fn connect(config: &Config) -> Result<(Client, mpsc::Receiver<Event>), Problem> {
-    let addresses = config.addresses().map_err(|error| Problem::Unreachable {
-        servers: config.urls.join(", "),
+    let (options, events) = options(config).await?;
+    let connecting = options.connect(addresses(config)?);
+    let client = connecting.await.map_err(|error| classify(config, &error))?;
+    Ok((client, events))
+}
+
+fn addresses(config: &Config) -> Result<Vec<ServerAddr>, Problem> {
+    config.addresses().map_err(|error| Problem::Unreachable {
+        servers: servers(config),
         cause: error.to_string(),
-    })?;
+    })
+}
+
+async fn options(config: &Config) -> Result<(ConnectOptions, mpsc::Receiver<Event>), Problem> {
     let (sender, events) = mpsc::channel(EVENTS);
     let options = with_tls(with_login(ConnectOptions::new(), &config.login).await?, config).await?;
-    let client = options
+    let options = options
         .name(&config.client_name)
         .connection_timeout(CONNECT_TIMEOUT)
         .ping_interval(PING_INTERVAL)
@@ -57,11 +70,8 @@ pub(super) async fn connect(config: &Config) -> Result<(Client, mpsc::Receiver<E
             async move {
                 let _ = sender.try_send(event);
             }
-        })
-        .connect(addresses)
-        .await
-        .map_err(|error| classify(config, &error))?;
-    Ok((client, events))
+        });
+    Ok((options, events))
 }
 
 /// The servers, for people.

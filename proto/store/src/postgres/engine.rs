@@ -21,9 +21,9 @@ use tokio::time::timeout;
 use super::migrate::{MIGRATIONS, migrate};
 use super::pool::{Connections, Patience};
 use super::{
-    Config, ConnectError, Prepare, activity, begin, chats, claim, commands, commit, config, connect, dead_letters, deliveries,
-    effects, fail, fence, firings, groups, inbox, indexing, leases, outbox, pairings, partitions, receipts, release,
-    retention, runners, snapshots, task_runs, tasks, transcripts, turns, upkeep, waiting,
+    Config, ConnectError, Prepare, activity, begin, chats, claim, commands, commit, config, connect, dead_letters,
+    deliveries, effects, fail, fence, firings, groups, inbox, indexing, leases, outbox, pairings, partitions, receipts,
+    release, retention, runners, snapshots, task_runs, tasks, transcripts, turns, upkeep, waiting,
 };
 use crate::pairing::Asked;
 use crate::{

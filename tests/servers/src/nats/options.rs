@@ -16,6 +16,7 @@ use crate::certificates::Certificates;
 pub struct NatsOptions {
     pub(super) version: Version,
     pub(super) durable: bool,
+    name: String,
     login: Login,
     tls: bool,
     lines: String,
@@ -45,6 +46,7 @@ impl NatsOptions {
         Self {
             version,
             durable: false,
+            name: "test".to_owned(),
             login: Login::None,
             tls: false,
             lines: String::new(),
@@ -90,6 +92,12 @@ impl NatsOptions {
         self
     }
 
+    /// Names it, as the servers of a cluster must be.
+    pub(super) fn named(mut self, name: String) -> Self {
+        self.name = name;
+        self
+    }
+
     /// Adds a line to the configuration file, such as `max_payload: 65536`.
     #[must_use]
     pub fn line(mut self, line: &str) -> Self {
@@ -113,7 +121,8 @@ impl NatsOptions {
         let store = directory.join("jetstream");
         let sync = if self.durable { ", sync_interval: always" } else { "" };
         let mut config = format!(
-            "listen: \"{address}\"\nserver_name: test\njetstream {{ store_dir: \"{}\"{sync} }}\n{}",
+            "listen: \"{address}\"\nserver_name: {}\njetstream {{ store_dir: \"{}\"{sync} }}\n{}",
+            self.name,
             store.display(),
             self.lines
         );

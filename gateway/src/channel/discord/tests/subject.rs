@@ -31,7 +31,7 @@ pub(super) struct Heard {
 impl Ingress for Heard {
     async fn accept(&self, envelope: Envelope) -> Result<Accepted, IngressError> {
         let accepted = self.ingress.accept(envelope).await?;
-        if accepted == Accepted::New {
+        if accepted.is_new {
             self.taken.fetch_add(1, Ordering::SeqCst);
         }
         Ok(accepted)

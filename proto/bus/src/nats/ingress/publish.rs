@@ -96,8 +96,10 @@ async fn attempt(jetstream: &Context, job: &Job) -> Try {
 
 fn read_answer(payload: &[u8]) -> Try {
     match serde_json::from_slice::<Response<PublishAck>>(payload) {
-        Ok(Response::Ok(ack)) if ack.duplicate => Try::Acknowledged(Accepted::Duplicate),
-        Ok(Response::Ok(_)) => Try::Acknowledged(Accepted::New),
+        Ok(Response::Ok(ack)) => Try::Acknowledged(Accepted {
+            is_new: !ack.duplicate,
+            log_sequence: Some(ack.sequence),
+        }),
         Ok(Response::Err { error }) => {
             let refusal = Refusal::Refused(error.to_string());
             match error.error_code() {
@@ -131,13 +133,16 @@ mod tests {
 
     #[test]
     fn what_an_acknowledgement_says_is_understood() {
-        assert_eq!(
-            read_answer(br#"{"stream":"CLAWHOLD_IN","seq":7}"#),
-            Try::Acknowledged(Accepted::New)
-        );
+        let acknowledged = |is_new| {
+            Try::Acknowledged(Accepted {
+                is_new,
+                log_sequence: Some(7),
+            })
+        };
+        assert_eq!(read_answer(br#"{"stream":"CLAWHOLD_IN","seq":7}"#), acknowledged(true));
         assert_eq!(
             read_answer(br#"{"stream":"CLAWHOLD_IN","seq":7,"duplicate":true}"#),
-            Try::Acknowledged(Accepted::Duplicate)
+            acknowledged(false)
         );
     }
 
