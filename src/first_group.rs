@@ -1,6 +1,5 @@
 //! The group that is there from the beginning.
 
-use anyhow::Context;
 use gateway::channel::cli;
 use proto::group::GroupSettings;
 use proto::ids::GroupId;
@@ -11,12 +10,12 @@ use store::registration::{self, Registration};
 /// The first start registers `main`, so that there is somebody to talk to.
 ///
 /// Its local chat belongs to the gateway of this name until somebody opens it elsewhere.
-pub(crate) async fn register(store: &dyn Store, clock: &dyn Clock, gateway: &str) -> anyhow::Result<()> {
+pub(crate) async fn register(store: &dyn Store, clock: &dyn Clock, gateway: &str) -> store::Result<()> {
     if !store.groups().await?.is_empty() {
         return Ok(());
     }
     let now = clock.now();
-    let group = GroupId::parse("main").context("main is a valid name")?;
+    let group = GroupId::parse("main").expect("main is a valid name");
     let chat = store.see_chat(&cli::chat_seen(&group, gateway, now)).await?;
     let registration = Registration {
         group,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use service::config::{Secret, range};
+use store::postgres::Prepare;
 
 /// The shared database.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +15,8 @@ pub(crate) struct Postgres {
     /// Largest number of connections of this process.
     #[serde(deserialize_with = "range::within::<2, 1000, _, _>")]
     pub(crate) connections: usize,
+    /// Whether connections keep their statements prepared: `auto` unless a pooler is found in between, `always`, `never`.
+    pub(crate) prepare: Prepare,
     /// PEM file with the authorities that sign the server's certificate; none: those of the system.
     pub(crate) ca_file: Option<PathBuf>,
 }
@@ -108,6 +111,7 @@ impl Default for Postgres {
         Self {
             url: None,
             connections: 8,
+            prepare: Prepare::default(),
             ca_file: None,
         }
     }

@@ -1,4 +1,5 @@
-//! Where the files of groups are kept, by configuration.
+//! Where the files of groups are kept, by configuration. Nobody waits for it at the start: a scheduler leads without it, and a runner
+//! takes over its own past and serves the groups whose files it has.
 
 use std::sync::Arc;
 
@@ -8,30 +9,26 @@ use blobs::directory::DirectoryStore;
 use blobs::nats::{self, NatsStore};
 use blobs::s3::{self, S3Store};
 use service::config::Secret;
+use service::lifecycle::Policy;
 
 use super::base::Base;
-use super::servers::{nats_config, until_reached};
+use super::servers::{Trying, nats_config};
 use crate::config::fleet::{BlobKind, S3};
 
-/// Opens the store; `None` when told to stop first.
+/// Opens the store and says in `/readyz` whether it can be reached.
 ///
 /// # Errors
 /// When a setting is missing or cannot be used.
-pub(super) async fn open(base: &Base) -> anyhow::Result<Option<Arc<dyn BlobStore>>> {
+pub(super) async fn open(base: &Base) -> anyhow::Result<Arc<dyn BlobStore>> {
     let settings = &base.config.blobs;
-    let condition = base.readiness.condition("blobs");
     let store: Arc<dyn BlobStore> = match settings.store {
         BlobKind::Nats => {
             let config = nats_config(base)?;
-            let connect = async || bus::nats::client(&config).await;
-            let Some(client) = until_reached(base, condition.clone(), connect).await else {
-                return Ok(None);
-            };
             let options = nats::Options {
                 bucket: format!("{}-blobs", config.prefix),
                 replicas: config.replicas,
             };
-            Arc::new(NatsStore::new(client, options))
+            Arc::new(NatsStore::new(bus::nats::client(&config).await?, options))
         }
         BlobKind::Directory => {
             let directory = settings.directory.clone();
@@ -40,8 +37,19 @@ pub(super) async fn open(base: &Base) -> anyhow::Result<Option<Arc<dyn BlobStore
         }
         BlobKind::S3 => Arc::new(S3Store::new(&s3_options(&settings.s3)?)?),
     };
-    let reached = until_reached(base, condition, async || store.check().await).await;
-    Ok(reached.map(|()| store))
+    let (stop, watched) = (base.lifecycle.soft_stop(), Arc::clone(&store));
+    let mut trying = Trying::new(base.readiness.condition("blobs"));
+    let reaching = async move {
+        while let Err(error) = watched.check().await {
+            trying.failed(&error).await;
+        }
+        trying.condition.ok();
+    };
+    base.lifecycle.spawn_support("blobs", Policy::BestEffort, async move {
+        stop.run_until_cancelled(reaching).await;
+        Ok(())
+    });
+    Ok(store)
 }
 
 fn s3_options(settings: &S3) -> anyhow::Result<s3::Options> {

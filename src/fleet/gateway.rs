@@ -16,14 +16,15 @@ use crate::{first_group, node_files};
 pub(super) async fn start(mut base: Base) -> anyhow::Result<Option<::gateway::Running>> {
     let front = base.front().await?;
     let bus = servers::broker(&base, Scope::Stream)?;
-    let Some(blobs) = blobs::open(&base).await? else {
-        return Ok(None);
-    };
+    let blobs = blobs::open(&base).await?;
     let Some(store) = servers::database(&base).await? else {
         return Ok(None);
     };
     let config = base.config.clone();
-    first_group::register(&*store, &*base.clock, &config.gateway.name).await?;
+    let register = async || first_group::register(&*store, &*base.clock, &config.gateway.name).await;
+    let Some(()) = servers::until_reached(&base.lifecycle, base.readiness.condition("postgres"), register).await else {
+        return Ok(None);
+    };
     front.close().await;
     let metrics = ::gateway::Metrics::register(&mut base.registry);
     let indexer = IndexerDeps {

@@ -6,6 +6,7 @@
 mod base;
 mod blobs;
 mod gateway;
+mod place;
 mod runner;
 mod scheduler;
 mod servers;
@@ -39,6 +40,8 @@ pub(crate) async fn run(role: Role, config: Config, config_files: Vec<std::path:
     let started = base.readiness.condition("start");
     // Kept until the end: the control socket goes with it.
     let mut _gateway = None;
+    // Likewise: nobody else may take it while our sandboxes end.
+    let mut _place = None;
     // Boxed: each is many times the size of what runs afterwards.
     match role {
         Role::Gateway => _gateway = Box::pin(gateway::start(base)).await?,
@@ -46,7 +49,7 @@ pub(crate) async fn run(role: Role, config: Config, config_files: Vec<std::path:
             Box::pin(scheduler::start(base)).await?;
         }
         Role::Runner => {
-            Box::pin(runner::start(base, config_files)).await?;
+            _place = Box::pin(runner::start(base, config_files)).await?;
         }
     }
     started.ok();

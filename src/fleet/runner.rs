@@ -6,24 +6,21 @@ use std::sync::Arc;
 use bus::nats::Scope;
 
 use super::base::Base;
+use super::place::Place;
 use super::{blobs, servers};
 use crate::{node_files, runtime};
 
-/// Where runners that share a data directory keep apart.
-const RUNNERS: &str = "runners";
-
-/// Starts it; says whether it did before it was told to stop.
-pub(super) async fn start(mut base: Base, config_files: Vec<PathBuf>) -> anyhow::Result<bool> {
+/// Starts it; `None` when it was told to stop before it could.
+pub(super) async fn start(mut base: Base, config_files: Vec<PathBuf>) -> anyhow::Result<Option<Place>> {
     let front = base.front().await?;
     let bus = servers::broker(&base, Scope::Hints)?;
-    let Some(blobs) = blobs::open(&base).await? else {
-        return Ok(false);
-    };
+    let blobs = blobs::open(&base).await?;
     let config = base.config.clone();
-    let data_dir = config.data_dir.join(RUNNERS).join(&config.runner.name);
-    let data_dir = node_files::make_data_dir(&data_dir)?;
+    let is_hosts_name = config.runner.name == crate::config::host_name();
+    let place = Place::take(&config.data_dir, &config.runner.name, is_hosts_name)?;
+    let data_dir = place.directory.clone();
     let Some(store) = servers::database(&base).await? else {
-        return Ok(false);
+        return Ok(None);
     };
     front.close().await;
     let install = config.nats.prefix;
@@ -46,11 +43,14 @@ pub(super) async fn start(mut base: Base, config_files: Vec<PathBuf>) -> anyhow:
         group_quota_mb: config.blobs.group_quota_mb,
         assistant_name: config.assistant_name,
         timezone: config.timezone.tz(),
-        runner: config.runner,
+        runner: ::runner::config::Runner {
+            name: place.name.clone(),
+            ..config.runner
+        },
         sandbox: config.sandbox,
         model: config.model,
     };
     ::runner::start(config, deps, &base.lifecycle).await?;
     base.serve_health().await?;
-    Ok(true)
+    Ok(Some(place))
 }

@@ -12,9 +12,7 @@ use super::{blobs, servers};
 pub(super) async fn start(mut base: Base) -> anyhow::Result<bool> {
     let front = base.front().await?;
     let bus = servers::broker(&base, Scope::Hints)?;
-    let Some(blobs) = blobs::open(&base).await? else {
-        return Ok(false);
-    };
+    let blobs = blobs::open(&base).await?;
     let Some(store) = servers::database(&base).await? else {
         return Ok(false);
     };

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bus::nats::{self, Nats, Scope};
+use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
-use service::lifecycle::Policy;
+use service::lifecycle::{Lifecycle, Policy};
 use service::readiness::Condition;
 use store::Store;
 use store::postgres::{self, PostgresStore};
@@ -25,7 +26,7 @@ pub(super) async fn database(base: &Base) -> anyhow::Result<Option<Arc<dyn Store
     let config = postgres_config(base)?;
     let condition = base.readiness.condition("postgres");
     let connect = async || PostgresStore::connect(&config, base.clock.now()).await;
-    let store = until_reached(base, condition, connect).await;
+    let store = until_reached(&base.lifecycle, condition, connect).await;
     Ok(store.map(|store| Arc::new(store) as Arc<dyn Store>))
 }
 
@@ -55,6 +56,7 @@ fn postgres_config(base: &Base) -> anyhow::Result<postgres::Config> {
     Ok(postgres::Config {
         tls_ca_file: settings.ca_file.clone(),
         pool_size: settings.connections,
+        prepare: settings.prepare,
         ..postgres::Config::new(url.expose())
     })
 }
@@ -82,14 +84,20 @@ pub(super) fn nats_config(base: &Base) -> anyhow::Result<nats::Config> {
 }
 
 /// Takes user and password out of the addresses.
-fn addresses(url: &str) -> (Vec<String>, Option<String>) {
+fn addresses(url: &str) -> (Vec<String>, Option<(String, String)>) {
+    // Parts that are in an address with `%40` and the like; the name ends at the first `:` that stands there as itself.
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let decoded = |user: &str| match user.split_once(':') {
+        Some((name, password)) => (decode(name), decode(password)),
+        None => (decode(user), String::new()),
+    };
     let mut found = None;
     let mut urls = Vec::new();
     for url in url.split(',').map(str::trim).filter(|url| !url.is_empty()) {
         let (scheme, rest) = url.split_once("://").unwrap_or(("nats", url));
         match rest.rsplit_once('@') {
             Some((user, host)) => {
-                found.get_or_insert_with(|| user.to_owned());
+                found.get_or_insert_with(|| decoded(user));
                 urls.push(format!("{scheme}://{host}"));
             }
             None => urls.push(format!("{scheme}://{rest}")),
@@ -98,7 +106,7 @@ fn addresses(url: &str) -> (Vec<String>, Option<String>) {
     (urls, found)
 }
 
-fn login(settings: &crate::config::fleet::Nats, user: Option<String>) -> anyhow::Result<nats::Login> {
+fn login(settings: &crate::config::fleet::Nats, user: Option<(String, String)>) -> anyhow::Result<nats::Login> {
     let named = [&settings.nkey_file, &settings.credentials_file]
         .into_iter()
         .flatten()
@@ -113,46 +121,65 @@ fn login(settings: &crate::config::fleet::Nats, user: Option<String>) -> anyhow:
     if let Some(file) = &settings.credentials_file {
         return Ok(nats::Login::CredentialsFile(file.clone()));
     }
-    Ok(
-        match user.as_deref().map(|user| user.split_once(':').unwrap_or((user, ""))) {
-            None => nats::Login::None,
-            Some((token, "")) => nats::Login::Token(SecretString::from(token)),
-            Some((user, password)) => nats::Login::Password {
-                user: user.to_owned(),
-                password: SecretString::from(password),
-            },
+    Ok(match user {
+        None => nats::Login::None,
+        Some((token, password)) if password.is_empty() => nats::Login::Token(SecretString::from(token)),
+        Some((user, password)) => nats::Login::Password {
+            user,
+            password: SecretString::from(password),
         },
-    )
+    })
 }
 
 /// Tries until it works or the service is told to stop. What is wrong is said once for each reason.
 pub(super) async fn until_reached<T, E>(
-    base: &Base,
+    lifecycle: &Lifecycle,
     condition: Condition,
     attempt: impl AsyncFn() -> Result<T, E>,
 ) -> Option<T>
 where
-    E: Error,
+    E: Error + Sync + 'static,
 {
-    let stop = base.lifecycle.soft_stop();
-    let (mut wait, mut told) = (RETRY.0, String::new());
+    let stop = lifecycle.soft_stop();
+    let mut trying = Trying::new(condition);
     loop {
-        let error = match stop.run_until_cancelled(attempt()).await? {
+        match stop.run_until_cancelled(attempt()).await? {
             Ok(reached) => {
-                condition.ok();
+                trying.condition.ok();
                 return Some(reached);
             }
-            Err(error) => chain(&error),
-        };
-        condition.degraded(error.as_str());
-        if told != error {
-            tracing::error!(reason = error, "not to be had yet; trying again");
-            told = error;
+            Err(error) => stop.run_until_cancelled(trying.failed(&error)).await?,
+        }
+    }
+}
+
+/// Tries at something that may take long.
+pub(super) struct Trying {
+    pub(super) condition: Condition,
+    wait: Duration,
+    told: String,
+}
+
+impl Trying {
+    pub(super) fn new(condition: Condition) -> Self {
+        Self {
+            condition,
+            wait: RETRY.0,
+            told: String::new(),
+        }
+    }
+
+    /// Says what is wrong, and waits until it is time to try again.
+    pub(super) async fn failed(&mut self, error: &(dyn Error + Sync)) {
+        let reason = chain(error);
+        self.condition.degraded(reason.as_str());
+        if self.told != reason {
+            tracing::error!(reason, "not to be had yet; trying again");
+            self.told = reason;
         }
         let random = 0.75 + (service::random::fraction)() / 2.0;
-        stop.run_until_cancelled(tokio::time::sleep(wait.mul_f64(random)))
-            .await?;
-        wait = (wait * 2).min(RETRY.1);
+        tokio::time::sleep(self.wait.mul_f64(random)).await;
+        self.wait = (self.wait * 2).min(RETRY.1);
     }
 }
 
@@ -172,17 +199,23 @@ fn chain(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     #[test]
     fn who_we_are_may_be_in_the_address() {
-        let (urls, user) = addresses("nats://claw:pass:word@a:4222, tls://b");
-        assert_eq!(urls, ["nats://a:4222", "tls://b"]);
-        assert_eq!(user.as_deref(), Some("claw:pass:word"));
-        let login = login(&crate::config::fleet::Nats::default(), user).unwrap();
-        let nats::Login::Password { user, .. } = login else {
-            panic!("{login:?}")
-        };
-        assert_eq!(user, "claw");
+        for (url, name, secret) in [
+            ("nats://claw:pass:word@a:4222, tls://b", "claw", "pass:word"),
+            ("nats://cl%40w:p%3Ass%2F%25%20%C3%BC@a:4222,tls://b", "cl@w", "p:ss/% ü"),
+        ] {
+            let (urls, user) = addresses(url);
+            assert_eq!(urls, ["nats://a:4222", "tls://b"]);
+            let login = login(&crate::config::fleet::Nats::default(), user).unwrap();
+            let nats::Login::Password { user, password } = login else {
+                panic!("{login:?}")
+            };
+            assert_eq!((user.as_str(), password.expose_secret()), (name, secret));
+        }
     }
 }

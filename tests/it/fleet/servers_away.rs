@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::fleet::{Fleet, check};
+use tests::fleet::{Fleet, Tables, check};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_database_is_noticed_by_nobody() {
@@ -62,7 +62,7 @@ async fn a_broker_that_lost_everything_starts_a_new_generation() {
     for room in 0..2 {
         fleet.ask(room).await;
     }
-    let tables = tests::fleet::Tables::connect(&fleet).await;
+    let tables = Tables::connect(&fleet).await;
     assert_eq!(
         tables.count("SELECT MAX(generation) FROM partitions").await,
         2,
@@ -70,4 +70,34 @@ async fn a_broker_that_lost_everything_starts_a_new_generation() {
         fleet.logs()
     );
     check(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_the_store_of_files_to_begin() {
+    // The discard port: nobody serves there.
+    let nowhere = "[blobs]\nstore = \"s3\"\n[blobs.s3]\nendpoint = \"http://127.0.0.1:9\"\nallow_http = true\n\
+                   bucket = \"b\"\nregion = \"r\"\naccess_key_id = \"k\"\nsecret_access_key = \"s\"\n";
+    let builder = Fleet::builder().services(1, 1, 1).rooms(1).config(nowhere);
+    let mut fleet = builder.prepare().await;
+    for service in fleet.services() {
+        service.start();
+    }
+    for service in [&fleet.schedulers[0], &fleet.runners[0]] {
+        fleet
+            .until("the start", async || {
+                let report = service.readiness().await.unwrap_or_default();
+                report["conditions"]["start"]["state"] == "ok" && report["conditions"]["blobs"]["state"] == "degraded"
+            })
+            .await;
+    }
+    let tables = Tables::connect(&fleet).await;
+    fleet
+        .until("a leader and a runner", async || {
+            tables
+                .count("SELECT COUNT(*) FROM leaders WHERE holder IS NOT NULL")
+                .await
+                > 0
+                && tables.count("SELECT COUNT(*) FROM runners WHERE heartbeat > 0").await > 0
+        })
+        .await;
 }
