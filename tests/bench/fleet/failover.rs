@@ -12,7 +12,13 @@ const ELSEWHERE: usize = 5;
 
 /// From the kill until the model hears of the same message again.
 pub(crate) async fn failover() -> Vec<Measurement> {
-    let mut fleet = Fleet::builder().services(1, 1, 2).rooms(1).durable().start().await;
+    let mut fleet = Fleet::builder()
+        .services(1, 1, 2)
+        .rooms(1)
+        .durable()
+        .direct()
+        .start()
+        .await;
     fleet.ask(0).await;
     let mut in_place = Vec::new();
     for _ in 0..IN_PLACE {

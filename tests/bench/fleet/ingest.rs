@@ -17,6 +17,7 @@ pub(crate) async fn ingest() -> Vec<Measurement> {
         .services(2, 1, 0)
         .rooms(SENDERS)
         .durable()
+        .direct()
         .env("LOG_LEVEL", "warn")
         .start()
         .await;

@@ -14,7 +14,13 @@ const FILE_BYTES: usize = 512 * 1024;
 
 /// From the message to its reply, while the group moves; how long the same takes without a move is in `dispatch-reply`.
 pub(crate) async fn move_group() -> Vec<Measurement> {
-    let mut fleet = Fleet::builder().services(1, 1, 2).rooms(1).durable().start().await;
+    let mut fleet = Fleet::builder()
+        .services(1, 1, 2)
+        .rooms(1)
+        .durable()
+        .direct()
+        .start()
+        .await;
     fleet.ask(0).await;
     let tables = Tables::connect(&fleet).await;
     let mut samples = Vec::new();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tests::fleet::{Chaos, Fleet, Load};
+use tokio::task::JoinSet;
 
 use super::SETTING;
 use crate::report::Measurement;
@@ -22,6 +23,7 @@ pub(crate) async fn dispatch() -> Vec<Measurement> {
     let fleet = Fleet::builder()
         .rooms(ROOMS)
         .durable()
+        .direct()
         .env("LOG_LEVEL", "warn")
         .start()
         .await;
@@ -65,22 +67,29 @@ pub(crate) async fn dispatch() -> Vec<Measurement> {
     ]
 }
 
-/// Turns committed a second while more wait than the slots can take.
+/// Turns committed a second while somebody in each room writes again as soon as they were answered: with all slots taken by warm
+/// agents nothing but turns goes on.
 pub(crate) async fn turn_cycles() -> Vec<Measurement> {
     const ROOMS: usize = 15;
     let fleet = Fleet::builder()
         .rooms(ROOMS)
         .durable()
+        .direct()
         .env("LOG_LEVEL", "warn")
         .start()
         .await;
-    let load = Load {
-        rate: 3_000.0,
-        rooms: ROOMS,
-        lasts: Duration::from_secs(20),
-        early_every: 0,
-    };
-    let loading = tokio::spawn(load.run(Arc::clone(&fleet.platform)));
+    let mut people = JoinSet::new();
+    for room in 0..ROOMS {
+        let platform = Arc::clone(&fleet.platform);
+        people.spawn(async move {
+            loop {
+                let number = platform.say(room, "").await;
+                while !platform.is_answered(number) {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        });
+    }
     let committed = async || {
         let mut sum = 0.0;
         for runner in &fleet.runners {
@@ -95,7 +104,7 @@ pub(crate) async fn turn_cycles() -> Vec<Measurement> {
         tokio::time::sleep(Duration::from_secs(1)).await;
         samples.push((committed().await - before) / began.elapsed().as_secs_f64());
     }
-    loading.abort();
+    people.shutdown().await;
     vec![Measurement {
         name: "turn-cycles",
         unit: "1/s",

@@ -25,6 +25,7 @@ pub struct FleetBuilder {
     runners: usize,
     rooms: usize,
     durable: bool,
+    direct: bool,
     version: Version,
     environment: Vec<(String, String)>,
     config: String,
@@ -38,6 +39,7 @@ impl Default for FleetBuilder {
             runners: 3,
             rooms: 8,
             durable: false,
+            direct: false,
             version: Version::V2_15,
             environment: Vec::new(),
             config: String::new(),
@@ -64,6 +66,13 @@ impl FleetBuilder {
     #[must_use]
     pub fn durable(mut self) -> Self {
         self.durable = true;
+        self
+    }
+
+    /// Without links that can be cut, which cost what they carry: what a benchmark must measure.
+    #[must_use]
+    pub fn direct(mut self) -> Self {
+        self.direct = true;
         self
     }
 
@@ -136,15 +145,15 @@ impl FleetBuilder {
             directory,
         };
         for number in 0..self.gateways {
-            let service = fleet.service(Role::Gateway, number, &environment).await;
+            let service = fleet.service(Role::Gateway, number, &environment, self.direct).await;
             fleet.gateways.push(service);
         }
         for number in 0..self.schedulers {
-            let service = fleet.service(Role::Scheduler, number, &environment).await;
+            let service = fleet.service(Role::Scheduler, number, &environment, self.direct).await;
             fleet.schedulers.push(service);
         }
         for number in 0..self.runners {
-            let service = fleet.service(Role::Runner, number, &environment).await;
+            let service = fleet.service(Role::Runner, number, &environment, self.direct).await;
             fleet.runners.push(service);
         }
         fleet
@@ -166,14 +175,19 @@ impl FleetBuilder {
 }
 
 impl Fleet {
-    async fn service(&self, role: Role, number: usize, environment: &[(String, String)]) -> Service {
+    async fn service(&self, role: Role, number: usize, environment: &[(String, String)], direct: bool) -> Service {
         let links = Links::start(&self.postgres, &self.nats).await;
         let mut environment = environment.to_vec();
-        environment.push((
-            "CLAWHOLD_POSTGRES_URL".to_owned(),
-            links.postgres.through(&self.database),
-        ));
-        environment.push(("CLAWHOLD_NATS_URL".to_owned(), links.nats.through(&self.nats.url())));
+        let (database, broker) = if direct {
+            (self.database.clone(), self.nats.url())
+        } else {
+            (
+                links.postgres.through(&self.database),
+                links.nats.through(&self.nats.url()),
+            )
+        };
+        environment.push(("CLAWHOLD_POSTGRES_URL".to_owned(), database));
+        environment.push(("CLAWHOLD_NATS_URL".to_owned(), broker));
         Service::new(role, number, self.directory(), links, &environment)
     }
 }
