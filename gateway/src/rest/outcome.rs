@@ -19,6 +19,7 @@ pub enum Account {
 ///
 /// # Errors
 /// The whole answer of a call that succeeded.
+#[expect(clippy::result_large_err, reason = "an answer is moved once per call")]
 pub fn common_outcome(
     exchange: Exchange,
     limits: Account,

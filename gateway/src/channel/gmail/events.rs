@@ -22,10 +22,9 @@ const OTHER_CATEGORIES: [&str; 4] = [
 /// Whether a mail with these labels is taken at all (GM-02); `taken` is our own label.
 pub(super) fn is_wanted(labels: &[String], taken: &str, only_primary: bool) -> bool {
     let has = |label: &str| labels.iter().any(|known| known == label);
-    has("INBOX")
-        && !has(taken)
-        && !NEVER.iter().any(|label| has(label))
-        && !(only_primary && OTHER_CATEGORIES.iter().any(|label| has(label)))
+    let is_unwanted = has(taken) || NEVER.iter().any(|label| has(label));
+    let is_elsewhere = only_primary && OTHER_CATEGORIES.iter().any(|label| has(label));
+    has("INBOX") && !is_unwanted && !is_elsewhere
 }
 
 /// The chat that a thread is.

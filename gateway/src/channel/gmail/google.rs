@@ -123,6 +123,7 @@ pub(super) fn read_error(status: StatusCode, error: Option<GoogleError>) -> ApiE
 }
 
 /// What became of a send; `Err` is the answer to one that succeeded.
+#[expect(clippy::result_large_err, reason = "an answer is moved once per call")]
 pub(super) fn send_outcome(called: Result<Exchange, TokenError>, now: Timestamp) -> Result<SendOutcome, Answered> {
     let exchange = match called {
         Ok(exchange) => exchange,

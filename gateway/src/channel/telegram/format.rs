@@ -139,9 +139,7 @@ impl Writer<'_> {
             TagEnd::Strong => self.out += "</b>",
             TagEnd::Strikethrough => self.out += "</s>",
             TagEnd::Link | TagEnd::Image => {
-                if self.links.pop() == Some(true) {
-                    self.out += "</a>";
-                }
+                self.out += self.links.pop().filter(|opened| *opened).map_or("", |_| "</a>")
             }
             _ => {}
         }

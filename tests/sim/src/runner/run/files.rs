@@ -217,13 +217,11 @@ async fn fetch(blobs: &Rc<Blobs>, me: &Process, wanted: &SnapshotRef) -> Result<
     Ok((manifest, tree))
 }
 
+/// Name and bytes of a pack.
+type Pack = (String, Vec<u8>);
+
 /// A manifest of the files, and the pack of what is stored nowhere yet; none: nothing changed.
-fn pack(
-    tree: &Tree,
-    base: Option<&Manifest>,
-    id: SnapshotId,
-    key: &BlobKey,
-) -> Option<(Manifest, Option<(String, Vec<u8>)>)> {
+fn pack(tree: &Tree, base: Option<&Manifest>, id: SnapshotId, key: &BlobKey) -> Option<(Manifest, Option<Pack>)> {
     let mut known = Known::of(base);
     let mut open: Option<(u32, Vec<u8>)> = None;
     let mut store = |known: &mut Known, content: i64| {
