@@ -131,7 +131,9 @@ impl Slack {
         feed.live();
         let mut since = position(feed).await?;
         loop {
-            let (swept_at, swept_from) = (self.clock.monotonic(), self.clock.now());
+            let (swept_at, now) = (self.clock.monotonic(), self.clock.now());
+            // The first time nothing was missed: what is older concerns nobody.
+            let swept_from = since.map_or(now, |_| now - OVERLAP);
             let mut gap = self.gap(feed, since).await?;
             loop {
                 if let Some(channel) = gap.due(self.clock.monotonic()) {
@@ -139,9 +141,9 @@ impl Slack {
                     feed.alive();
                     continue;
                 }
-                if !gap.is_open() && since != Some(swept_from - OVERLAP) {
-                    since = Some(swept_from - OVERLAP);
-                    self.save(feed, swept_from - OVERLAP).await;
+                if !gap.is_open() && since != Some(swept_from) {
+                    since = Some(swept_from);
+                    self.save(feed, swept_from).await;
                 }
                 if !gap.is_open() && self.clock.monotonic().since(swept_at) >= SWEEP_EVERY {
                     break;

@@ -217,6 +217,8 @@ async fn a_person_is_written_to_by_their_id() {
 #[tokio::test]
 async fn files_are_fetched_from_slack_and_from_nobody_else() {
     let rig = SlackRig::start().await;
+    // Slack's links are made of the name under which it was called.
+    let _gateway = live(&rig).await;
     let slack = &rig.subject.platform;
     let said = Said {
         text: "look".to_owned(),
