@@ -122,6 +122,7 @@ impl Intake {
     /// Appends through `ingress`; `assistant_name` gives the default trigger, `commands` carries out what is one, and its ids give
     /// traces to events that come without one; files go to `attachments`. Once `stopping` is cancelled every event is refused
     /// as one to be sent again.
+    #[expect(clippy::too_many_arguments, reason = "each is another part, and there is one caller")]
     pub fn new(
         directory: Arc<Directory>,
         ingress: Arc<dyn Ingress>,

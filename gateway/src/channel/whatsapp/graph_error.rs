@@ -67,6 +67,7 @@ impl GraphError {
 }
 
 /// What became of a send; `failures` are those of its delivery so far. `Err` is a success, to be read.
+#[expect(clippy::result_large_err, reason = "an answer is moved once per call")]
 pub(super) fn outcome(exchange: Exchange, failures: u32) -> Result<SendOutcome, Answered> {
     if let Exchange::Answered(answered) = &exchange
         && !answered.status.is_success()
