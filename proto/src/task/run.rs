@@ -44,7 +44,7 @@ pub enum RunOutcome {
     Skipped,
     /// It was passed over, and others behind it: nobody fired them in time.
     Missed,
-    /// The task was paused or cancelled before it began (SC-D4).
+    /// The task was paused or cancelled before it began (SC-D4), or somebody stopped it.
     Cancelled,
 }
 

@@ -49,6 +49,8 @@ pub fn final_replies(turn: &OpenTurn, through: InboxOrd, result: &AgentResult) -
 pub fn run_outcome(turn: &OpenTurn, result: &AgentResult, replies: &[Reply]) -> RunOutcome {
     if result.subtype == NOT_WOKEN || command_of(&turn.messages) == Some(SessionCommand::Compact) {
         RunOutcome::NotWoken
+    } else if result.subtype == BY_STOP {
+        RunOutcome::Cancelled
     } else if result.is_error {
         RunOutcome::Failed
     } else if replies.is_empty() {
@@ -60,7 +62,7 @@ pub fn run_outcome(turn: &OpenTurn, result: &AgentResult, replies: &[Reply]) -> 
 
 /// The result of a turn that somebody stopped.
 pub fn stopped() -> AgentResult {
-    said_by_us("stopped", STOPPED)
+    said_by_us(BY_STOP, STOPPED)
 }
 
 /// The result of a turn that only begins a new conversation.
@@ -68,6 +70,8 @@ pub fn renewed() -> AgentResult {
     said_by_us("renewed", SessionCommand::New.done())
 }
 
+/// What the result of a stopped turn is called.
+const BY_STOP: &str = "stopped";
 /// What the chat is told when its turn was stopped.
 pub const STOPPED: &str = "Stopped.";
 

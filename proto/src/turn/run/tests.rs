@@ -6,9 +6,9 @@ use super::*;
 use crate::ids::{GroupId, SessionId};
 use crate::inbound::{Details, Envelope};
 use crate::ipc::AgentResult;
-use crate::task::{ContextMode, FiringRef, TaskId};
+use crate::task::{ContextMode, FiringRef, RunOutcome, TaskId};
 use crate::time::Timestamp;
-use crate::turn::answer::final_replies;
+use crate::turn::answer::{final_replies, run_outcome};
 use crate::turn::{TurnBatch, Usage};
 
 const LIMITS: RunLimits = RunLimits {
@@ -496,7 +496,9 @@ fn a_turn_that_somebody_stops_is_killed_and_committed_with_what_was_handed_over(
     let Some(Effect::Commit { turn, through, result }) = effects.last() else {
         panic!("it commits");
     };
-    assert_eq!(final_replies(turn, *through, result)[0].text, "Stopped.");
+    let said = final_replies(turn, *through, result);
+    assert_eq!(said[0].text, "Stopped.");
+    assert_eq!(run_outcome(turn, result, &said), RunOutcome::Cancelled);
     assert_eq!(steps(&mut run, 2, [Event::Committed]), ["release"]);
 }
 
