@@ -1,6 +1,6 @@
 /**
- * Pictures of a prompt as the blocks the model looks at. The host has checked what they are; what cannot be read any more is
- * left out, since the text names every file anyway.
+ * Pictures of a prompt as the blocks the model looks at. The host has checked what they are; what cannot be read
+ * any more is left out, since the text names every file anyway.
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,11 @@ export type Content = SDKUserMessage['message']['content'];
 const BYTES_MAX = 3_750_000;
 
 /** The text alone, or the pictures and then the text, as the API's documentation advises. */
-export async function contentOf(text: string, pictures: readonly Picture[], workspace: string): Promise<Content> {
+export async function contentOf(
+  text: string,
+  pictures: readonly Picture[],
+  workspace: string,
+): Promise<Content> {
   const blocks = (await Promise.all(pictures.map((picture) => block(picture, workspace)))).flat();
   return blocks.length === 0 ? text : [...blocks, { type: 'text' as const, text }];
 }

@@ -36,8 +36,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("20261120120000_create_tables"),
     migration!("20261128170000_add_channels"),
     migration!("20261128183000_add_commands"),
-    migration!("20261128190000_add_task_origin"),
     migration!("20261128184500_add_receipts"),
+    migration!("20261128190000_add_task_origin"),
 ];
 
 /// Key of the lock under which migrations run: "clawhold" in ASCII, so that other programs in the database keep clear.
