@@ -8,6 +8,7 @@
     clippy::disallowed_methods
 )]
 
+mod channels;
 mod firings;
 mod fleet;
 mod latency;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use report::Measurement;
 
 /// All names, in the order they are measured.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "start",
     "cold-start",
     "message-to-prompt",
@@ -35,6 +36,7 @@ const NAMES: [&str; 14] = [
     "failover",
     "chaos",
     "sim-firings",
+    "channels",
 ];
 
 #[tokio::main]
@@ -68,6 +70,11 @@ async fn main() -> ExitCode {
             "failover" => fleet::failover().await,
             "chaos" => fleet::chaos().await,
             "sim-firings" => firings::sim_firings(),
+            "channels" => {
+                // Counts, and no distribution.
+                channels::channels().await;
+                Vec::new()
+            }
             other => unreachable!("{other} is in NAMES"),
         };
         measurements.iter().for_each(report::print);

@@ -63,3 +63,9 @@ pub(crate) fn print(measurement: &Measurement) {
     });
     println!("{object}");
 }
+
+/// Prints what is no distribution.
+pub(crate) fn print_object(object: &serde_json::Value) {
+    eprintln!("{object:#}");
+    println!("{object}");
+}

@@ -33,7 +33,9 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ),
     (
         "tests",
-        &["proto", "store", "bus", "blobs", "service", "doubles", "servers", "sim"],
+        &[
+            "proto", "store", "bus", "blobs", "service", "gateway", "doubles", "servers", "sim",
+        ],
     ),
 ];
 
