@@ -112,6 +112,7 @@ impl World {
             ids: Arc::new(RandomIds),
             random: || 0.5,
             hints,
+            store: store.clone(),
             files: Files::new(Arc::new(DirectoryStore::new(directory.join("blobs")))),
             assistant_name: "Andy".to_owned(),
         };
