@@ -289,6 +289,8 @@ async fn meta_is_answered_only_when_the_message_is_stored() {
     tokio::time::timeout(SOON, refused).await.unwrap();
     assert_eq!((subject.double.untold(), subject.double.notifications_taken()), (1, 0));
     subject.world.outage.set(store::outage::Manners::Answers);
+    // Until then nobody asks the store again.
+    subject.world.clock.advance(Duration::from_secs(2));
     subject.told().await;
     assert!(subject.world.store.chat(&chat_of("49999")).await.unwrap().is_some());
 }

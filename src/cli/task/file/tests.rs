@@ -101,7 +101,7 @@ fn a_field_that_is_misspelt_missing_or_of_another_kind_is_named_with_its_line() 
     for (change, says) in [
         (("misfire: skip", "missfire: skip"), "missfire"),
         (("    prompt: Ask everybody.\n", ""), "prompt"),
-        (("pause_after: 3", "pause_after: soon"), "line 12"),
+        (("pause_after: 3", "pause_after: soon"), "line 11"),
         (("misfire: skip", "misfire: never"), "never"),
     ] {
         let text = problem(change);

@@ -188,11 +188,11 @@ async fn a_slash_command_is_acknowledged_and_taken_as_text() {
     let mut names = subject.platform.commands();
     names.sort();
     assert_eq!(names, ["compact", "cost", "new", "pair", "status", "stop"]);
-    let used = subject.platform.command(subject.room, subject.ada, "status", None);
+    let used = subject.platform.command(subject.room, subject.ada, "compact", None);
     let both = async |_: &Health| subject.platform.acknowledged(used).is_some() && subject.taken() == 1;
     assert_eq!(subject.receive_until(both).await, None);
     assert!(subject.platform.acknowledged(used).unwrap().is_private);
-    assert_eq!(subject.texts().await, ["/status"]);
+    assert_eq!(subject.texts().await, ["/compact"]);
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn a_slash_command_is_acknowledged_in_time_while_the_store_is_away() {
             used.set(Some(subject.platform.command(
                 subject.room,
                 subject.ada,
-                "status",
+                "compact",
                 None,
             )));
             false

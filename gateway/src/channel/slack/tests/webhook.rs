@@ -1,5 +1,7 @@
 //! The Events API.
 
+use std::time::Duration;
+
 use doubles::slack::signature;
 use http::StatusCode;
 use serde_json::json;
@@ -45,6 +47,8 @@ async fn a_request_that_cannot_be_stored_is_refused_and_its_retry_is_taken_once(
         until("it was refused", async || slack.refused() > 0).await;
         assert_eq!(slack.acknowledged(), 0);
         rig.world.outage.set(Manners::Answers);
+        // Until then nobody asks the store again.
+        rig.world.clock.advance(Duration::from_secs(2));
         rig.until("the message", |heard| heard.count("kept") == 1).await;
         until("it is acknowledged", async || slack.acknowledged() == 1).await;
     };
