@@ -38,6 +38,9 @@ impl Typing {
             tokio::select! {
                 () = stop.cancelled() => return,
                 hint = hints.next() => if let Some(Hint::Working { chat, on, .. }) = hint {
+                    if shown.is_empty() {
+                        again.reset();
+                    }
                     self.note(&mut shown, chat, on).await;
                 },
                 _ = again.tick(), if !shown.is_empty() => self.show_again(&mut shown).await,

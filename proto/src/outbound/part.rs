@@ -104,9 +104,10 @@ pub fn next_part(text: &str, from: u32, limits: Limits) -> Part {
     } else {
         after.trim_start()
     };
-    if is_in_code && next.starts_with(FENCE) {
+    let (line, behind) = next.split_once('\n').unwrap_or((next, ""));
+    if is_in_code && is_closing(line) {
         // The block ends here, and this part has closed it already.
-        next = next.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+        next = behind.trim_start();
     }
     let through = text.len() - next.len();
     if body.trim_start().is_empty() && through < text.len() {
@@ -149,15 +150,19 @@ fn best_cut(rest: &str, longest: usize) -> usize {
 fn open_fence(text: &str) -> Option<String> {
     let mut open = None;
     for line in text.split('\n') {
-        if let Some(info) = line.trim_start().strip_prefix(FENCE) {
-            open = match open {
-                None => {
-                    let language = info.split_whitespace().next().unwrap_or_default();
-                    Some(language.chars().take(LANGUAGE_CHARS_MAX).collect::<String>())
-                }
-                Some(_) => None,
-            };
-        }
+        open = match (open, line.trim_start().strip_prefix(FENCE)) {
+            (None, Some(info)) => {
+                let language = info.split_whitespace().next().unwrap_or_default();
+                Some(language.chars().take(LANGUAGE_CHARS_MAX).collect::<String>())
+            }
+            // Only a fence with nothing behind it closes a block.
+            (Some(_), Some(_)) if is_closing(line) => None,
+            (open, _) => open,
+        };
     }
     open
+}
+
+fn is_closing(line: &str) -> bool {
+    line.trim() == FENCE
 }
