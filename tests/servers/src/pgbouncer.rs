@@ -18,6 +18,8 @@ use crate::process::Process;
 
 /// Of the server, per database: few, so that clients really take turns on a connection.
 const SERVER_CONNECTIONS_MAX: u32 = 4;
+/// Seconds after which it gives a connection back: each test has databases of its own, which would keep theirs.
+const SERVER_IDLE_S: u32 = 2;
 /// Of clients: more than any test has.
 const CLIENT_CONNECTIONS_MAX: u32 = 1_000;
 
@@ -68,7 +70,8 @@ impl PgBouncer {
              auth_type = any\n\
              pool_mode = transaction\n\
              default_pool_size = {SERVER_CONNECTIONS_MAX}\n\
-             max_client_conn = {CLIENT_CONNECTIONS_MAX}\n",
+             max_client_conn = {CLIENT_CONNECTIONS_MAX}\n\
+             server_idle_timeout = {SERVER_IDLE_S}\n",
             server.ip(),
             server.port(),
             self.port.number()

@@ -73,6 +73,8 @@ impl Outbox {
                 self.open.remove(&place(row));
                 if state == OutboxState::Uncertain {
                     self.uncertain.insert(id);
+                } else {
+                    self.uncertain.remove(&id);
                 }
             }
         }

@@ -113,10 +113,14 @@ impl SandboxRuntime for DockerRuntime {
         let docker = self.client.get().await?;
         match own::state(&self.client, &docker, &self.install, id).await? {
             Some(SandboxState::Running) => Ok(()),
-            Some(SandboxState::Paused) => docker
-                .unpause_container(id.as_str())
-                .await
-                .map_err(|error| self.client.explain("resume a sandbox", &error)),
+            Some(SandboxState::Paused) => match docker.unpause_container(id.as_str()).await {
+                Ok(()) => Ok(()),
+                // The engine's word of its state lags behind what it has done.
+                Err(error) => match own::state(&self.client, &docker, &self.install, id).await? {
+                    Some(SandboxState::Running) => Ok(()),
+                    _ => Err(self.client.explain("resume a sandbox", &error)),
+                },
+            },
             Some(SandboxState::Created | SandboxState::Exited) | None => Err(RuntimeError::Gone(id.clone())),
         }
     }

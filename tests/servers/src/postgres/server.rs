@@ -21,7 +21,7 @@ use crate::process::Process;
 /// The superuser of every server here.
 pub(crate) const USER: &str = "clawhold";
 /// Many tests with a pool each share one server.
-const CONNECTIONS_MAX: u32 = 300;
+const CONNECTIONS_MAX: u32 = 600;
 
 /// How a [`Postgres`] is to run. The default is for tests: nothing is forced to disk.
 #[derive(Clone, Debug, Default)]
