@@ -114,7 +114,6 @@ impl Node {
             http: config.http,
             channels: config.channels,
             security: config.security,
-            zone: config.timezone.tz(),
         };
         let gateway_deps = gateway::Deps {
             store,

@@ -46,7 +46,7 @@ pub struct Config {
     pub candidacy: Candidacy,
     /// Name of the assistant: gives the default trigger.
     pub assistant_name: String,
-    /// Zone of tasks whose group has none of its own.
+    /// Zone of groups that have none of their own.
     pub timezone: Tz,
     /// Where the control socket is.
     pub data_dir: PathBuf,
@@ -56,8 +56,6 @@ pub struct Config {
     pub channels: config::Channels,
     /// Section `security`; its path is absolute.
     pub security: config::Security,
-    /// Zone of groups that have none.
-    pub zone: Tz,
 }
 
 /// What the gateway is given.
@@ -150,7 +148,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         ids: Arc::clone(&deps.ids),
         directory: Arc::clone(&directory),
         admins: config.security.admins,
-        zone: config.zone,
+        zone: config.timezone,
     };
     let pairings = commands.pairings();
     let intake = Arc::new(Intake::new(

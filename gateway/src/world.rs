@@ -235,21 +235,7 @@ impl World {
 
     /// Somebody says something that engages the agent.
     pub(crate) async fn hear(&self, seen: &ChatSeen, text: &str) {
-        let event = InboundEvent {
-            dedup_key: format!("test:bot:{}", self.uuid()),
-            chat: seen.id.clone(),
-            sender: "ann".into(),
-            sender_name: "Ann".into(),
-            text: text.into(),
-            sent_at: self.clock.now(),
-            is_from_me: false,
-            is_bot: false,
-            addressed: Addressed::Direct,
-            kind: EventKind::Message,
-            quote: None,
-            files: Vec::new(),
-            trace: None,
-        };
+        let event = event(seen, &self.uuid().to_string(), text);
         self.intake().take(seen, event, None).await.unwrap();
     }
 
@@ -332,6 +318,25 @@ impl World {
             snapshot: None,
         };
         self.store.commit_turn(fence, &commit, &ids).await.unwrap();
+    }
+}
+
+/// What Ann says to the assistant alone; `id` is the platform's.
+pub(crate) fn event(seen: &ChatSeen, id: &str, text: &str) -> InboundEvent {
+    InboundEvent {
+        dedup_key: format!("test:bot:{id}"),
+        chat: seen.id.clone(),
+        sender: "ann".into(),
+        sender_name: "Ann".into(),
+        text: text.into(),
+        sent_at: seen.seen_at,
+        is_from_me: false,
+        is_bot: false,
+        addressed: Addressed::Direct,
+        kind: EventKind::Message,
+        quote: None,
+        files: Vec::new(),
+        trace: None,
     }
 }
 

@@ -61,7 +61,6 @@ pub(super) async fn start(mut base: Base) -> anyhow::Result<Option<::gateway::Ru
         http: config.http,
         channels: config.channels,
         security: config.security,
-        zone: config.timezone.tz(),
     };
     let running = ::gateway::start(config, deps, &base.lifecycle).await?;
     let (indexing, stop) = (base.readiness.condition("indexer"), base.lifecycle.hard_stop());

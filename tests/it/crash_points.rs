@@ -15,10 +15,13 @@ fn every_crash_point_is_killed_at_in_a_test() {
         .collect();
     assert!(named.len() >= 10, "the points are looked for where they are: {named:?}");
 
-    let one_node = fs::read_to_string(root.join("tests/it/crashes.rs")).unwrap();
+    let one_node = ["crashes.rs", "tasks.rs"].map(|file| fs::read_to_string(root.join("tests/it").join(file)).unwrap());
     let fleet = fs::read_to_string(root.join("tests/it/fleet/crashes.rs")).unwrap();
     // The stories of one node call a function, those of the fleet are lines of a table.
-    let mut killed: BTreeSet<String> = between(&one_node, "killed_at(\"", "\"").into_iter().collect();
+    let mut killed: BTreeSet<String> = ["killed_at(\"", "run(Some(\""]
+        .iter()
+        .flat_map(|call| between(&one_node.concat(), call, "\""))
+        .collect();
     let table = between(&fleet, "\npoints! {", "\n}").concat();
     killed.extend(
         table

@@ -40,6 +40,13 @@ fn rows(world: &World) -> SqliteStore {
 
 /// A node whose main group has talked before, and has a task that is due in a moment.
 async fn with_task(spec: TaskSpec) -> World {
+    let mut world = prepared(spec).await;
+    world.run(None);
+    world
+}
+
+/// The same before it runs.
+async fn prepared(spec: TaskSpec) -> World {
     let mut world = World::start().await;
     world.say("main", "hello").await;
     world.expect("main", &["echo: hello"]).await;
@@ -51,7 +58,6 @@ async fn with_task(spec: TaskSpec) -> World {
     };
     let stored = rows(&world).put_task(&task, None, now).await.unwrap();
     assert!(stored.is_some());
-    world.run(None);
     world
 }
 
@@ -87,6 +93,18 @@ async fn sc_d1_a_run_that_is_killed_in_the_middle_is_completed_once() {
     assert_eq!(runs.len(), 1, "{runs:?}");
     assert_eq!(runs[0].outcome, RunOutcome::Answered);
     assert!(runs[0].ended_at > runs[0].started_at);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_whose_scheduler_is_killed_as_it_fires_runs_once() {
+    let mut world = prepared(spec("[[say watered]]")).await;
+    world.run(Some("task.fired"));
+    world.ended().await;
+    world.run(None);
+    world.expect("main", &["echo: hello", "watered"]).await;
+    invariant::check(&mut world, &["main"]).await;
+    let runs = runs(&mut world).await;
+    assert_eq!(runs.len(), 1, "{runs:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,8 +104,8 @@ impl Commands {
     }
 
     async fn cost(&self, group: &Group) -> store::Result<String> {
-        let own = group.settings.timezone.as_deref().and_then(|name| name.parse().ok());
-        let starts = texts::starts(own.unwrap_or(self.zone), self.clock.now());
+        let zone = group.settings.zone().unwrap_or(self.zone);
+        let starts = texts::starts(zone, self.clock.now());
         let mut totals = Vec::with_capacity(starts.len());
         for (span, since) in starts {
             totals.push((span, self.store.usage_since(&group.id, since).await?));

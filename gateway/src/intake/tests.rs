@@ -5,27 +5,19 @@ use bus::local::MemoryLog;
 use bus::{Ingress, IngressError};
 use proto::group::ChatSeen;
 use proto::ids::ChatId;
-use proto::inbound::{Addressed, Envelope, EventKind, InboundEvent};
+use proto::inbound::{Addressed, Envelope, InboundEvent};
 use proto::ingest::{IndexBatch, PARTITIONS};
 
 use super::*;
-use crate::world::{START, World};
+use crate::world::{self, START, World};
 
 fn event(seen: &ChatSeen, id: &str, sender: &str, text: &str) -> InboundEvent {
     InboundEvent {
-        dedup_key: format!("test:bot:{id}"),
-        chat: seen.id.clone(),
         sender: sender.into(),
         sender_name: sender.into(),
-        text: text.into(),
         sent_at: START,
-        is_from_me: false,
-        is_bot: false,
-        trace: None,
         addressed: Addressed::No,
-        kind: EventKind::Message,
-        quote: None,
-        files: Vec::new(),
+        ..world::event(seen, id, text)
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use proto::group::ChatSeen;
-use proto::inbound::{Addressed, EventKind, InboundEvent};
 use proto::outbound::{Delivery, Part, Resend, SendOutcome};
 use store::keeper::Keeper;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +14,7 @@ use crate::channel::{Channel, Feed, Inbound, ReceiveError};
 use crate::delivery::Lease;
 use crate::health::{Health, Receiving, Tell};
 use crate::intake::Taken;
-use crate::world::{SOON, World};
+use crate::world::{SOON, World, event};
 
 /// What a feed does each time it is opened.
 enum Act {
@@ -65,7 +64,7 @@ impl Channel for Feeding {
         match act {
             Some(Act::Say(seen, text)) => {
                 feed.live();
-                let taken = feed.take(&seen, event(&seen, text)).await;
+                let taken = feed.take(&seen, event(&seen, text, text)).await;
                 self.taken.lock().unwrap().push(taken);
                 Ok(())
             }
@@ -75,24 +74,6 @@ impl Channel for Feeding {
                 std::future::pending().await
             }
         }
-    }
-}
-
-fn event(seen: &ChatSeen, text: &str) -> InboundEvent {
-    InboundEvent {
-        dedup_key: format!("test:bot:{text}"),
-        chat: seen.id.clone(),
-        sender: "ann".into(),
-        sender_name: "Ann".into(),
-        text: text.into(),
-        sent_at: seen.seen_at,
-        is_from_me: false,
-        is_bot: false,
-        addressed: Addressed::Direct,
-        kind: EventKind::Message,
-        quote: None,
-        files: Vec::new(),
-        trace: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use bus::Hint;
 use futures::{StreamExt, stream};
 use proto::task::{FireReport, FireTask, Fired, Task, decide_firing};
+use service::crash_point;
 
 use super::Pass;
 use crate::metrics::FiringResult;
@@ -48,6 +49,7 @@ pub(super) async fn fire(deps: &Deps, task: Task) -> store::Result<bool> {
     };
     match deps.store.fire_task(&fire, now).await? {
         Fired::Done(report) => {
+            crash_point!("task.fired");
             note(deps, &task, &fire, &report);
             publish(deps, report);
             Ok(true)

@@ -86,7 +86,6 @@ impl Node {
                 listen: "127.0.0.1:0".parse().unwrap(),
             },
             channels: gateway::config::Channels::default(),
-            zone: service::config::Zone::UTC.tz(),
             security: gateway::config::Security {
                 sender_allowlist: PathBuf::from("/none"),
                 ..Default::default()

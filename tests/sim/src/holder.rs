@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use proto::ids::IdSource;
+use proto::ids::{Epoch, IdSource};
 use proto::lease::Trust;
 use proto::lease::holding::{Hold, LeaseName, Sighting};
 use proto::time::Monotonic;
@@ -26,6 +26,8 @@ pub(crate) struct Holder {
     holder: String,
     last_good_sent: Cell<Monotonic>,
     held: RefCell<Option<Hold>>,
+    /// A renewal that is on its way must not bring it back.
+    given_up: Cell<bool>,
     /// The hold, while it may be trusted.
     trusted: watch::Sender<Option<Hold>>,
 }
@@ -41,6 +43,7 @@ impl Holder {
             holder: format!("{}/{life}", me.seat()),
             last_good_sent: Cell::default(),
             held: RefCell::default(),
+            given_up: Cell::default(),
             trusted: watch::Sender::new(None),
         })
     }
@@ -105,26 +108,38 @@ impl Holder {
             return;
         };
         if row.holder.as_deref() == Some(&self.holder) {
-            // Taken, and the answer was lost.
-            return self.begin(row.epoch, sent);
+            // Taken, and the answer was lost: only a renewal says that it is held still.
+            let hold = self.hold_at(row.epoch);
+            let sent = self.me.monotonic();
+            if self.rows.renew_lease(&hold).await.is_ok() {
+                self.begin(hold, sent);
+            }
+            return;
         }
         let sighting = Sighting::observe(seen.take(), row, self.me.monotonic());
         let may_take = sighting.may_take(&self.world.timings, sent) || !self.world.stands(Fence::LeasePatience);
         if may_take && let Ok(Some(epoch)) = self.rows.take_lease(&self.name, &self.holder, &sighting.row).await {
-            self.begin(epoch, sent);
+            self.begin(self.hold_at(epoch), sent);
         }
         *seen = Some(sighting);
     }
 
-    fn begin(&self, epoch: proto::ids::Epoch, sent: Monotonic) {
+    fn begin(&self, hold: Hold, sent: Monotonic) {
+        if self.given_up.get() {
+            return;
+        }
         self.last_good_sent.set(sent);
-        *self.held.borrow_mut() = Some(Hold {
+        *self.held.borrow_mut() = Some(hold);
+        self.record();
+        self.note_trust();
+    }
+
+    fn hold_at(&self, epoch: Epoch) -> Hold {
+        Hold {
             name: self.name.clone(),
             holder: self.holder.clone(),
             epoch,
-        });
-        self.record();
-        self.note_trust();
+        }
     }
 
     fn note_trust(&self) {
@@ -152,6 +167,7 @@ impl Holder {
 
     /// Gives it up, so that another may take it at once.
     pub(crate) async fn give_up(&self) {
+        self.given_up.set(true);
         let held = self.held.take();
         self.note_trust();
         if let Some(hold) = held {

@@ -161,7 +161,6 @@ async fn a_taken_port_or_a_bad_hook_is_refused_before_anything_runs() {
         data_dir: other.dir.path().to_owned(),
         http: Http { listen },
         channels,
-        zone: chrono_tz::Tz::UTC,
         security: Security::default(),
     };
     let lifecycle = Lifecycle::new();

@@ -71,7 +71,6 @@ impl Node {
                 webhook,
                 ..Channels::default()
             },
-            zone: chrono_tz::Tz::UTC,
             security: Security {
                 sender_allowlist: world.dir.path().join("allow.json"),
                 ..Security::default()
