@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use doubles::gmail::GmailDouble;
 use doubles::platform::{Faults, RunningPlatform, start};
-use tests::binary;
+use tests::{binary, inherited};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -30,6 +30,8 @@ async fn asking(directory: &Path, arguments: &[&str]) -> (Child, String) {
         .args(["auth", "gmail"])
         .args(arguments)
         .current_dir(directory)
+        .env_clear()
+        .envs(inherited())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())

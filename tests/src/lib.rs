@@ -16,7 +16,7 @@ pub mod invariant;
 
 pub use command::{Said, command};
 pub use engine::Engine;
-pub use node::{Node, binary};
+pub use node::{Node, binary, inherited};
 pub use people::{People, Reply};
 pub use receiver::{Received, Receiver, sign};
 pub use world::{World, WorldBuilder, free_port, within};

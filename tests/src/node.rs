@@ -89,7 +89,7 @@ impl Drop for Node {
 }
 
 /// What a process needs of our environment to find the container engine and a home.
-pub(crate) fn inherited() -> impl Iterator<Item = (String, String)> {
+pub fn inherited() -> impl Iterator<Item = (String, String)> {
     ["PATH", "HOME", "DOCKER_HOST"]
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
