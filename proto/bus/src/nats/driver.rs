@@ -237,8 +237,8 @@ impl<R: Fn(Option<&Problem>) + Send + Sync> Keeper<'_, R> {
 
     async fn check(&mut self, client: &Client, jetstream: &Context) -> Result<(), Problem> {
         if self.scope == Scope::Stream {
-            ensure(client, jetstream, self.config, self.subjects).await?;
-            self.link.stream_ready(jetstream);
+            let stream = ensure(client, jetstream, self.config, self.subjects).await?;
+            self.link.stream_ready(stream);
         }
         self.was_well = true;
         self.say(None);

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_nats::Client;
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream::Context;
 use tokio::sync::{Notify, watch};
 
 use super::problem::Problem;
+use super::stream::Stream;
 
 /// The connection as it is now.
 #[derive(Clone, Debug)]
@@ -20,7 +21,7 @@ pub(super) struct Link {
     /// Why it cannot be used now.
     pub(super) connection: Result<(), Problem>,
     /// The stream, checked on this very connection.
-    pub(super) stream: Result<Context, Problem>,
+    pub(super) stream: Result<Stream, Problem>,
 }
 
 /// The driver's end.
@@ -91,11 +92,12 @@ impl LinkWriter {
     }
 
     /// The stream is as it must be.
-    pub(super) fn stream_ready(&self, context: &jetstream::Context) {
+    pub(super) fn stream_ready(&self, stream: Stream) {
         self.link.send_if_modified(|link| {
-            let changed = link.stream.is_err();
+            let before = link.stream.as_ref().map(|before| before.takes_batches);
+            let changed = before != Ok(stream.takes_batches);
             if changed {
-                link.stream = Ok(context.clone());
+                link.stream = Ok(stream);
             }
             changed
         });
@@ -126,16 +128,27 @@ impl LinkReader {
 
     /// JetStream, if the stream can be used.
     pub(super) fn stream(&self) -> Result<Context, Problem> {
-        self.link.borrow().stream.clone()
+        let link = self.link.borrow();
+        link.stream
+            .as_ref()
+            .map(|stream| stream.jetstream.clone())
+            .map_err(Problem::clone)
+    }
+
+    /// JetStream, if the stream takes atomic batches now.
+    pub(super) fn for_batches(&self) -> Option<Context> {
+        let link = self.link.borrow();
+        let stream = link.stream.as_ref().ok()?;
+        stream.takes_batches.then(|| stream.jetstream.clone())
     }
 
     /// Waits until the stream can be used.
     pub(super) async fn stream_ready(&mut self) -> Context {
         loop {
             if let Ok(link) = self.link.wait_for(|link| link.stream.is_ok()).await
-                && let Ok(context) = &link.stream
+                && let Ok(stream) = &link.stream
             {
-                return context.clone();
+                return stream.jetstream.clone();
             }
             // The driver is gone, and with it whoever could make it ready.
             std::future::pending::<()>().await;

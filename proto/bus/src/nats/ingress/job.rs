@@ -28,6 +28,8 @@ pub(super) struct Job {
     pub(super) subject: String,
     pub(super) headers: HeaderMap,
     pub(super) payload: Bytes,
+    /// A try was made whose outcome is not known: it may be in the stream, or still get there.
+    pub(super) is_in_doubt: bool,
     answer: Option<oneshot::Sender<Result<Accepted, Refusal>>>,
     _room: OwnedSemaphorePermit,
 }
@@ -61,9 +63,15 @@ impl Job {
             subject: subjects.message(partition_of(&envelope.group), &envelope.group),
             headers,
             payload: payload.into(),
+            is_in_doubt: false,
             answer: Some(answer),
             _room: room,
         })
+    }
+
+    /// Whether whoever waited was told.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answer.is_none()
     }
 
     /// Whether somebody still waits for the answer.

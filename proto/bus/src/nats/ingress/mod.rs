@@ -4,6 +4,7 @@
 //! nothing of the group is published before that is known. So no retry overtakes its successor, whoever waits or has
 //! stopped waiting: the publisher owns a message from the moment it is first sent until it is acknowledged.
 
+mod flight;
 mod job;
 mod message_id;
 mod publish;

@@ -17,7 +17,7 @@ use crate::nats::link::LinkReader;
 
 /// Time for one acknowledgement. A good one takes a millisecond, one that needs a new stream leader some seconds: three
 /// tries fit into a caller's patience.
-const ACK_WAIT: Duration = Duration::from_millis(750);
+pub(super) const ACK_WAIT: Duration = Duration::from_millis(750);
 /// Wait after a refusal that may pass at once (a stream without a leader).
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// Longest wait between two tries of a message nobody waits for any more.
@@ -38,10 +38,9 @@ pub(super) enum Try {
 
 /// Publishes a message until it is acknowledged, or known not to be in the stream while nobody waits for it.
 pub(super) async fn publish(mut job: Job, mut link: LinkReader, on_refusal: impl Fn(&Refusal)) -> Job {
-    let mut in_doubt = false;
     let mut pause = PAUSE_MIN;
     loop {
-        let Some(jetstream) = connected(&mut job, &mut link, in_doubt).await else {
+        let Some(jetstream) = connected(&mut job, &mut link).await else {
             return job;
         };
         let outcome = attempt(&jetstream, &job).await;
@@ -57,9 +56,9 @@ pub(super) async fn publish(mut job: Job, mut link: LinkReader, on_refusal: impl
             }
             // A copy may still reach the stream, from a connection or a leader that is gone: what comes next waits until
             // the stream has this one for certain, and knows the copy by its id.
-            Try::Unknown => in_doubt = true,
+            Try::Unknown => job.is_in_doubt = true,
         }
-        if !in_doubt && !job.is_awaited() {
+        if !job.is_in_doubt && !job.is_awaited() {
             return job;
         }
         if outcome != Try::Unknown {
@@ -70,8 +69,8 @@ pub(super) async fn publish(mut job: Job, mut link: LinkReader, on_refusal: impl
 }
 
 /// JetStream, once the stream can be used; `None` when nobody waits any more for what was never sent.
-async fn connected(job: &mut Job, link: &mut LinkReader, in_doubt: bool) -> Option<Context> {
-    if in_doubt {
+async fn connected(job: &mut Job, link: &mut LinkReader) -> Option<Context> {
+    if job.is_in_doubt {
         return Some(link.stream_ready().await);
     }
     tokio::select! {
@@ -80,7 +79,7 @@ async fn connected(job: &mut Job, link: &mut LinkReader, in_doubt: bool) -> Opti
     }
 }
 
-async fn attempt(jetstream: &Context, job: &Job) -> Try {
+pub(super) async fn attempt(jetstream: &Context, job: &Job) -> Try {
     let request = Request::new()
         .headers(job.headers.clone())
         .payload(job.payload.clone())

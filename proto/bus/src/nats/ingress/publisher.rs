@@ -1,4 +1,7 @@
 //! The queues of the groups: one message of each is being published, the others wait their turn.
+//!
+//! A message whose turn it is takes the next flight; what a flight leaves open, and everything on a server without batches, is
+//! published for itself.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -7,12 +10,14 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::future::{Fuse, FusedFuture, FutureExt};
 use futures::stream::FuturesUnordered;
 use proto::ids::GroupId;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Refusal;
+use super::flight::{self, fly};
 use super::job::Job;
 use super::publish::publish;
 use crate::nats::link::LinkReader;
@@ -23,6 +28,7 @@ const GROUP_WAITING_MAX: usize = 64;
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 
 type Publishing<'a> = Pin<Box<dyn Future<Output = Job> + Send + 'a>>;
+type Flight = Pin<Box<dyn Future<Output = Vec<Job>> + Send>>;
 
 /// Serves the ingress. A part of the driver.
 pub(in crate::nats) struct Publisher {
@@ -51,26 +57,63 @@ impl Publisher {
     pub(in crate::nats) async fn run(mut self) {
         let complaints = Complaints::default();
         let mut queues = Queues::default();
+        let mut ready = Ready::default();
+        let mut flight: Fuse<Flight> = Fuse::terminated();
         let mut under_way: FuturesUnordered<Publishing<'_>> = FuturesUnordered::new();
         let begin = |job| -> Publishing<'_> { Box::pin(publish(job, self.link.clone(), |why| complaints.note(why))) };
         loop {
+            if flight.is_terminated() {
+                match self.link.for_batches() {
+                    Some(jetstream) if !ready.jobs.is_empty() => {
+                        let flown: Flight = Box::pin(fly(jetstream, ready.board()));
+                        flight = flown.fuse();
+                    }
+                    Some(_) => {}
+                    None => under_way.extend(ready.jobs.drain(..).map(begin)),
+                }
+            }
             tokio::select! {
                 job = self.jobs.recv() => match job {
                     Some(job) => {
-                        let full = queues.waiting + under_way.len() >= self.waiting_max;
-                        if let Some(job) = queues.enter(job, full) {
-                            under_way.push(begin(job));
-                        }
+                        let under_way = under_way.len() + ready.jobs.len() + ready.flying;
+                        let full = queues.waiting + under_way >= self.waiting_max;
+                        ready.jobs.extend(queues.enter(job, full));
                     }
                     None => return,
                 },
-                Some(done) = under_way.next() => {
-                    if let Some(job) = queues.after(&done.group) {
-                        under_way.push(begin(job));
+                flown = &mut flight => {
+                    ready.flying = 0;
+                    for job in flown {
+                        match job.is_answered() {
+                            true => ready.jobs.extend(queues.after(&job.group)),
+                            false => under_way.push(begin(job)),
+                        }
                     }
                 }
+                Some(done) = under_way.next() => ready.jobs.extend(queues.after(&done.group)),
             }
         }
+    }
+}
+
+/// Messages whose turn it is, for the next flight.
+#[derive(Default)]
+struct Ready {
+    jobs: VecDeque<Job>,
+    flying: usize,
+}
+
+impl Ready {
+    /// What fits into one flight; at least one message, where there are any.
+    fn board(&mut self) -> Vec<Job> {
+        let mut bytes = 0;
+        let fits = self.jobs.iter().take_while(|job| {
+            bytes += job.payload.len();
+            bytes <= flight::BYTES_MAX
+        });
+        let count = fits.count().clamp(1, flight::MESSAGES_MAX).min(self.jobs.len());
+        self.flying = count;
+        self.jobs.drain(..count).collect()
     }
 }
 

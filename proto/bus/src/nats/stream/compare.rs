@@ -11,7 +11,14 @@ use serde_json::{Map, Value};
 use crate::nats::problem::Difference;
 
 /// Settings an operator may choose freely: they change neither what is kept nor in which order.
-const FREE: [&str; 5] = ["description", "metadata", "placement", "compression", "consumer_limits"];
+const FREE: [&str; 6] = [
+    "description",
+    "metadata",
+    "placement",
+    "compression",
+    "consumer_limits",
+    "allow_atomic",
+];
 /// Settings that can be changed under way, and that the configuration speaks of.
 const ADJUSTABLE: [&str; 2] = ["num_replicas", "max_bytes"];
 /// Settings in nanoseconds.

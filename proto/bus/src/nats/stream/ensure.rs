@@ -15,37 +15,56 @@ use crate::nats::subjects::Subjects;
 /// Oldest server whose JetStream does what is asked of it: `sync_interval: always`, and consumers with several subjects.
 pub(in crate::nats) const OLDEST_SERVER: &str = "2.10";
 
+/// First server whose atomic batches know what they have under the same id.
+const BATCHES_SINCE: [u32; 3] = [2, 12, 1];
+
+/// A stream that is as asked.
+#[derive(Clone, Debug)]
+pub(in crate::nats) struct Stream {
+    /// JetStream on the connection on which it was checked.
+    pub(in crate::nats) jetstream: Context,
+    /// It takes many messages in one atomic batch.
+    pub(in crate::nats) takes_batches: bool,
+}
+
 /// Brings the stream about, and proves that it is as asked.
 pub(in crate::nats) async fn ensure(
     client: &Client,
     jetstream: &Context,
     config: &Config,
     subjects: &Subjects,
-) -> Result<(), Problem> {
+) -> Result<Stream, Problem> {
     let info = client.server_info();
-    if is_too_old(&info.version) {
+    if is_before(&info.version, [2, 10, 0]) {
         return Err(Problem::TooOld { version: info.version });
     }
-    let must_be = settings(config, subjects);
+    let mut must_be = settings(config, subjects);
+    must_be.allow_atomic_publish = !is_before(&info.version, BATCHES_SINCE);
     let is = get_or_create(jetstream, &must_be, config).await?;
     let found = differences(&is.config, &must_be);
-    if found.is_empty() {
-        return Ok(());
-    }
     if !adjustable(&found) {
         return Err(Problem::Stream {
             stream: must_be.name,
             differences: found,
         });
     }
-    adjust(jetstream, is, &must_be).await
+    let lacks_batches = must_be.allow_atomic_publish && !is.config.allow_atomic_publish;
+    let now = match found.is_empty() && !lacks_batches {
+        true => is.config,
+        false => adjust(jetstream, is, &must_be).await?,
+    };
+    Ok(Stream {
+        jetstream: jetstream.clone(),
+        takes_batches: must_be.allow_atomic_publish && now.allow_atomic_publish,
+    })
 }
 
-/// Replicas and size follow the configuration; all else stays as the operator had it.
-async fn adjust(jetstream: &Context, is: Info, must_be: &Settings) -> Result<(), Problem> {
+/// Replicas and size follow the configuration, batches what the server can; all else stays as the operator had it.
+async fn adjust(jetstream: &Context, is: Info, must_be: &Settings) -> Result<Settings, Problem> {
     let mut wanted = is.config;
     wanted.num_replicas = must_be.num_replicas;
     wanted.max_bytes = must_be.max_bytes;
+    wanted.allow_atomic_publish |= must_be.allow_atomic_publish;
     let updated = jetstream
         .update_stream(&wanted)
         .await
@@ -61,9 +80,10 @@ async fn adjust(jetstream: &Context, is: Info, must_be: &Settings) -> Result<(),
         stream = must_be.name,
         replicas = must_be.num_replicas,
         max_bytes = must_be.max_bytes,
-        "the stream of accepted messages was adjusted to the configuration"
+        batches = updated.config.allow_atomic_publish,
+        "the stream of accepted messages was adjusted"
     );
-    Ok(())
+    Ok(updated.config)
 }
 
 async fn get_or_create(jetstream: &Context, must_be: &Settings, config: &Config) -> Result<Info, Problem> {
@@ -135,12 +155,9 @@ fn failed(what: &'static str, error: &dyn std::error::Error) -> Problem {
 }
 
 /// A version that cannot be read is one of the future.
-fn is_too_old(version: &str) -> bool {
-    let mut parts = version.split(['.', '-']).map(|part| part.parse::<u32>().ok());
-    match (parts.next().flatten(), parts.next().flatten()) {
-        (Some(major), Some(minor)) => (major, minor) < (2, 10),
-        _ => false,
-    }
+fn is_before(version: &str, first: [u32; 3]) -> bool {
+    let parts: Vec<u32> = version.split(['.', '-']).map_while(|part| part.parse().ok()).collect();
+    parts.len() >= 3 && parts[..3] < first[..]
 }
 
 #[cfg(test)]
@@ -156,8 +173,9 @@ mod tests {
             ("2.15.1", false),
             ("3.0.0-beta", false),
         ] {
-            assert_eq!(is_too_old(version), old, "{version}");
+            assert_eq!(is_before(version, [2, 10, 0]), old, "{version}");
         }
+        assert!(is_before("2.12.0", BATCHES_SINCE) && !is_before("2.12.1-RC.2", BATCHES_SINCE));
         let problem = Problem::TooOld {
             version: "2.9.10".into(),
         };

@@ -7,5 +7,5 @@ mod compare;
 mod ensure;
 mod settings;
 
-pub(super) use ensure::{OLDEST_SERVER, ensure};
+pub(super) use ensure::{OLDEST_SERVER, Stream, ensure};
 pub(super) use settings::MESSAGE_BYTES_MAX;

@@ -1,5 +1,6 @@
 //! The bus over real servers, the newest and the oldest that is supported.
 
+mod batches;
 mod cluster;
 mod logins;
 mod outages;
