@@ -5,6 +5,7 @@
 
 mod base;
 mod blobs;
+mod clocks;
 mod gateway;
 mod place;
 mod runner;

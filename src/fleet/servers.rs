@@ -14,6 +14,7 @@ use store::Store;
 use store::postgres::{self, PostgresStore};
 
 use super::base::Base;
+use super::clocks;
 
 /// Waits between tries: a server that starts beside us is met soon, one that is away is not hammered.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -27,7 +28,11 @@ pub(super) async fn database(base: &Base) -> anyhow::Result<Option<Arc<dyn Store
     let condition = base.readiness.condition("postgres");
     let connect = async || PostgresStore::connect(&config, base.clock.now()).await;
     let store = until_reached(&base.lifecycle, condition, connect).await;
-    Ok(store.map(|store| Arc::new(store) as Arc<dyn Store>))
+    Ok(store.map(|store| {
+        let store = Arc::new(store);
+        clocks::watch(base, Arc::clone(&store));
+        store as Arc<dyn Store>
+    }))
 }
 
 /// The broker, kept connected for the life of the process.

@@ -69,6 +69,16 @@ impl PostgresStore {
         }
         Ok(Self { connections })
     }
+
+    /// The server's wall clock. No decision here is taken by it; it tells whether this host's clock can be believed.
+    ///
+    /// # Errors
+    /// As of every call.
+    pub async fn server_time(&self) -> Result<Timestamp> {
+        self.connections
+            .call(Patience::Short, |tx| async move { upkeep::server_time(&tx).await })
+            .await
+    }
 }
 
 #[async_trait]

@@ -2,7 +2,7 @@
 
 use proto::time::Timestamp;
 
-use super::columns::count;
+use super::columns::{count, time};
 use super::failure::Result;
 use super::parameter::statement;
 use super::transaction::Tx;
@@ -32,6 +32,11 @@ pub(super) async fn counts(tx: &Tx, now: Timestamp) -> Result<Counts> {
         outbox_uncertain: count(row, "outbox_uncertain")?,
         dead_letters: count(row, "dead_letters")?,
     })
+}
+
+pub(super) async fn server_time(tx: &Tx) -> Result<Timestamp> {
+    let now = statement!("SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS now");
+    time(tx.read(now).await?.one()?, "now")
 }
 
 /// Commits something to the log of the server without touching a row, so that a full disk or a standby shows.

@@ -87,3 +87,14 @@ async fn a_database_of_another_version_is_refused() {
     assert!(matches!(changed, ConnectError::ChangedMigration { .. }), "{changed}");
     assert!(!changed.may_pass());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_of_the_server_can_be_read() {
+    let server = Postgres::start().await;
+    let url = server.fresh_database().await;
+    let (store, client) = (open(&url).await, sql(&url).await);
+    let theirs = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT";
+    let before = number(&client, theirs).await;
+    let read = store.server_time().await.unwrap().as_millis();
+    assert!((before..=number(&client, theirs).await).contains(&read), "{read}");
+}
