@@ -71,6 +71,7 @@ impl<const SOCKET: bool> Subject for Slack<SOCKET> {
         rooms: true,
         feed: SOCKET,
         reactions: true,
+        receipts: false,
     };
 
     async fn start() -> Self {
