@@ -11,8 +11,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Subject;
-use super::rig::{Heard, Rig};
+use super::{Heard, Rig, Subject};
 use crate::channel::{Channel, Inbound};
 use crate::delivery::{DeliveryLoop, Lease};
 use crate::health::{Health, Receiving};

@@ -6,6 +6,7 @@
 //! something (edits, threads, …) says so in its [`Traits`], and the scenario then checks nothing.
 
 mod gateway;
+mod heard;
 pub(super) mod hostile;
 pub(super) mod races;
 pub(super) mod receiving;
@@ -20,7 +21,8 @@ use proto::ids::ChatId;
 
 use super::{Channel, ChannelDeps};
 pub(crate) use gateway::Gateway;
-pub(crate) use rig::{Heard, Rig, bare_delivery, channel_deps, install_crypto, receive_until};
+pub(crate) use heard::Heard;
+pub(crate) use rig::{Rig, bare_delivery, channel_deps, install_crypto, receive_until, until};
 
 /// What becomes of a message whose answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq)]

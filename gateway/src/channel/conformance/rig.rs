@@ -1,19 +1,16 @@
 //! One adapter, its stand-in and the rows: what every scenario begins with, and what tests of an adapter alone do.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bus::{Accepted, Ingress, IngressError};
 use proto::group::ChatSeen;
 use proto::ids::{ChatId, GroupId, OutboxId};
-use proto::inbound::Envelope;
 use proto::outbound::{Delivery, Extra, OutboxState, Part, Reply, next_part};
 use proto::time::{Clock, Timestamp};
 use service::clock::SystemClock;
 use service::ids::RandomIds;
 
-use super::{ChannelDeps, Gateway, Read, Subject};
+use super::{ChannelDeps, Gateway, Heard, Read, Subject};
 use crate::channel::{Channel, Feed, Inbound, ReceiveError};
 use crate::files::Files;
 use crate::health::Health;
@@ -27,50 +24,6 @@ pub(crate) struct Rig<S> {
     pub(crate) heard: Arc<Heard>,
     channel_name: String,
     account: String,
-}
-
-/// The ingress, and what it was given.
-pub(crate) struct Heard {
-    ingress: Arc<dyn Ingress>,
-    taken: Mutex<Vec<Envelope>>,
-}
-
-#[async_trait]
-impl Ingress for Heard {
-    async fn accept(&self, envelope: Envelope) -> Result<Accepted, IngressError> {
-        let accepted = self.ingress.accept(envelope.clone()).await?;
-        if accepted.is_new {
-            self.taken.lock().unwrap().push(envelope);
-        }
-        Ok(accepted)
-    }
-}
-
-impl Heard {
-    pub(crate) fn of(world: &World) -> Arc<Self> {
-        Arc::new(Self {
-            ingress: world.ingress.clone(),
-            taken: Mutex::default(),
-        })
-    }
-
-    /// What is in the inbox, in order.
-    pub(crate) fn all(&self) -> Vec<Envelope> {
-        self.taken.lock().unwrap().clone()
-    }
-
-    /// The message that contains a text, when it is in the inbox.
-    pub(crate) fn find(&self, text: &str) -> Option<Envelope> {
-        self.all().into_iter().find(|envelope| envelope.text.contains(text))
-    }
-
-    /// How many messages of the inbox contain a text.
-    pub(crate) fn count(&self, text: &str) -> usize {
-        self.all()
-            .iter()
-            .filter(|envelope| envelope.text.contains(text))
-            .count()
-    }
 }
 
 impl<S: Subject> Rig<S> {
@@ -279,4 +232,15 @@ pub(crate) async fn receive_until(
         }
     };
     tokio::time::timeout(SOON, either).await.expect("it happens soon")
+}
+
+/// Waits until something holds.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waited = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(SOON, waited).await;
+    waited.unwrap_or_else(|_| panic!("never: {what}"));
 }

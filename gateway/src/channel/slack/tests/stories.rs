@@ -8,9 +8,9 @@ use store::outage::Manners;
 
 use super::super::Slack as Adapter;
 use super::super::place::Place;
-use super::subject::{Slack, until};
+use super::subject::Slack;
 use crate::channel::Channel as _;
-use crate::channel::conformance::{Gateway, Rig, Subject};
+use crate::channel::conformance::{Gateway, Rig, Subject, until};
 use crate::config;
 use crate::health::Receiving;
 

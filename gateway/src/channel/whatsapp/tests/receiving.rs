@@ -7,7 +7,7 @@ use doubles::whatsapp::Inbound as Said;
 use super::super::chat_of;
 use super::story::Story;
 use super::subject::ANNA;
-use crate::world::SOON;
+use crate::channel::conformance::until;
 
 #[tokio::test]
 async fn every_kind_of_message_reaches_the_agent_as_words() {
@@ -113,12 +113,10 @@ async fn meta_is_answered_only_when_the_message_is_stored() {
     story.world.outage.set(store::outage::Manners::Refuses);
     // A chat nobody knows yet: it cannot be looked up.
     story.platform.say("49999", Said::Text("hi".into()));
-    let refused = async {
-        while story.platform.notifications_refused() < 2 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(SOON, refused).await.unwrap();
+    until("it is refused twice", async || {
+        story.platform.notifications_refused() >= 2
+    })
+    .await;
     assert_eq!((story.platform.untold(), story.platform.notifications_taken()), (1, 0));
     story.world.outage.set(store::outage::Manners::Answers);
     // Until then nobody asks the store again.

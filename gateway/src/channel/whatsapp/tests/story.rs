@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use doubles::platform::Faults;
 use doubles::whatsapp::{PHONE_NUMBER_ID, Sent, SentMessage, WhatsAppDouble};
@@ -19,10 +18,10 @@ use tokio::task::JoinSet;
 
 use super::super::{CHANNEL, WhatsAppChannel, chat_of, webhook};
 use super::subject::{ANNA, WhatsApp};
-use crate::channel::conformance::{Subject as _, channel_deps, install_crypto};
+use crate::channel::conformance::{Subject as _, channel_deps, install_crypto, until};
 use crate::channel::{Channel as _, Inbound};
 use crate::config::{self, Template};
-use crate::world::{SOON, World};
+use crate::world::World;
 
 pub(super) struct Story {
     pub(super) world: World,
@@ -74,12 +73,7 @@ impl Story {
 
     /// Waits until the webhook has taken everything.
     pub(super) async fn told(&self) {
-        let told = async {
-            while self.platform.untold() > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(SOON, told).await.unwrap();
+        until("everything was taken", async || self.platform.untold() == 0).await;
     }
 
     /// What people said, as the agent gets it.
@@ -144,11 +138,9 @@ impl Story {
     }
 
     pub(super) async fn until_row_is(&self, state: OutboxState) {
-        let reached = async {
-            while self.world.states(&chat_of(ANNA)).await != [state] {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(SOON, reached).await.unwrap();
+        until("the row is so", async || {
+            self.world.states(&chat_of(ANNA)).await == [state]
+        })
+        .await;
     }
 }
