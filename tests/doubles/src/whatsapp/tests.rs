@@ -74,7 +74,7 @@ async fn subject() -> Subject {
     let (double, faults, webhook) = <(Arc<WhatsAppDouble>, Arc<Faults>, Arc<Webhook>)>::default();
     let graph = start(Arc::clone(&double), Arc::clone(&faults)).await.unwrap();
     let hook = start(Arc::clone(&webhook), Arc::default()).await.unwrap();
-    double.subscribe(&hook.url()).await.unwrap();
+    double.subscribe(&format!("{}/whatsapp", hook.url())).await.unwrap();
     Subject {
         double,
         faults,
@@ -294,13 +294,21 @@ async fn what_one_webhook_did_not_answer_is_told_to_the_next() {
     let subject = subject().await;
     let (mute, faults) = <(Arc<Webhook>, Arc<Faults>)>::default();
     let first = start(Arc::clone(&mute), Arc::clone(&faults)).await.unwrap();
-    subject.double.subscribe(&first.url()).await.unwrap();
-    faults.next("/", Fault::Slow(Duration::from_secs(600)));
+    subject
+        .double
+        .subscribe(&format!("{}/whatsapp", first.url()))
+        .await
+        .unwrap();
+    faults.next("/whatsapp", Fault::Slow(Duration::from_secs(600)));
     subject.double.say(ANNA, Inbound::Text("hello?".into()));
     while mute.values().is_empty() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    subject.double.subscribe(&subject.hook.url()).await.unwrap();
+    subject
+        .double
+        .subscribe(&format!("{}/whatsapp", subject.hook.url()))
+        .await
+        .unwrap();
     subject.told().await;
     assert_eq!(subject.webhook.values(), mute.values());
 }
