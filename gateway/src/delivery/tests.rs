@@ -1,6 +1,7 @@
 //! The outbox of one account that is held.
 
 mod fleet;
+mod neighbours;
 mod platforms;
 
 use bus::Hint;

@@ -61,7 +61,10 @@ impl Health {
 
     /// Takes note of a sign of life of the feed.
     pub fn alive(&self) {
-        self.lock().alive_at = self.clock.monotonic();
+        let now = self.clock.monotonic();
+        let mut inner = self.lock();
+        inner.alive_at = now;
+        inner.standing.set_alive(now);
     }
 
     /// How long the feed has shown no sign of life.

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// How long an account must be in trouble before somebody is told: short outages mend themselves.
 pub(super) const TELL_AFTER: Duration = Duration::from_secs(120);
+/// How long after its opening a feed must show a sign of life for its trouble to be over: one that is opened and then says
+/// nothing, or breaks off at once, has not recovered, however often that happens.
+const PROVEN_AFTER: Duration = Duration::from_secs(30);
 
 /// How the feed of an account is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +35,12 @@ pub struct Standing {
     receiving: Receiving,
     /// Why nothing can be sent.
     sending: Option<String>,
+    /// When the trouble began that is not over yet, whatever there was in between.
     trouble_since: Option<Monotonic>,
+    /// The feed is part of it.
+    feed_broke: bool,
+    /// Since when nothing is wrong any more.
+    well_since: Option<Monotonic>,
     told: bool,
 }
 
@@ -52,6 +60,8 @@ impl Standing {
             receiving: Receiving::Standby,
             sending: None,
             trouble_since: None,
+            feed_broke: false,
+            well_since: None,
             told: false,
         }
     }
@@ -73,10 +83,17 @@ impl Standing {
         }
     }
 
-    /// Takes note of how the feed is now. Trying again is not yet better: only a live feed ends a trouble.
+    /// Takes note of how the feed is now. Trying again is not yet better: only a feed that stays alive ends a trouble.
     pub fn set_receiving(&mut self, receiving: Receiving, now: Monotonic) {
         self.receiving = receiving;
         self.settle(now);
+    }
+
+    /// Takes note of a sign of life of the feed.
+    pub fn set_alive(&mut self, now: Monotonic) {
+        if self.well_since.is_some_and(|since| now.since(since) >= PROVEN_AFTER) {
+            self.end_trouble();
+        }
     }
 
     /// Takes note of whether something can be sent.
@@ -104,10 +121,24 @@ impl Standing {
     }
 
     fn settle(&mut self, now: Monotonic) {
-        self.trouble_since = match self.trouble() {
-            Some(_) => Some(self.trouble_since.unwrap_or(now)),
-            None => None,
-        };
+        self.feed_broke |= matches!(self.receiving, Receiving::Degraded(_) | Receiving::Refused(_));
+        let is_ours = !matches!(self.receiving, Receiving::Standby | Receiving::Stopped);
+        if self.trouble().is_some() {
+            self.trouble_since.get_or_insert(now);
+            self.well_since = None;
+        } else if is_ours && self.feed_broke {
+            self.well_since.get_or_insert(now);
+            // Said again by a feed that polls, it is a sign of life.
+            self.set_alive(now);
+        } else {
+            self.end_trouble();
+        }
+    }
+
+    fn end_trouble(&mut self) {
+        self.trouble_since = None;
+        self.feed_broke = false;
+        self.well_since = None;
     }
 }
 
@@ -145,8 +176,11 @@ mod tests {
         account.set_receiving(Receiving::Connecting, at(4_000));
         assert_eq!(account.due(at(4_001)), None, "trying is not yet better");
         account.set_receiving(Receiving::Live, at(4_002));
-        assert_eq!(account.due(at(4_002)), Some(Tell::Recovered));
-        assert_eq!(account.due(at(4_003)), None);
+        account.set_alive(at(4_031));
+        assert_eq!(account.due(at(4_031)), None, "opening is not yet better");
+        account.set_alive(at(4_032));
+        assert_eq!(account.due(at(4_032)), Some(Tell::Recovered));
+        assert_eq!(account.due(at(4_033)), None);
     }
 
     #[test]
@@ -154,6 +188,7 @@ mod tests {
         let mut account = Standing::new();
         account.set_receiving(degraded(), at(0));
         account.set_receiving(Receiving::Live, at(60));
+        account.set_alive(at(95));
         account.set_receiving(degraded(), at(100));
         assert_eq!(account.due(at(150)), None);
     }

@@ -28,7 +28,7 @@ const REFUSED_MAX: Duration = Duration::from_secs(600);
 const CONFLICT: Duration = Duration::from_secs(5);
 
 /// How the account is while its feed is closed, and how long that lasts. `failures` counts the ends in a row before this one
-/// without a feed that stayed open in between; `fraction` is random in `0.0..1.0`.
+/// without a feed that stayed alive in between; `fraction` is random in `0.0..1.0`.
 pub(super) fn after_end(ended: &Ended, failures: u32, fraction: f64) -> (Receiving, Duration) {
     let grown = |first: Duration, max: Duration| first.saturating_mul(1 << failures.min(16)).min(max);
     let (receiving, wait) = match ended {
@@ -61,6 +61,7 @@ mod tests {
         after_end(ended, failures, 1.0).1.as_secs_f64()
     }
 
+    /// NanoClaw PR466: 65 000 reconnects a minute.
     #[test]
     fn a_broken_feed_is_tried_for_ever_at_a_falling_pace() {
         let broke = Ended::Broke(ReceiveError::Failed("reset".into()));

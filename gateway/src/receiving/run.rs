@@ -19,8 +19,8 @@ use crate::metrics::Metrics;
 /// How often the lease and the signs of life are looked at: well below what is left of a lease when it is not trusted any
 /// more.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How long a feed must have been open for its end not to count as one more failure in a row.
-const STAYED_OPEN: Duration = Duration::from_secs(30);
+/// How long a feed must have shown signs of life for its end not to count as one more failure in a row.
+const STAYED_ALIVE: Duration = Duration::from_secs(30);
 
 /// What receives for one account.
 pub(crate) struct Receiver {
@@ -55,9 +55,7 @@ pub(crate) async fn run(mut receiver: Receiver, stop: CancellationToken) {
         };
         // Lost: the next look finds out.
         let Some(ended) = ended else { continue };
-        failures = receiver.note_end(&ended, opened_at, failures);
-        let (receiving, wait) = after_end(&ended, failures.saturating_sub(1), (receiver.random)());
-        receiver.health.receiving(receiving);
+        let wait = receiver.note_end(&ended, opened_at, &mut failures);
         tokio::select! {
             () = stop.cancelled() => {}
             () = receiver.lost(&hold) => {}
@@ -102,8 +100,8 @@ impl Receiver {
         }
     }
 
-    /// Counts how many ends there were in a row, this one included.
-    fn note_end(&self, ended: &Ended, opened_at: Monotonic, failures: u32) -> u32 {
+    /// Takes note of an end, and counts how many there were in a row; how long the feed stays closed.
+    pub(super) fn note_end(&self, ended: &Ended, opened_at: Monotonic, failures: &mut u32) -> Duration {
         let channel = self.channel.name();
         if *ended != Ended::Asked {
             self.metrics.count_feed_break(channel);
@@ -114,7 +112,13 @@ impl Receiver {
                 "a feed ended"
             );
         }
-        let stayed_open = self.clock.monotonic().since(opened_at) >= STAYED_OPEN;
-        if stayed_open { 1 } else { failures.saturating_add(1) }
+        let open_for = self.clock.monotonic().since(opened_at);
+        if open_for.saturating_sub(self.health.silent_for()) >= STAYED_ALIVE {
+            *failures = 0;
+        }
+        let (receiving, wait) = after_end(ended, *failures, (self.random)());
+        *failures = failures.saturating_add(1);
+        self.health.receiving(receiving);
+        wait
     }
 }

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use proto::group::ChatSeen;
 use proto::outbound::{Delivery, Part, Resend, SendOutcome};
+use proto::time::Clock as _;
 use store::keeper::Keeper;
 use tokio_util::sync::CancellationToken;
 
+use super::decide::Ended;
 use super::*;
 use crate::channel::{Channel, Feed, Inbound, ReceiveError};
 use crate::delivery::Lease;
@@ -125,6 +127,7 @@ fn broke() -> Act {
     Act::Break(ReceiveError::Failed("reset".into()))
 }
 
+/// NanoClaw PR91, PR92: five or six replies after a reconnect. #553: nothing is processed after one.
 #[tokio::test]
 async fn a_feed_that_breaks_off_is_opened_again_and_loses_nothing() {
     let world = World::new();
@@ -182,6 +185,42 @@ async fn a_silent_feed_is_opened_again() {
     };
     tokio::join!(story.until(|| !channel.taken.lock().unwrap().is_empty()), silence);
     assert_eq!(*channel.taken.lock().unwrap(), [Taken::Accepted]);
+}
+
+/// OpenClaw #111572: 318 health restarts in a row without recovery. A feed that opens and then says nothing is opened again
+/// ever less often; one trouble is told of once, however often it seems over; and it ends by itself.
+#[tokio::test]
+async fn a_feed_that_never_recovers_is_told_of_once_and_recovers_by_itself() {
+    let world = World::new();
+    let mut story = Story::new(&world, Feeding::new([])).await;
+    let (receiver, health) = (story.receiver.take().unwrap(), &story.health);
+    let (mut failures, mut waits, mut told) = (0, Vec::new(), Vec::new());
+    for _ in 0..318 {
+        let opened_at = world.clock.monotonic();
+        health.receiving(Receiving::Live);
+        world.clock.advance(SILENCE_MAX);
+        waits.push(receiver.note_end(&Ended::Silent, opened_at, &mut failures));
+        told.extend(health.due());
+        assert!(health.report().trouble.is_some());
+    }
+    assert!(waits.is_sorted());
+    assert_eq!(
+        (waits[0].as_millis(), waits[317].as_secs()),
+        (500, 30),
+        "with the least jitter"
+    );
+    assert!(matches!(&told[..], [Tell::Trouble(_)]), "{told:?}");
+
+    health.receiving(Receiving::Live);
+    let opened_at = world.clock.monotonic();
+    world.clock.advance(Duration::from_secs(60));
+    health.alive();
+    assert_eq!((health.due(), health.due()), (Some(Tell::Recovered), None));
+    assert_eq!(
+        receiver.note_end(&Ended::Silent, opened_at, &mut failures),
+        waits[0],
+        "a new trouble"
+    );
 }
 
 #[tokio::test]

@@ -11,8 +11,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Subject;
-use super::rig::{Heard, Rig};
+use super::{Heard, Rig, Subject};
 use crate::channel::{Channel, Inbound};
 use crate::delivery::{DeliveryLoop, Lease};
 use crate::health::{Health, Receiving};
@@ -88,6 +87,12 @@ impl Gateway {
         self.receive_on(listener).await
     }
 
+    /// As [`Gateway::receive`], and the platform calls it from now on.
+    pub(crate) async fn listen<S: Subject>(&mut self, rig: &Rig<S>) {
+        let base = self.receive().await;
+        rig.subject.listen(&base).await;
+    }
+
     /// As [`Gateway::receive`], with the routes on this socket.
     pub(crate) async fn receive_on(&mut self, listener: TcpListener) -> String {
         let receiver = self.receiver.take().expect("it receives once");
@@ -131,7 +136,15 @@ impl Gateway {
     pub(crate) async fn pass<S: Subject>(&mut self, rig: &Rig<S>) {
         self.keeper.tick().await.unwrap();
         self.delivery.tick(rig.now()).await.unwrap();
-        self.delivery.settle().await;
+        let Self { keeper, delivery, .. } = self;
+        if S::TRAITS.receipts {
+            tokio::select! {
+                () = delivery.settle() => {}
+                () = wait_for_receipts(keeper, rig) => {}
+            }
+        } else {
+            delivery.settle().await;
+        }
         rig.world.clock.advance(STEP);
     }
 
@@ -148,5 +161,16 @@ impl Gateway {
             }
         }
         panic!("something is still waiting: {:?}", self.health.report());
+    }
+}
+
+/// Lets time pass for who waits for receipts, once there are none under way. Goes on for ever.
+async fn wait_for_receipts<S: Subject>(keeper: &mut Keeper, rig: &Rig<S>) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if rig.subject.has_told() {
+            rig.world.clock.advance(STEP);
+            keeper.tick().await.unwrap();
+        }
     }
 }

@@ -24,7 +24,7 @@ pub(in crate::channel) async fn a_hostile_platform_keeps_the_promise<S: Subject>
         }
     }
     rig.subject.faults().mix(SEED, Mix::HOSTILE);
-    let mut gateway = rig.gateway("a").await;
+    let mut gateway = rig.sender("a").await;
     gateway.deliver(&rig, &chats).await;
     let met = rig.subject.faults().met();
     assert!(met["lost_answer"] > 0 && met["busy"] > 0, "{met:?}");
@@ -41,6 +41,11 @@ pub(in crate::channel) async fn a_hostile_platform_keeps_the_promise<S: Subject>
                 f64::from(count.uncertain) <= uncertain_share_max * all as f64,
                 "{count:?}"
             );
+        }
+        Promise::Told => {
+            assert_eq!((count.lost, count.doubled, count.disordered), (0, 0, 0), "{count:?}");
+            let never_executed = met.get("broken").copied().unwrap_or_default();
+            assert_eq!(u64::from(count.uncertain), never_executed, "what arrived is known");
         }
         Promise::AtMostOnce => assert_eq!((count.lost, count.doubled, count.disordered), (0, 0, 0), "{count:?}"),
         Promise::AtLeastOnce => assert_eq!((count.lost, count.uncertain), (0, 0), "{count:?}"),

@@ -6,6 +6,7 @@
 //! something (edits, threads, …) says so in its [`Traits`], and the scenario then checks nothing.
 
 mod gateway;
+mod heard;
 pub(super) mod hostile;
 pub(super) mod races;
 pub(super) mod receiving;
@@ -20,7 +21,8 @@ use proto::ids::ChatId;
 
 use super::{Channel, ChannelDeps};
 pub(crate) use gateway::Gateway;
-pub(crate) use rig::Rig;
+pub(crate) use heard::Heard;
+pub(crate) use rig::{Rig, bare_delivery, channel_deps, install_crypto, receive_until, until};
 
 /// What becomes of a message whose answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +35,8 @@ pub(crate) enum Promise {
         /// Of all messages.
         uncertain_share_max: f64,
     },
+    /// It arrives once at most, and what arrived is known: only of what did not is nothing known afterwards.
+    Told,
     /// It arrives once at most.
     AtMostOnce,
     /// It arrives once at least.
@@ -56,6 +60,8 @@ pub(crate) struct Traits {
     pub(crate) feed: bool,
     /// Messages have reactions.
     pub(crate) reactions: bool,
+    /// The platform calls us to tell what became of a message: who sends must be called.
+    pub(crate) receipts: bool,
 }
 
 /// What people do, and the platform with it.
@@ -129,6 +135,11 @@ pub(crate) trait Subject: Sized + Send + Sync + 'static {
 
     /// The gateway's routes are served below this address from now on.
     async fn listen(&self, _base_url: &str) {}
+
+    /// Whether everything that the platform pushes was taken.
+    fn has_told(&self) -> bool {
+        true
+    }
 
     /// People do something. Events that the platform pushes have been pushed when it returns.
     async fn act(&self, act: Act<'_>);

@@ -2,21 +2,12 @@
 
 use proto::inbound::EventKind;
 
-use super::{Act, Gateway, Rig, Subject};
+use super::{Act, Rig, Subject};
 use crate::health::Receiving;
-
-/// A gateway that receives.
-async fn live<S: Subject>(rig: &Rig<S>) -> Gateway {
-    let mut gateway = rig.gateway("a").await;
-    let base = gateway.receive().await;
-    rig.subject.listen(&base).await;
-    gateway.until_live().await;
-    gateway
-}
 
 pub(in crate::channel) async fn a_duplicate_is_taken_once<S: Subject>() {
     let rig = Rig::<S>::start().await;
-    let _gateway = live(&rig).await;
+    let _gateway = rig.live().await;
     rig.subject.act(Act::Direct("first")).await;
     rig.until("the message", |heard| heard.count("first") == 1).await;
     rig.subject.act(Act::Repeat).await;
@@ -28,7 +19,7 @@ pub(in crate::channel) async fn a_duplicate_is_taken_once<S: Subject>() {
 /// DB-D4: NanoClaw never sees a message that arrives late or in the same second.
 pub(in crate::channel) async fn an_update_that_comes_late_is_taken<S: Subject>() {
     let rig = Rig::<S>::start().await;
-    let _gateway = live(&rig).await;
+    let _gateway = rig.live().await;
     rig.subject.act(Act::Swapped("said first", "said second")).await;
     rig.until("both", |heard| {
         heard.count("said first") == 1 && heard.count("said second") == 1
@@ -49,7 +40,7 @@ async fn changed<S: Subject>(is_told: bool, act: Act<'_>, kind: EventKind) {
         return;
     }
     let rig = Rig::<S>::start().await;
-    let _gateway = live(&rig).await;
+    let _gateway = rig.live().await;
     rig.subject.act(Act::Mention("original")).await;
     rig.until("the message", |heard| heard.count("original") == 1).await;
     rig.subject.act(act).await;
@@ -68,7 +59,7 @@ async fn changed<S: Subject>(is_told: bool, act: Act<'_>, kind: EventKind) {
 
 pub(in crate::channel) async fn a_file_is_named_and_can_be_fetched<S: Subject>() {
     let rig = Rig::<S>::start().await;
-    let _gateway = live(&rig).await;
+    let _gateway = rig.live().await;
     rig.subject.act(Act::Attach("notes.txt", b"remember the milk")).await;
     rig.until("the file", |heard| heard.count("notes.txt") == 1).await;
     assert!(rig.heard.find("notes.txt").unwrap().engages);
@@ -79,7 +70,7 @@ pub(in crate::channel) async fn a_thread_is_a_chat_of_its_own_in_the_same_group<
         return;
     }
     let rig = Rig::<S>::start().await;
-    let _gateway = live(&rig).await;
+    let _gateway = rig.live().await;
     rig.subject.act(Act::InThread("in the thread")).await;
     rig.until("the message", |heard| heard.count("in the thread") == 1)
         .await;
@@ -90,7 +81,7 @@ pub(in crate::channel) async fn a_thread_is_a_chat_of_its_own_in_the_same_group<
 
 pub(in crate::channel) async fn only_who_is_meant_engages<S: Subject>() {
     let rig = Rig::<S>::start().await;
-    let _gateway = live(&rig).await;
+    let _gateway = rig.live().await;
     rig.subject.act(Act::Direct("between us")).await;
     rig.until("the direct message", |heard| heard.count("between us") == 1)
         .await;
@@ -116,7 +107,7 @@ pub(in crate::channel) async fn only_who_is_meant_engages<S: Subject>() {
 /// OpenClaw #53684, #33667: silent outages, and messages of the window that are never seen.
 pub(in crate::channel) async fn nothing_is_missed_while_the_connection_is_away<S: Subject>() {
     let rig = Rig::<S>::start().await;
-    let gateway = live(&rig).await;
+    let gateway = rig.live().await;
     rig.subject.act(Act::Direct("before")).await;
     rig.until("the first", |heard| heard.count("before") == 1).await;
     rig.subject.platform().stop().await;
@@ -138,20 +129,16 @@ pub(in crate::channel) async fn nothing_is_missed_while_the_connection_is_away<S
 
 /// NanoClaw #3728: inbound dead for four days, 11 178 failed polls, status green.
 pub(in crate::channel) async fn a_revoked_account_is_refused_and_recovers<S: Subject>() {
-    if !S::TRAITS.feed {
-        return;
-    }
     let rig = Rig::<S>::start().await;
     // Somebody knows us already: where the platform keeps no queue for us, it is asked what was said since.
-    let first = live(&rig).await;
+    let first = rig.live().await;
     rig.subject.act(Act::Direct("hello")).await;
     rig.until("the first", |heard| heard.count("hello") == 1).await;
     drop(first);
     rig.world.clock.advance(std::time::Duration::from_secs(60));
     rig.subject.revoke(true);
     let mut gateway = rig.gateway("a").await;
-    let base = gateway.receive().await;
-    rig.subject.listen(&base).await;
+    gateway.listen(&rig).await;
     gateway.take_over(&rig).await;
     gateway
         .until("refused", |receiving| matches!(receiving, Receiving::Refused(_)))
@@ -163,8 +150,7 @@ pub(in crate::channel) async fn a_revoked_account_is_refused_and_recovers<S: Sub
     // Whoever serves the account next gets what was said meanwhile.
     rig.world.clock.advance(std::time::Duration::from_secs(60));
     let mut next = rig.gateway("a").await;
-    let base = next.receive().await;
-    rig.subject.listen(&base).await;
+    next.listen(&rig).await;
     rig.subject.act(Act::Redeliver).await;
     next.take_over(&rig).await;
     rig.until("what was said meanwhile", |heard| heard.count("are you back?") == 1)

@@ -1,21 +1,19 @@
-//! One adapter, its stand-in and the rows: what every scenario begins with.
+//! One adapter, its stand-in and the rows: what every scenario begins with, and what tests of an adapter alone do.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bus::{Accepted, Ingress, IngressError};
 use proto::group::ChatSeen;
 use proto::ids::{ChatId, GroupId, OutboxId};
-use proto::inbound::Envelope;
-use proto::outbound::{Delivery, Extra, OutboxState, Reply};
+use proto::outbound::{Delivery, Extra, OutboxState, Part, Reply, next_part};
 use proto::time::{Clock, Timestamp};
 use service::clock::SystemClock;
 use service::ids::RandomIds;
 
-use super::{ChannelDeps, Gateway, Read, Subject};
-use crate::channel::Channel;
+use super::{ChannelDeps, Gateway, Heard, Read, Subject};
+use crate::channel::{Channel, Feed, Inbound, ReceiveError};
 use crate::files::Files;
+use crate::health::Health;
 use crate::world::{SOON, World};
 
 /// One scenario's world.
@@ -28,58 +26,13 @@ pub(crate) struct Rig<S> {
     account: String,
 }
 
-/// The ingress, and what it was given.
-pub(crate) struct Heard {
-    ingress: Arc<dyn Ingress>,
-    taken: Mutex<Vec<Envelope>>,
-    duplicates: Mutex<u32>,
-}
-
-#[async_trait]
-impl Ingress for Heard {
-    async fn accept(&self, envelope: Envelope) -> Result<Accepted, IngressError> {
-        let accepted = self.ingress.accept(envelope.clone()).await?;
-        if accepted.is_new {
-            self.taken.lock().unwrap().push(envelope);
-        } else {
-            *self.duplicates.lock().unwrap() += 1;
-        }
-        Ok(accepted)
-    }
-}
-
-impl Heard {
-    /// What is in the inbox, in order.
-    pub(crate) fn all(&self) -> Vec<Envelope> {
-        self.taken.lock().unwrap().clone()
-    }
-
-    /// The message that contains a text, when it is in the inbox.
-    pub(crate) fn find(&self, text: &str) -> Option<Envelope> {
-        self.all().into_iter().find(|envelope| envelope.text.contains(text))
-    }
-
-    /// How many messages of the inbox contain a text.
-    pub(crate) fn count(&self, text: &str) -> usize {
-        self.all()
-            .iter()
-            .filter(|envelope| envelope.text.contains(text))
-            .count()
-    }
-}
-
 impl<S: Subject> Rig<S> {
     /// A running stand-in whose room and direct chat belong to a group that needs its trigger.
     pub(crate) async fn start() -> Self {
-        // Another test may have installed it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_crypto();
         let (world, subject) = (World::new(), S::start().await);
         let group = world.group("family", false).await;
-        let heard = Arc::new(Heard {
-            ingress: world.ingress.clone(),
-            taken: Mutex::default(),
-            duplicates: Mutex::default(),
-        });
+        let heard = Heard::of(&world);
         let mut rig = Self {
             subject,
             world,
@@ -101,22 +54,30 @@ impl<S: Subject> Rig<S> {
         self.subject.channel(&self.deps())
     }
 
-    /// What adapters work with.
+    /// What adapters work with. The stand-in lives in real time: signatures and windows are measured by both.
     pub(crate) fn deps(&self) -> ChannelDeps {
-        ChannelDeps {
-            // The stand-in lives in real time: signatures and windows are measured by both.
-            clock: Arc::new(SystemClock::new()),
-            ids: Arc::new(RandomIds),
-            random: || 0.5,
-            hints: self.world.hints.clone(),
-            store: self.world.store.clone(),
-            files: Files::new(self.world.blobs()),
-            assistant_name: "Andy".to_owned(),
-        }
+        channel_deps(&self.world, Arc::new(SystemClock::new()))
     }
 
     pub(crate) async fn gateway(&self, name: &str) -> Gateway {
         Gateway::join(&self.world, &self.heard, self.channel(), name).await
+    }
+
+    /// A gateway that will send; it is called where the platform tells by that what became of a message.
+    pub(crate) async fn sender(&self, name: &str) -> Gateway {
+        let mut gateway = self.gateway(name).await;
+        if S::TRAITS.receipts {
+            gateway.listen(self).await;
+        }
+        gateway
+    }
+
+    /// A gateway that receives.
+    pub(crate) async fn live(&self) -> Gateway {
+        let mut gateway = self.gateway("a").await;
+        gateway.listen(self).await;
+        gateway.until_live().await;
+        gateway
     }
 
     /// Registers a chat to the group.
@@ -128,7 +89,8 @@ impl<S: Subject> Rig<S> {
             name: None,
             is_group_chat: Some(true),
             parent: None,
-            seen_at: crate::world::START,
+            // By the clock that adapters have.
+            seen_at: SystemClock::new().now(),
         };
         self.world.store.see_chat(&seen).await.unwrap();
         self.world.store.register_chat(chat, Some(&self.group)).await.unwrap();
@@ -192,4 +154,93 @@ impl<S: Subject> Rig<S> {
             panic!("not heard: {what}; heard: {:#?}", self.heard.all());
         }
     }
+}
+
+/// Another test may have done it.
+pub(crate) fn install_crypto() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// What adapters work with.
+pub(crate) fn channel_deps(world: &World, clock: Arc<dyn Clock>) -> ChannelDeps {
+    ChannelDeps {
+        clock,
+        ids: Arc::new(RandomIds),
+        random: || 0.5,
+        hints: world.hints.clone(),
+        store: world.store.clone(),
+        files: Files::new(world.blobs()),
+        assistant_name: "Andy".to_owned(),
+    }
+}
+
+/// A delivery that no row stands for, and its first part.
+pub(crate) fn bare_delivery(
+    world: &World,
+    channel: &dyn Channel,
+    chat: ChatId,
+    text: &str,
+    extra: Option<Extra>,
+) -> (Delivery, Part) {
+    let delivery = Delivery {
+        id: OutboxId(world.uuid()),
+        chat,
+        channel: channel.name().to_owned(),
+        account: channel.account().to_owned(),
+        group: GroupId::parse("g").expect("it is a name"),
+        turn: None,
+        seq: 1,
+        text: text.to_owned(),
+        sender: None,
+        extra,
+        state: OutboxState::Sending,
+        attempts: 1,
+        failures: 0,
+        sent_through: 0,
+        in_doubt: false,
+        created_at: world.clock.now(),
+    };
+    let part = next_part(&delivery.text, 0, channel.limits(&delivery));
+    (delivery, part)
+}
+
+/// Reads the feed of an adapter alone until this holds, or until it ends: then how.
+pub(crate) async fn receive_until(
+    world: &World,
+    heard: &Arc<Heard>,
+    channel: Arc<dyn Channel>,
+    holds: impl AsyncFn(&Health) -> bool,
+) -> Option<Result<(), ReceiveError>> {
+    let health = world.health();
+    // The lease is of another name than the account's; the position is kept under it all the same.
+    let feed = Feed::new(
+        Inbound::new(Arc::new(world.intake_through(heard.clone())), channel.clone()),
+        world.hold("gateway").await,
+        world.store.clone(),
+        health.clone(),
+        || 0.5,
+    );
+    let held = async {
+        while !holds(&health).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let either = async {
+        tokio::select! {
+            ended = channel.receive(&feed) => Some(ended),
+            () = held => None,
+        }
+    };
+    tokio::time::timeout(SOON, either).await.expect("it happens soon")
+}
+
+/// Waits until something holds.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waited = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(SOON, waited).await;
+    waited.unwrap_or_else(|_| panic!("never: {what}"));
 }

@@ -8,6 +8,8 @@ use crate::config::Template;
 /// What our data in a message begins with; data of others is not ours to read.
 const MARK: &str = "clawhold1";
 
+const PLAIN: &str = "text/plain";
+
 /// The identity of one attempt, as it travels with a message and comes back with its states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AttemptId {
@@ -88,6 +90,16 @@ impl Shown {
     }
 }
 
+/// As what a file is uploaded. Of text the platform takes only the plain kind; the name still says what it is.
+pub(super) fn upload_type(media_type: &str) -> &str {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    match essence {
+        "application/json" | "application/xml" | "application/yaml" => PLAIN,
+        _ if essence.starts_with("text/") => PLAIN,
+        _ => media_type,
+    }
+}
+
 /// A file that was uploaded under this id.
 pub(super) fn file(shown: Shown, media_id: &str, file_name: &str, caption: &str) -> Value {
     let mut file = json!({ "id": media_id });
@@ -115,6 +127,18 @@ mod tests {
         assert_eq!(AttemptId::decode(&id.encode()), Some(id));
         for foreign in ["", "order-17", "clawhold1:x:1", "clawhold1:7"] {
             assert_eq!(AttemptId::decode(foreign), None, "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn every_text_is_uploaded_as_plain() {
+        for (given, uploaded) in [
+            ("text/csv; charset=utf-8", "text/plain"),
+            ("application/json", "text/plain"),
+            ("application/pdf", "application/pdf"),
+            ("audio/ogg; codecs=opus", "audio/ogg; codecs=opus"),
+        ] {
+            assert_eq!(upload_type(given), uploaded);
         }
     }
 

@@ -45,8 +45,8 @@ use window::Window;
 pub const CHANNEL: &str = "whatsapp";
 /// What a chat's id ends with: a person's number comes before it (CH-06).
 const PERSON: &str = "@s.whatsapp.net";
-/// States of a message come within seconds.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// States of a message come within seconds, mostly within one. The question is a look at one row.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
 /// "Is typing" is shown for 25 seconds.
 const TYPING_EVERY: Duration = Duration::from_secs(20);
 

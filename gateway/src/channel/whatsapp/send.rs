@@ -138,7 +138,8 @@ async fn upload(channel: &WhatsAppChannel, file: &Attachment, part: &Part) -> Re
         },
         FileError::Gone { .. } => rejected(&error.to_string()),
     })?;
-    let uploaded = channel.api.upload(&file.name, &file.media_type, contents).await;
+    let media_type = message::upload_type(&file.media_type);
+    let uploaded = channel.api.upload(&file.name, media_type, contents).await;
     let media_id = uploaded.map_err(not_uploaded)?;
     let caption = format::to_whatsapp(&part.text);
     let shown = Shown::of(&file.media_type, !caption.is_empty());

@@ -120,6 +120,7 @@ async fn a_refused_account_waits_in_order_and_recovers_by_itself() {
     assert_eq!(order.last().map(String::as_str), Some("a2"));
 }
 
+/// NanoClaw #2423: given up after three tries, and neither the user nor the agent was told.
 #[tokio::test]
 async fn the_agent_learns_what_it_said_in_vain_and_nobody_is_woken_by_it() {
     let world = World::new();

@@ -32,7 +32,7 @@ pub(super) struct Hook {
 struct Plan {
     queue: VecDeque<Change>,
     /// Changes on their way to the webhook.
-    leaving: usize,
+    leaving: Vec<Change>,
     held: bool,
     per_notification: usize,
     times: usize,
@@ -47,7 +47,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             queue: VecDeque::new(),
-            leaving: 0,
+            leaving: Vec::new(),
             held: false,
             per_notification: 1,
             times: 1,
@@ -70,15 +70,20 @@ impl Hook {
             );
             return Err(io::Error::other(said));
         }
+        let earlier = self.plan().pumping.take();
+        if let Some(earlier) = earlier {
+            earlier.abort();
+            // Ended by then, so that what it was telling can be told to the new one.
+            let _ = earlier.await;
+            self.put_back();
+        }
         let pump = pump(Arc::downgrade(self), url.to_owned());
         #[expect(
             clippy::disallowed_methods,
             reason = "a double knows no lifecycle; the hook owns its one task and aborts it"
         )]
         let pumping = tokio::spawn(pump);
-        if let Some(earlier) = self.plan().pumping.replace(pumping) {
-            earlier.abort();
-        }
+        self.plan().pumping = Some(pumping);
         Ok(())
     }
 
@@ -106,7 +111,7 @@ impl Hook {
     /// How many changes were not told yet.
     pub(super) fn waiting(&self) -> usize {
         let plan = self.plan();
-        plan.queue.len() + plan.leaving
+        plan.queue.len() + plan.leaving.len()
     }
 
     /// How many notifications were answered with 200.
@@ -122,27 +127,31 @@ impl Hook {
     /// The next notification, and how often to send it.
     fn next(&self) -> Option<(Vec<Change>, usize)> {
         let mut plan = self.plan();
-        plan.leaving = plan.queue.len().min(plan.per_notification);
-        if plan.held {
-            plan.leaving = 0;
+        if plan.held || plan.queue.is_empty() {
+            return None;
         }
-        let leaving = plan.leaving;
-        let changes: Vec<Change> = plan.queue.drain(..leaving).collect();
-        (leaving > 0).then_some((changes, plan.times))
+        let count = plan.queue.len().min(plan.per_notification);
+        plan.leaving = plan.queue.drain(..count).collect();
+        Some((plan.leaving.clone(), plan.times))
     }
 
     /// Ends what [`Hook::next`] began: what was not taken is the next again.
-    fn told(&self, changes: Vec<Change>, taken: bool) {
-        let mut plan = self.plan();
-        plan.leaving = 0;
+    fn told(&self, taken: bool) {
         if taken {
+            let mut plan = self.plan();
+            plan.leaving.clear();
             plan.taken += 1;
         } else {
-            plan.refused += 1;
-            changes
-                .into_iter()
-                .rev()
-                .for_each(|change| plan.queue.push_front(change));
+            self.plan().refused += 1;
+            self.put_back();
+        }
+    }
+
+    fn put_back(&self) {
+        let mut plan = self.plan();
+        let leaving = std::mem::take(&mut plan.leaving);
+        for change in leaving.into_iter().rev() {
+            plan.queue.push_front(change);
         }
     }
 
@@ -172,7 +181,7 @@ async fn pump(hook: Weak<Hook>, url: String) {
         for _ in 0..times {
             all_taken &= tell(&url, &body).await;
         }
-        hook.told(changes, all_taken);
+        hook.told(all_taken);
         if all_taken {
             wait = RETRY_WAIT;
         } else {

@@ -11,17 +11,35 @@ use crate::platform::{Answer, Call, parse_multipart};
 /// How long a link works.
 const LINK_SECONDS: u64 = 300;
 const MEGABYTE: usize = 1024 * 1024;
-/// What may be uploaded, by the beginning of its type, and how large it may be.
-const TYPES: [(&str, usize); 9] = [
+/// What may be uploaded, and how large it may be.
+const TYPES: [(&str, usize); 18] = [
+    ("audio/aac", 16 * MEGABYTE),
+    ("audio/mp4", 16 * MEGABYTE),
+    ("audio/mpeg", 16 * MEGABYTE),
+    ("audio/amr", 16 * MEGABYTE),
+    ("audio/ogg", 16 * MEGABYTE),
+    ("application/vnd.ms-powerpoint", 100 * MEGABYTE),
+    ("application/msword", 100 * MEGABYTE),
+    (
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        100 * MEGABYTE,
+    ),
+    (
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        100 * MEGABYTE,
+    ),
+    (
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        100 * MEGABYTE,
+    ),
+    ("application/vnd.ms-excel", 100 * MEGABYTE),
+    ("application/pdf", 100 * MEGABYTE),
+    ("text/plain", 100 * MEGABYTE),
     ("image/jpeg", 5 * MEGABYTE),
     ("image/png", 5 * MEGABYTE),
     ("image/webp", MEGABYTE / 2),
-    ("audio/", 16 * MEGABYTE),
     ("video/mp4", 16 * MEGABYTE),
-    ("video/3gp", 16 * MEGABYTE),
-    ("text/plain", 100 * MEGABYTE),
-    ("application/pdf", 100 * MEGABYTE),
-    ("application/vnd.", 100 * MEGABYTE),
+    ("video/3gpp", 16 * MEGABYTE),
 ];
 
 /// `POST /<version>/<number>/media`.
@@ -35,10 +53,12 @@ pub(super) async fn upload(double: &WhatsAppDouble, call: &Call) -> Result<Value
     }
     let file = find("file").ok_or_else(|| GraphError::missing("file"))?;
     let media_type = file.media_type.as_deref().unwrap_or("application/octet-stream");
-    let limit = TYPES.iter().find(|(known, _)| media_type.starts_with(known));
-    let Some((_, bytes_max)) = limit else {
+    // Parameters (`; codecs=opus`) do not matter.
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let Some((_, bytes_max)) = TYPES.iter().find(|(known, _)| *known == essence) else {
+        let known = TYPES.map(|(known, _)| known).join(", ");
         return Err(GraphError::invalid(format!(
-            "Param file must be a file with one of the supported types. Received file of type '{media_type}'."
+            "Param file must be a file with one of the following types: {known}. Received file of type '{media_type}'."
         )));
     };
     if file.content.len() > *bytes_max {

@@ -28,6 +28,13 @@ impl WhatsAppDouble {
         self.state().people.insert(number.to_owned(), person);
     }
 
+    /// As [`WhatsAppDouble::add_person`], but they wrote just now, and everybody was told.
+    pub fn add_correspondent(&self, number: &str, name: &str) {
+        let mut person = Person::new(name);
+        person.last_heard_ms = Some(self.clock.now_ms());
+        self.state().people.insert(number.to_owned(), person);
+    }
+
     /// Somebody leaves WhatsApp: messages to them become undeliverable.
     pub fn remove_person(&self, number: &str) {
         self.state().people.remove(number);
@@ -52,8 +59,16 @@ impl WhatsAppDouble {
             .entry(number.to_owned())
             .or_insert_with(|| Person::new(number));
         person.last_heard_ms = Some(now_ms);
-        self.hook.queue(notification::message(number, &person.name, said));
+        let told = notification::message(number, &person.name, said);
+        state.last_told = Some(told.clone());
+        self.hook.queue(told);
         id
+    }
+
+    /// Tells of the newest message of a person once more.
+    pub fn repeat_message(&self) {
+        let told = self.state().last_told.clone();
+        self.hook.queue(told.expect("somebody has written"));
     }
 
     /// A person reads everything that arrived.

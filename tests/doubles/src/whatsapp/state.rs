@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::bucket::Bucket;
+use super::notification::Change;
 use super::sent::SentMessage;
 
 /// Messages kept, sent and received; beyond it nothing more is accepted.
@@ -65,6 +66,8 @@ pub(super) struct State {
     pub(super) sent: Vec<SentMessage>,
     /// Messages of people, by id: who wrote them.
     pub(super) received: BTreeMap<String, String>,
+    /// The newest of them, as it was told.
+    pub(super) last_told: Option<Change>,
     pub(super) read: BTreeSet<String>,
     pub(super) typing: Vec<String>,
     pub(super) media: BTreeMap<String, Media>,
@@ -83,6 +86,7 @@ impl Default for State {
             people: BTreeMap::new(),
             sent: Vec::new(),
             received: BTreeMap::new(),
+            last_told: None,
             read: BTreeSet::new(),
             typing: Vec::new(),
             media: BTreeMap::new(),

@@ -65,7 +65,7 @@ struct Subject {
     faults: Arc<Faults>,
     graph: RunningPlatform,
     webhook: Arc<Webhook>,
-    _hook: RunningPlatform,
+    hook: RunningPlatform,
     client: reqwest::Client,
 }
 
@@ -74,16 +74,13 @@ async fn subject() -> Subject {
     let (double, faults, webhook) = <(Arc<WhatsAppDouble>, Arc<Faults>, Arc<Webhook>)>::default();
     let graph = start(Arc::clone(&double), Arc::clone(&faults)).await.unwrap();
     let hook = start(Arc::clone(&webhook), Arc::default()).await.unwrap();
-    double
-        .subscribe(&format!("{}/webhooks/whatsapp", hook.url()))
-        .await
-        .unwrap();
+    double.subscribe(&format!("{}/whatsapp", hook.url())).await.unwrap();
     Subject {
         double,
         faults,
         graph,
         webhook,
-        _hook: hook,
+        hook,
         client: reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap(),
     }
 }
@@ -290,6 +287,30 @@ async fn notifications_come_out_of_order_together_and_twice_on_request() {
     subject.told().await;
     assert_eq!(subject.webhook.told.lock().unwrap().len(), 2);
     assert_eq!(told(subject.webhook.values()), [again.clone(), again].concat());
+}
+
+#[tokio::test]
+async fn what_one_webhook_did_not_answer_is_told_to_the_next() {
+    let subject = subject().await;
+    let (mute, faults) = <(Arc<Webhook>, Arc<Faults>)>::default();
+    let first = start(Arc::clone(&mute), Arc::clone(&faults)).await.unwrap();
+    subject
+        .double
+        .subscribe(&format!("{}/whatsapp", first.url()))
+        .await
+        .unwrap();
+    faults.next("/whatsapp", Fault::Slow(Duration::from_secs(600)));
+    subject.double.say(ANNA, Inbound::Text("hello?".into()));
+    while mute.values().is_empty() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    subject
+        .double
+        .subscribe(&format!("{}/whatsapp", subject.hook.url()))
+        .await
+        .unwrap();
+    subject.told().await;
+    assert_eq!(subject.webhook.values(), mute.values());
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ impl Subject for OnDiscord {
         rooms: true,
         feed: true,
         reactions: true,
+        receipts: false,
     };
 
     async fn start() -> Self {

@@ -1,42 +1,19 @@
 //! The adapter, its store and a Discord, whose clocks go together.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bus::{Accepted, Ingress, IngressError};
 use doubles::discord::{Discord as Platform, RateLimits};
 use doubles::platform::{Faults, RunningPlatform, start};
-use proto::ids::{ChatId, GroupId, OutboxId};
-use proto::inbound::Envelope;
-use proto::outbound::{Delivery, Extra, OutboxState, Part, next_part};
-use proto::time::Clock as _;
-use service::ids::RandomIds;
+use proto::ids::{ChatId, GroupId};
+use proto::outbound::{Delivery, Extra, Part};
 
 use super::super::Discord;
-use crate::channel::{Channel, ChannelDeps, Feed, Inbound, ReceiveError};
+use crate::channel::ReceiveError;
+use crate::channel::conformance::{Heard, bare_delivery, channel_deps, install_crypto, receive_until};
 use crate::config;
-use crate::files::Files;
 use crate::health::{Health, Receiving};
-use crate::world::{SOON, START, World};
-
-/// The ingress, and how much it was given that is new.
-pub(super) struct Heard {
-    ingress: Arc<dyn Ingress>,
-    taken: AtomicUsize,
-}
-
-#[async_trait]
-impl Ingress for Heard {
-    async fn accept(&self, envelope: Envelope) -> Result<Accepted, IngressError> {
-        let accepted = self.ingress.accept(envelope).await?;
-        if accepted.is_new {
-            self.taken.fetch_add(1, Ordering::SeqCst);
-        }
-        Ok(accepted)
-    }
-}
+use crate::world::{START, World};
 
 pub(super) struct Subject {
     pub(super) platform: Platform,
@@ -54,8 +31,7 @@ pub(super) struct Subject {
 
 impl Subject {
     pub(super) async fn new() -> Self {
-        // Another test may have installed it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_crypto();
         let platform = Platform::new("clawhold");
         let (now, start_ms) = (platform.clock().now_ms(), u64::try_from(START.as_millis()).unwrap());
         platform.clock().advance(Duration::from_millis(start_ms - now));
@@ -69,12 +45,8 @@ impl Subject {
         let world = World::new();
         let group = world.group("g", true).await;
         let channel = adapter(&platform, &running, &world);
-        let heard = Arc::new(Heard {
-            ingress: world.ingress.clone(),
-            taken: AtomicUsize::new(0),
-        });
         let subject = Self {
-            heard,
+            heard: Heard::of(&world),
             platform,
             faults,
             running,
@@ -107,51 +79,13 @@ impl Subject {
 
     /// A delivery to the room, and its first part.
     pub(super) fn delivery(&self, text: &str, extra: Option<Extra>) -> (Delivery, Part) {
-        let delivery = Delivery {
-            id: OutboxId(self.world.uuid()),
-            chat: ChatId::new(format!("dc:{}", self.room)),
-            channel: "discord".to_owned(),
-            account: self.channel.account().to_owned(),
-            group: self.group.clone(),
-            turn: None,
-            seq: 1,
-            text: text.to_owned(),
-            sender: None,
-            extra,
-            state: OutboxState::Sending,
-            attempts: 1,
-            failures: 0,
-            sent_through: 0,
-            in_doubt: false,
-            created_at: self.world.clock.now(),
-        };
-        let part = next_part(&delivery.text, 0, self.channel.limits(&delivery));
-        (delivery, part)
+        let room = ChatId::new(format!("dc:{}", self.room));
+        bare_delivery(&self.world, &*self.channel, room, text, extra)
     }
 
     /// Reads the feed until this holds, or until it ends.
     pub(super) async fn receive_until(&self, holds: impl AsyncFn(&Health) -> bool) -> Option<Result<(), ReceiveError>> {
-        let health = self.world.health();
-        let channel: Arc<dyn Channel> = self.channel.clone();
-        let feed = Feed::new(
-            Inbound::new(Arc::new(self.world.intake_through(self.heard.clone())), channel),
-            self.world.hold("gateway").await,
-            self.world.store.clone(),
-            health.clone(),
-            || 0.5,
-        );
-        let held = async {
-            while !holds(&health).await {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let either = async {
-            tokio::select! {
-                ended = self.channel.receive(&feed) => Some(ended),
-                () = held => None,
-            }
-        };
-        tokio::time::timeout(SOON, either).await.expect("it happens soon")
+        receive_until(&self.world, &self.heard, self.channel.clone(), holds).await
     }
 
     /// Reads the feed until it ends.
@@ -171,7 +105,7 @@ impl Subject {
     }
 
     pub(super) fn taken(&self) -> usize {
-        self.heard.taken.load(Ordering::SeqCst)
+        self.heard.all().len()
     }
 
     /// What the agent would read: chat and text, in the order of the inbox.
@@ -193,14 +127,6 @@ fn adapter(platform: &Platform, running: &RunningPlatform, world: &World) -> Arc
         base_url: Some(format!("{}/api/v10", running.url())),
         allow_unofficial_host: true,
     };
-    let deps = ChannelDeps {
-        clock: world.clock.clone(),
-        ids: Arc::new(RandomIds),
-        random: || 0.5,
-        hints: world.hints.clone(),
-        store: world.store.clone(),
-        files: Files::new(world.blobs()),
-        assistant_name: "Andy".to_owned(),
-    };
+    let deps = channel_deps(world, world.clock.clone());
     Arc::new(Discord::new(&settings, &platform.token(), &deps).unwrap())
 }

@@ -63,6 +63,7 @@ impl Subject for Mailbox {
         rooms: false,
         feed: true,
         reactions: false,
+        receipts: false,
     };
 
     async fn start() -> Self {

@@ -6,19 +6,17 @@ use std::time::Duration;
 use doubles::gmail::GmailDouble;
 use doubles::platform::{Faults, RunningPlatform, start};
 use proto::group::ChatSeen;
-use proto::ids::{ChatId, GroupId, OutboxId};
+use proto::ids::{ChatId, GroupId};
 use proto::inbound::Envelope;
-use proto::outbound::{Delivery, Extra, OutboxState, Part, Reconciled, next_part};
-use proto::time::Clock as _;
+use proto::outbound::{Delivery, Extra, Part, Reconciled};
 use service::config::Secret;
-use service::ids::RandomIds;
 
-use super::super::{ACCOUNT, CHANNEL, Gmail};
-use crate::channel::{Channel, ChannelDeps, Feed, Inbound, ReceiveError};
+use super::super::{CHANNEL, Gmail};
+use crate::channel::conformance::{Heard, bare_delivery, channel_deps, install_crypto, receive_until};
+use crate::channel::{Channel as _, ReceiveError};
 use crate::config::{self, GmailDelivery};
-use crate::files::Files;
 use crate::health::{Health, Receiving};
-use crate::world::{SOON, START, World};
+use crate::world::{START, World};
 
 /// The mailbox's address.
 pub(super) const ANDY: &str = "andy@example.org";
@@ -49,8 +47,7 @@ impl Subject {
     }
 
     async fn new(deliver_to: GmailDelivery) -> Self {
-        // Another test may have installed it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_crypto();
         let platform = Arc::new(GmailDouble::new(ANDY));
         let (now, start_ms) = (platform.clock.now_ms(), u64::try_from(START.as_millis()).unwrap());
         platform.clock.advance(Duration::from_millis(start_ms - now));
@@ -100,26 +97,8 @@ impl Subject {
 
     /// A delivery into a thread, and its part.
     pub(super) fn delivery(&self, thread: &str, text: &str, extra: Option<Extra>) -> (Delivery, Part) {
-        let delivery = Delivery {
-            id: OutboxId(self.world.uuid()),
-            chat: ChatId::new(format!("{CHANNEL}:{thread}")),
-            channel: CHANNEL.to_owned(),
-            account: ACCOUNT.to_owned(),
-            group: self.group.clone(),
-            turn: None,
-            seq: 1,
-            text: text.to_owned(),
-            sender: None,
-            extra,
-            state: OutboxState::Sending,
-            attempts: 1,
-            failures: 0,
-            sent_through: 0,
-            in_doubt: false,
-            created_at: self.world.clock.now(),
-        };
-        let part = next_part(&delivery.text, 0, self.channel.limits(&delivery));
-        (delivery, part)
+        let chat = ChatId::new(format!("{CHANNEL}:{thread}"));
+        bare_delivery(&self.world, &*self.channel, chat, text, extra)
     }
 
     /// Asks until the platform can tell; time passes as it wishes.
@@ -134,28 +113,7 @@ impl Subject {
 
     /// Reads the feed until this holds, or until it ends.
     pub(super) async fn receive_until(&self, holds: impl AsyncFn(&Health) -> bool) -> Option<Result<(), ReceiveError>> {
-        let health = self.world.health();
-        let channel: Arc<dyn Channel> = self.channel.clone();
-        // The lease is of another name than the account's; the position is kept under it all the same.
-        let feed = Feed::new(
-            Inbound::new(Arc::new(self.world.intake()), channel),
-            self.world.hold("gateway").await,
-            self.world.store.clone(),
-            health.clone(),
-            || 0.5,
-        );
-        let held = async {
-            while !holds(&health).await {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let either = async {
-            tokio::select! {
-                ended = self.channel.receive(&feed) => Some(ended),
-                () = held => None,
-            }
-        };
-        tokio::time::timeout(SOON, either).await.expect("it happens soon")
+        receive_until(&self.world, &Heard::of(&self.world), self.channel.clone(), holds).await
     }
 
     /// Reads the feed until it is open and looked once.
@@ -189,14 +147,6 @@ impl Subject {
 }
 
 fn adapter(settings: &config::Gmail, world: &World) -> Arc<Gmail> {
-    let deps = ChannelDeps {
-        clock: world.clock.clone(),
-        ids: Arc::new(RandomIds),
-        random: || 0.5,
-        hints: world.hints.clone(),
-        store: world.store.clone(),
-        files: Files::new(world.blobs()),
-        assistant_name: "Andy".to_owned(),
-    };
+    let deps = channel_deps(world, world.clock.clone());
     Arc::new(Gmail::new(settings, &deps).unwrap())
 }

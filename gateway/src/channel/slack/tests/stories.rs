@@ -8,20 +8,13 @@ use store::outage::Manners;
 
 use super::super::Slack as Adapter;
 use super::super::place::Place;
-use super::subject::{Slack, until};
+use super::subject::Slack;
 use crate::channel::Channel as _;
-use crate::channel::conformance::{Gateway, Rig, Subject};
+use crate::channel::conformance::{Gateway, Rig, Subject, until};
 use crate::config;
 use crate::health::Receiving;
 
 type SlackRig = Rig<Slack<true>>;
-
-async fn live(rig: &SlackRig) -> Gateway {
-    let mut gateway = rig.gateway("a").await;
-    gateway.receive().await;
-    gateway.until_live().await;
-    gateway
-}
 
 fn adapter(rig: &SlackRig) -> Adapter {
     Adapter::configured(&rig.subject.config(), &rig.deps())
@@ -32,7 +25,7 @@ fn adapter(rig: &SlackRig) -> Adapter {
 #[tokio::test]
 async fn an_event_is_acknowledged_only_when_it_is_stored() {
     let rig = SlackRig::start().await;
-    let _gateway = live(&rig).await;
+    let _gateway = rig.live().await;
     let slack = &rig.subject.platform;
     rig.world.outage.set(Manners::Refuses);
     slack.say(&rig.subject.room, &rig.subject.ann, "kept");
@@ -49,7 +42,7 @@ async fn an_event_is_acknowledged_only_when_it_is_stored() {
 async fn what_was_written_while_nobody_listened_is_read_in_order() {
     let rig = SlackRig::start().await;
     let (slack, room, ann) = (&rig.subject.platform, &rig.subject.room, &rig.subject.ann);
-    let first = live(&rig).await;
+    let first = rig.live().await;
     let since = async || rig.world.store.account_position("slack", "app").await.unwrap();
     until("a position is saved", async || since().await.is_some()).await;
     drop(first);
@@ -71,7 +64,7 @@ async fn what_was_written_while_nobody_listened_is_read_in_order() {
 #[tokio::test]
 async fn a_refreshed_socket_misses_nothing_and_is_no_failure() {
     let rig = SlackRig::start().await;
-    let gateway = live(&rig).await;
+    let gateway = rig.live().await;
     let slack = &rig.subject.platform;
     slack.say(&rig.subject.room, &rig.subject.ann, "before");
     rig.until("before", |heard| heard.count("before") == 1).await;
@@ -85,7 +78,7 @@ async fn a_refreshed_socket_misses_nothing_and_is_no_failure() {
 #[tokio::test]
 async fn an_app_whose_sockets_are_switched_off_is_refused() {
     let rig = SlackRig::start().await;
-    let gateway = live(&rig).await;
+    let gateway = rig.live().await;
     rig.subject.platform.say_goodbye("link_disabled");
     gateway
         .until(
@@ -99,7 +92,7 @@ async fn an_app_whose_sockets_are_switched_off_is_refused() {
 #[tokio::test]
 async fn other_bots_are_heard_and_we_are_not() {
     let rig = SlackRig::start().await;
-    let mut gateway = live(&rig).await;
+    let mut gateway = rig.live().await;
     let slack = &rig.subject.platform;
     let other = slack.add_bot("Build Bot");
     rig.say(&rig.subject.room(), "mine", None).await;
@@ -116,7 +109,7 @@ async fn channels_are_known_by_name_before_anybody_speaks() {
     let rig = SlackRig::start().await;
     let quiet = rig.subject.platform.add_private_channel("quiet");
     let foreign = rig.subject.platform.add_foreign_channel("elsewhere");
-    let _gateway = live(&rig).await;
+    let _gateway = rig.live().await;
     let chat = async |channel: &str| {
         let chats = rig.world.store.chats().await.unwrap();
         chats.into_iter().find(|chat| chat.id == Place::channel(channel).id())
@@ -218,7 +211,7 @@ async fn a_person_is_written_to_by_their_id() {
 async fn files_are_fetched_from_slack_and_from_nobody_else() {
     let rig = SlackRig::start().await;
     // Slack's links are made of the name under which it was called.
-    let _gateway = live(&rig).await;
+    let _gateway = rig.live().await;
     let slack = &rig.subject.platform;
     let said = Said {
         text: "look".to_owned(),

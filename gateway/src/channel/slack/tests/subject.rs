@@ -16,7 +16,6 @@ use super::super::place::Place;
 use crate::channel::conformance::{Act, Promise, Read, Subject, Traits};
 use crate::channel::{Channel, ChannelDeps};
 use crate::config;
-use crate::world::SOON;
 
 /// Slack; `SOCKET`: events come by Socket Mode, else by the Events API.
 pub(super) struct Slack<const SOCKET: bool> {
@@ -71,6 +70,7 @@ impl<const SOCKET: bool> Subject for Slack<SOCKET> {
         rooms: true,
         feed: SOCKET,
         reactions: true,
+        receipts: false,
     };
 
     async fn start() -> Self {
@@ -211,18 +211,6 @@ impl<const SOCKET: bool> Subject for Slack<SOCKET> {
             self.platform.restore_token();
         }
     }
-}
-
-/// Waits until something holds.
-pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(SOON, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("{what}"));
 }
 
 fn plain(text: &str) -> String {

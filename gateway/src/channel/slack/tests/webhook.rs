@@ -7,8 +7,8 @@ use http::StatusCode;
 use serde_json::json;
 use store::outage::Manners;
 
-use super::subject::{Slack, until};
-use crate::channel::conformance::{Gateway, Rig};
+use super::subject::Slack;
+use crate::channel::conformance::{Gateway, Rig, until};
 
 type SlackRig = Rig<Slack<false>>;
 

@@ -6,26 +6,19 @@ use std::time::Duration;
 use doubles::telegram::Post;
 use http::StatusCode;
 use proto::ids::ChatId;
-use proto::outbound::{Delivery, OutboxState, Part, SendOutcome};
+use proto::outbound::SendOutcome;
 use service::config::Secret;
 use store::outage::Manners;
 
 use super::super::place::Place;
 use super::super::{Channel, TelegramChannel};
 use super::subject::{TOKEN, Telegram};
-use crate::channel::conformance::{Gateway, Rig, Subject};
+use crate::channel::conformance::{Gateway, Rig, Subject, bare_delivery};
 use crate::channel::{ChannelDeps, FetchError};
 use crate::config;
 use crate::health::Receiving;
 
 type Subj = Telegram<false>;
-
-async fn live(rig: &Rig<Subj>) -> Gateway {
-    let mut gateway = rig.gateway("a").await;
-    gateway.receive().await;
-    gateway.until_live().await;
-    gateway
-}
 
 fn adapter(rig: &Rig<Subj>, change: impl FnOnce(&mut config::Telegram)) -> Arc<TelegramChannel> {
     let mut config = rig.subject.config();
@@ -34,38 +27,16 @@ fn adapter(rig: &Rig<Subj>, change: impl FnOnce(&mut config::Telegram)) -> Arc<T
 }
 
 async fn send(channel: &TelegramChannel, rig: &Rig<Subj>, chat: i64, sender: Option<&str>) -> SendOutcome {
-    let id = rig.say(&rig.subject.room(), "unused", None).await;
-    let delivery = Delivery {
-        id,
-        chat: Place::chat(chat).id(),
-        channel: "telegram".into(),
-        account: "4242".into(),
-        group: rig.group.clone(),
-        turn: None,
-        seq: 1,
-        text: "hello".into(),
-        sender: sender.map(str::to_owned),
-        extra: None,
-        state: OutboxState::Sending,
-        attempts: 1,
-        failures: 0,
-        sent_through: 0,
-        in_doubt: false,
-        created_at: rig.now(),
-    };
-    let part = Part {
-        from: 0,
-        through: 5,
-        text: "hello".into(),
-        is_last: true,
-    };
+    let chat = Place::chat(chat).id();
+    let (mut delivery, part) = bare_delivery(&rig.world, channel, chat, "hello", None);
+    delivery.sender = sender.map(str::to_owned);
     channel.send(&delivery, &part).await
 }
 
 #[tokio::test]
 async fn tg_02_chatid_and_ping_are_answered_where_they_were_asked() {
     let rig = Rig::<Subj>::start().await;
-    let _gateway = live(&rig).await;
+    let _gateway = rig.live().await;
     let (telegram, room, topic) = (&rig.subject.platform, rig.subject.room, rig.subject.topic);
     telegram.say(room, &rig.subject.ann, "/chatid@andy_bot");
     telegram.post_as(room, &rig.subject.ann, &Post::text("/ping").topic(topic));
@@ -87,7 +58,7 @@ async fn tg_d1_a_group_that_becomes_a_supergroup_keeps_its_registration_and_its_
     let group = telegram.group("Club");
     let old = Place::chat(group).id();
     rig.register(&old).await;
-    let mut gateway = live(&rig).await;
+    let mut gateway = rig.live().await;
     let moved = telegram.migrate(group, ann);
     telegram.say(moved, ann, "@andy_bot are you with us?");
     rig.until("the message in the new chat", |heard| heard.count("with us") == 1)
@@ -167,7 +138,7 @@ async fn a_webhook_takes_only_who_knows_the_secret_and_asks_again_for_what_was_n
 #[tokio::test]
 async fn a_second_poller_is_a_conflict_that_says_what_to_do() {
     let rig = Rig::<Subj>::start().await;
-    let gateway = live(&rig).await;
+    let gateway = rig.live().await;
     let rival = format!("{}/bot{TOKEN}/getUpdates?timeout=0", rig.subject.running.url());
     let get = doubles::platform::push(http::Method::GET, &rival, http::HeaderMap::new(), "").await;
     assert_eq!(get.unwrap().status, StatusCode::OK);

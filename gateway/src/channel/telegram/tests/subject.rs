@@ -62,6 +62,7 @@ impl<const ALWAYS: bool> Subject for Telegram<ALWAYS> {
         rooms: true,
         feed: true,
         reactions: true,
+        receipts: false,
     };
 
     async fn start() -> Self {
