@@ -11,17 +11,23 @@ use crate::world::World;
 /// The ingress, and what it was given.
 pub(crate) struct Heard {
     ingress: Arc<dyn Ingress>,
-    taken: Mutex<Vec<Envelope>>,
+    taken: Arc<Mutex<Vec<Envelope>>>,
 }
 
 #[async_trait]
 impl Ingress for Heard {
     async fn accept(&self, envelope: Envelope) -> Result<Accepted, IngressError> {
-        let accepted = self.ingress.accept(envelope.clone()).await?;
-        if accepted.is_new {
-            self.taken.lock().unwrap().push(envelope);
-        }
-        Ok(accepted)
+        let (ingress, taken) = (Arc::clone(&self.ingress), Arc::clone(&self.taken));
+        // What is stored is heard, also when whoever brought it has gone meanwhile.
+        #[expect(clippy::disallowed_methods, reason = "a test has no lifecycle")]
+        let accepting = tokio::spawn(async move {
+            let accepted = ingress.accept(envelope.clone()).await?;
+            if accepted.is_new {
+                taken.lock().unwrap().push(envelope);
+            }
+            Ok(accepted)
+        });
+        accepting.await.unwrap()
     }
 }
 
@@ -29,7 +35,7 @@ impl Heard {
     pub(crate) fn of(world: &World) -> Arc<Self> {
         Arc::new(Self {
             ingress: world.ingress.clone(),
-            taken: Mutex::default(),
+            taken: Arc::default(),
         })
     }
 
