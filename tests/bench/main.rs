@@ -50,6 +50,7 @@ async fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     report::header();
+    let mut all_kept = true;
     for name in NAMES
         .into_iter()
         .filter(|name| asked.is_empty() || asked.iter().any(|asked| asked == name))
@@ -72,12 +73,16 @@ async fn main() -> ExitCode {
             "sim-firings" => firings::sim_firings(),
             "channels" => {
                 // Counts, and no distribution.
-                channels::channels().await;
+                all_kept &= channels::channels().await;
                 Vec::new()
             }
             other => unreachable!("{other} is in NAMES"),
         };
         measurements.iter().for_each(report::print);
     }
-    ExitCode::SUCCESS
+    if all_kept {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
