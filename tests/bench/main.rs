@@ -8,6 +8,7 @@
     clippy::disallowed_methods
 )]
 
+mod accounts;
 mod channels;
 mod firings;
 mod fleet;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 use report::Measurement;
 
 /// All names, in the order they are measured.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "start",
     "cold-start",
     "message-to-prompt",
@@ -37,6 +38,7 @@ const NAMES: [&str; 15] = [
     "chaos",
     "sim-firings",
     "channels",
+    "account-failover",
 ];
 
 #[tokio::main]
@@ -50,6 +52,7 @@ async fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     report::header();
+    let mut all_kept = true;
     for name in NAMES
         .into_iter()
         .filter(|name| asked.is_empty() || asked.iter().any(|asked| asked == name))
@@ -70,14 +73,18 @@ async fn main() -> ExitCode {
             "failover" => fleet::failover().await,
             "chaos" => fleet::chaos().await,
             "sim-firings" => firings::sim_firings(),
+            // These print counts beside their distributions themselves.
             "channels" => {
-                // Counts, and no distribution.
-                channels::channels().await;
+                all_kept &= channels::channels().await;
+                Vec::new()
+            }
+            "account-failover" => {
+                all_kept &= accounts::account_failover().await;
                 Vec::new()
             }
             other => unreachable!("{other} is in NAMES"),
         };
         measurements.iter().for_each(report::print);
     }
-    ExitCode::SUCCESS
+    if all_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -29,7 +29,7 @@ impl Measurement {
     }
 
     /// The value below which this share of the samples lies (nearest rank).
-    fn percentile(&self, share: f64) -> f64 {
+    pub(crate) fn percentile(&self, share: f64) -> f64 {
         let mut sorted = self.samples.clone();
         sorted.sort_by(f64::total_cmp);
         let rank = (share * sorted.len() as f64).ceil().max(1.0) as usize;

@@ -40,7 +40,7 @@ pub struct ChannelDeps {
 ///
 /// # Errors
 /// When a channel's settings cannot be used; says which and what to do.
-pub(crate) fn build(channels: &Channels, deps: &ChannelDeps) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
+pub fn build(channels: &Channels, deps: &ChannelDeps) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
     let mut active: Vec<Arc<dyn Channel>> = Vec::new();
     if let Some(whatsapp) = WhatsAppChannel::configured(&channels.whatsapp, deps)? {
         active.push(Arc::new(whatsapp));

@@ -29,8 +29,7 @@ use bytes::Bytes;
 use proto::ids::ChatId;
 use proto::outbound::{Delivery, Limits, Part, Reconciled, Resend, SendOutcome};
 
-pub use build::ChannelDeps;
-pub(crate) use build::build;
+pub use build::{ChannelDeps, build};
 pub use feed::{Feed, Inbound};
 pub use receive_error::{FetchError, ReceiveError};
 

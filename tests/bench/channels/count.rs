@@ -7,6 +7,7 @@ use proto::outbound::{Delivery, OutboxState};
 /// What became of all messages.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Count {
+    pub(super) rows: u64,
     pub(super) sent: u64,
     /// Said to be sent, and not there.
     pub(super) lost: u64,
@@ -18,6 +19,8 @@ pub(super) struct Count {
     pub(super) uncertain_missing: u64,
     /// Given up.
     pub(super) dead: u64,
+    /// Not done when the time was over.
+    pub(super) unsent: u64,
     /// First read after one that was to come later.
     pub(super) disordered: u64,
     /// Attempts charged.
@@ -34,6 +37,7 @@ impl Count {
         let mut latest = 0;
         for row in rows {
             let (at, times) = seen.get(&row.text).copied().unwrap_or((latest, 0));
+            self.rows += 1;
             self.doubled += u64::from(times > 1);
             self.disordered += u64::from(at < latest);
             self.attempts += u64::from(row.attempts);
@@ -48,7 +52,7 @@ impl Count {
                     self.uncertain_missing += u64::from(times == 0);
                 }
                 OutboxState::Dead => self.dead += 1,
-                OutboxState::Pending | OutboxState::Sending => panic!("a row was left in {:?}", row.state),
+                OutboxState::Pending | OutboxState::Sending => self.unsent += 1,
             }
         }
     }

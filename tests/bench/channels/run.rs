@@ -1,221 +1,196 @@
-//! One channel's run.
+//! One channel's run: several installations side by side, each with an account of its own.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use blobs::directory::DirectoryStore;
-use bus::local::{LocalHints, LocalIngress};
-use doubles::platform::Mix;
-use gateway::Metrics;
-use gateway::channel::{Channel, ChannelDeps};
-use gateway::delivery::{DeliveryLoop, Lease, Tools};
-use gateway::files::Files;
+use bus::Hint;
+use gateway::delivery::{DeliveryLoop, Lease};
 use gateway::health::Health;
-use prometheus_client::registry::Registry;
-use proto::group::{ChatSeen, Group, GroupSettings};
-use proto::ids::{ChatId, GroupId, OutboxId};
 use proto::lease::LeaseTimings;
 use proto::lease::holding::LeaseName;
-use proto::outbound::Reply;
-use proto::time::{Clock, Monotonic, Timestamp};
+use proto::time::Timestamp;
 use serde_json::json;
-use service::clock::SystemClock;
-use service::ids::RandomIds;
 use service::readiness::Readiness;
-use store::Store;
 use store::keeper::{Keeper, Takeover};
-use store::sqlite::SqliteStore;
+use tokio_util::sync::CancellationToken;
 
 use super::Peer;
 use super::count::Count;
+use super::world::World;
 use crate::report;
 
-/// Messages in all, unless `CLAWHOLD_BENCH_SENDS` says otherwise.
+/// Messages of a channel, unless `CLAWHOLD_BENCH_SENDS` says otherwise.
 const SENDS: usize = 100_000;
-/// Chats they go to.
-const CHATS: usize = 250;
+/// Installations side by side: of a platform that must be asked again and again most of the time is waited.
+const INSTALLATIONS: usize = 8;
 const SEED: u64 = 20_261_128;
-/// How far the clock moves after a pass: below a heartbeat, so that the hold stays trusted.
-const STEP: Duration = Duration::from_millis(250);
-/// A run that takes longer has failed.
+/// How much faster the clock of rows, adapter and stand-in runs than the machine's.
+const PACE: u32 = 20;
+/// How often the clock is moved on; after a longer pause it loses time, so that no window passes unseen.
+const STEP: Duration = Duration::from_millis(20);
+const STEP_MAX: Duration = Duration::from_millis(100);
+/// How often the lease is renewed and the outbox looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A channel that takes longer has failed.
 const RUN_MAX: Duration = Duration::from_secs(1_800);
-const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+/// A heartbeat is a look; the rest is far away, so that a machine that stands still for a moment loses nothing.
+const TIMINGS: LeaseTimings = LeaseTimings {
+    heartbeat: Duration::from_secs(60),
+    trust: Duration::from_secs(3_600),
+    kill: Duration::from_secs(4_800),
+    dead: Duration::from_secs(6_000),
+};
 
-/// A clock that moves when told.
-#[derive(Debug, Default)]
-struct ManualClock(AtomicU64);
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        START + self.monotonic().0
-    }
-
-    fn monotonic(&self) -> Monotonic {
-        Monotonic(Duration::from_millis(self.0.load(Ordering::Relaxed)))
-    }
+/// What is measured, and whether all promises were kept so far.
+pub(super) struct Bench {
+    sends: usize,
+    /// Names of channels; none: all.
+    only: Option<String>,
+    pub(super) all_kept: bool,
 }
 
-/// Sends everything and prints what became of it.
-pub(super) async fn run(peer: &dyn Peer) {
-    let directory = tempfile::tempdir().unwrap();
-    let begun = Instant::now();
-    let sends = std::env::var("CLAWHOLD_BENCH_SENDS")
-        .ok()
-        .and_then(|sends| sends.parse().ok());
-    let world = World::new(directory.path());
-    let chats = peer.chats(CHATS);
-    let channel = world.channel(peer);
-    world.fill(&*channel, &chats, sends.unwrap_or(SENDS)).await;
-    peer.faults().mix(SEED, Mix::HOSTILE);
-    eprintln!("  {}: filled after {:.0} s", peer.name(), begun.elapsed().as_secs_f64());
-    world.deliver(channel, begun).await;
-    let mut count = Count::default();
-    for chat in &chats {
-        let rows = world.store.deliveries_after(chat, 0, u32::MAX).await.unwrap();
-        count.add(&rows, peer.texts(chat));
-    }
-    report::print_object(&json!({
-        "name": "channels", "channel": peer.name(), "sends": sends.unwrap_or(SENDS), "chats": CHATS,
-        "sent": count.sent, "lost": count.lost, "doubled": count.doubled, "uncertain": count.uncertain,
-        "uncertain_missing": count.uncertain_missing, "dead": count.dead, "disordered": count.disordered,
-        "attempts": count.attempts, "faults": peer.faults().met(), "seconds": begun.elapsed().as_secs(),
-        "depends_on": "hostile stand-in: 30 % executed and the answer lost, 10 % 429, 5 % 5xx; real adapter, loop and SQLite",
-    }));
-}
-
-struct World {
-    store: Arc<dyn Store>,
-    clock: Arc<ManualClock>,
-    tools: Tools,
-    deps: ChannelDeps,
-}
-
-impl World {
-    fn new(directory: &Path) -> Self {
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.join("clawhold.db"), START).unwrap());
-        let clock = Arc::new(ManualClock::default());
-        let hints = Arc::new(LocalHints::new());
-        let ingress = Arc::new(LocalIngress::new(store.clone(), hints.clone(), clock.clone()));
-        let tools = Tools {
-            store: store.clone(),
-            ingress,
-            hints: hints.clone(),
-            clock: clock.clone(),
-            random: || 0.5,
-            metrics: Metrics::register(&mut Registry::default()),
-        };
-        let deps = ChannelDeps {
-            // The stand-in lives in real time.
-            clock: Arc::new(SystemClock::new()),
-            ids: Arc::new(RandomIds),
-            random: || 0.5,
-            hints,
-            store: store.clone(),
-            files: Files::new(Arc::new(DirectoryStore::new(directory.join("blobs")))),
-            assistant_name: "Andy".to_owned(),
-        };
+impl Bench {
+    /// `CLAWHOLD_BENCH_SENDS` messages (100 000) of the channels in `CLAWHOLD_BENCH_CHANNELS` (all).
+    pub(super) fn from_environment() -> Self {
+        let sends = std::env::var("CLAWHOLD_BENCH_SENDS").ok();
         Self {
-            store,
-            clock,
-            tools,
-            deps,
+            sends: sends.map_or(SENDS, |sends| sends.parse().expect("CLAWHOLD_BENCH_SENDS is a number")),
+            only: std::env::var("CLAWHOLD_BENCH_CHANNELS").ok(),
+            all_kept: true,
         }
     }
 
-    fn channel(&self, peer: &dyn Peer) -> Arc<dyn Channel> {
-        peer.channel(&self.deps)
-    }
-
-    /// Registers the chats and puts the messages into the outbox.
-    async fn fill(&self, channel: &dyn Channel, chats: &[ChatId], sends: usize) {
-        let id = GroupId::parse("bench").unwrap();
-        let group = Group {
-            id: id.clone(),
-            name: "bench".to_owned(),
-            is_main: false,
-            settings: GroupSettings::default(),
-            created_at: START,
-        };
-        self.store.put_group(&group).await.unwrap();
-        let filling = chats.iter().enumerate().map(|(index, chat)| {
-            let id = &id;
-            async move {
-                let seen = ChatSeen {
-                    id: chat.clone(),
-                    channel: channel.name().to_owned(),
-                    account: channel.account().to_owned(),
-                    name: None,
-                    is_group_chat: Some(true),
-                    parent: None,
-                    seen_at: START,
-                };
-                self.store.see_chat(&seen).await.unwrap();
-                self.store.register_chat(chat, Some(id)).await.unwrap();
-                for n in (index..sends).step_by(chats.len()) {
-                    self.say(chat, n).await;
-                }
-            }
+    /// Sends everything over peers like this one and prints what became of it.
+    pub(super) async fn measure<P: Peer>(&mut self, start: impl AsyncFn() -> P) {
+        let mut peers = vec![start().await];
+        let name = peers[0].name();
+        let channel = name.split(' ').next().unwrap_or(name);
+        if let Some(only) = &self.only
+            && !only.split(',').any(|only| only == channel)
+        {
+            return;
+        }
+        while peers.len() < INSTALLATIONS {
+            peers.push(start().await);
+        }
+        let begun = Instant::now();
+        let filling = peers.into_iter().enumerate().map(|(index, peer)| {
+            let sends = (index..self.sends).step_by(INSTALLATIONS).len();
+            World::start(peer, P::CHATS / INSTALLATIONS, sends)
         });
-        futures::future::join_all(filling).await;
+        let worlds = futures::future::join_all(filling).await;
+        eprintln!("  {name}: filled after {:.0} s", begun.elapsed().as_secs_f64());
+        let begun = Instant::now();
+        let delivering = worlds.iter().enumerate().map(|(index, world)| {
+            world.break_loose(SEED + index as u64);
+            deliver(world, begun + RUN_MAX)
+        });
+        futures::future::join_all(delivering).await;
+        let took = begun.elapsed();
+        let mut count = Count::default();
+        for world in &worlds {
+            world.count(&mut count).await;
+        }
+        self.all_kept &= print(&worlds, &count, took);
     }
+}
 
-    async fn say(&self, chat: &ChatId, number: usize) {
-        let id = OutboxId::fresh(&RandomIds);
-        let reply = Reply {
-            key: String::new(),
-            chat: chat.clone(),
-            text: format!("message number {number}"),
-            sender: None,
-            extra: None,
-        };
-        self.store
-            .put_notice(&id.to_string(), &reply, id, self.clock.now())
-            .await
-            .unwrap();
+/// Delivers until nothing is left to send, or the time is over.
+async fn deliver<P: Peer>(world: &World<P>, until: Instant) {
+    let channel = &world.channel;
+    let account = LeaseName::Account {
+        channel: channel.name().to_owned(),
+        account: channel.account().to_owned(),
+    };
+    let holder = "bench".to_owned();
+    let clock = world.clock.clone();
+    let store = world.store.clone();
+    let mut keeper = Keeper::new(store, account, holder, TIMINGS, clock, || 0.5, Takeover::Observe);
+    keeper.tick().await.unwrap();
+    let health = Health::new(
+        channel.name(),
+        channel.account(),
+        world.clock.clone(),
+        Readiness::new().part("account".to_owned()),
+        world.tools.metrics.clone(),
+    );
+    let lease = Lease::of(&keeper);
+    let delivery = DeliveryLoop::new(channel.clone(), lease, world.tools.clone(), Arc::new(health));
+    let stop = CancellationToken::new();
+    let ready = Readiness::new().part("outbox".to_owned());
+    tokio::join!(delivery.run(ready, stop.clone()), async {
+        pass_time(world, &mut keeper, until).await;
+        stop.cancel();
+    });
+}
+
+/// Lets time pass quickly until all is sent.
+async fn pass_time<P: Peer>(world: &World<P>, keeper: &mut Keeper, until: Instant) {
+    let (mut moved, mut looked) = (Instant::now(), Instant::now());
+    // Between two states a row is in neither; so it must be quiet twice.
+    let mut quiet_looks = 0;
+    while quiet_looks < 2 && moved < until {
+        tokio::time::sleep(STEP).await;
+        let step = moved.elapsed().min(STEP_MAX) * (PACE - 1);
+        moved = Instant::now();
+        world.peer.advance(step);
+        world.clock.advance(step);
+        world.tools.hints.publish(Hint::Outbox {
+            channel: world.channel.name().to_owned(),
+            account: world.channel.account().to_owned(),
+        });
+        if looked.elapsed() >= LOOK_EVERY {
+            looked = Instant::now();
+            keeper.tick().await.unwrap();
+            quiet_looks = if is_quiet(world).await { quiet_looks + 1 } else { 0 };
+        }
     }
+}
 
-    /// Passes until nothing is due and nothing will be.
-    async fn deliver(&self, channel: Arc<dyn Channel>, begun: Instant) {
-        let name = LeaseName::Account {
-            channel: channel.name().to_owned(),
-            account: channel.account().to_owned(),
-        };
-        let mut keeper = Keeper::new(
-            self.store.clone(),
-            name,
-            "bench".to_owned(),
-            LeaseTimings::FAST,
-            self.clock.clone(),
-            || 0.5,
-            Takeover::Observe,
-        );
-        keeper.tick().await.unwrap();
-        let part = Readiness::new().part("account".to_owned());
-        let health = Health::new(
-            channel.name(),
-            channel.account(),
-            self.clock.clone(),
-            part,
-            self.tools.metrics.clone(),
-        );
-        let lease = Lease::of(&keeper);
-        let (channel_name, account) = (channel.name().to_owned(), channel.account().to_owned());
-        let mut delivery = DeliveryLoop::new(channel, lease, self.tools.clone(), Arc::new(health));
-        let far = START + Duration::from_secs(10 * 365 * 24 * 3_600);
-        while !self
+/// Whether nothing is being sent, and nothing ever will be.
+async fn is_quiet<P: Peer>(world: &World<P>) -> bool {
+    let (name, account) = (world.channel.name(), world.channel.account());
+    let ever = Timestamp::from_millis(i64::MAX);
+    let sending = world.store.interrupted_deliveries(name, account).await.unwrap();
+    sending.is_empty()
+        && world
             .store
-            .due_deliveries(&channel_name, &account, far, 1)
+            .due_deliveries(name, account, ever, 1)
             .await
             .unwrap()
             .is_empty()
-        {
-            assert!(begun.elapsed() < RUN_MAX, "not done within {RUN_MAX:?}");
-            keeper.tick().await.unwrap();
-            delivery.tick(self.clock.now()).await.unwrap();
-            delivery.settle().await;
-            self.clock.0.fetch_add(STEP.as_millis() as u64, Ordering::Relaxed);
-        }
+}
+
+/// Prints what became of the messages; whether the promise was kept.
+fn print<P: Peer>(worlds: &[World<P>], count: &Count, took: Duration) -> bool {
+    let peer = &worlds[0].peer;
+    let mut faults = std::collections::BTreeMap::<&str, u64>::new();
+    for (fault, times) in worlds.iter().flat_map(|world| world.peer.faults().met()) {
+        *faults.entry(fault).or_default() += times;
     }
+    let promise = peer.promise();
+    let broken = promise.broken(count);
+    let seconds = took.as_secs_f64();
+    report::print_object(&json!({
+        "name": "channels", "channel": peer.name(), "sends": count.rows, "sent": count.sent, "lost": count.lost,
+        "doubled": count.doubled, "uncertain": count.uncertain,
+        "uncertain_share": count.uncertain as f64 / count.rows.max(1) as f64,
+        "uncertain_missing": count.uncertain_missing, "dead": count.dead, "unsent": count.unsent,
+        "disordered": count.disordered, "retries": count.attempts.saturating_sub(count.rows), "faults": faults,
+        "seconds": (seconds * 10.0).round() / 10.0, "sends_per_s": (count.rows as f64 / seconds).round(),
+        "promise": promise.words(), "kept": broken.is_empty(), "broken": broken,
+        "depends_on": format!(
+            "hostile stand-in: 30 % executed and the answer lost, 10 % 429, 5 % 5xx; real adapter, loop and SQLite, \
+             {INSTALLATIONS} accounts side by side with {} chats in all, a clock that runs {PACE} times as fast; {}",
+            P::CHATS, peer.eased(),
+        ),
+    }));
+    for broken in &broken {
+        eprintln!(
+            "bench: {} breaks its promise ({}): {broken}",
+            peer.name(),
+            promise.words()
+        );
+    }
+    broken.is_empty()
 }

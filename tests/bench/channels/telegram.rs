@@ -4,33 +4,27 @@ use std::sync::Arc;
 
 use doubles::platform::{Faults, RunningPlatform, start};
 use doubles::telegram::TelegramDouble;
-use gateway::channel::telegram::TelegramChannel;
 use gateway::channel::{Channel, ChannelDeps};
-use gateway::config::{Telegram, WhenUnsure};
+use gateway::config::{Channels, Telegram, WhenUnsure};
 use proto::ids::ChatId;
 use service::config::Secret;
 
-use super::Peer;
+use super::{Peer, Promise, none_active, only_channel};
 
 const TOKEN: &str = "4242:bench";
 
-/// What follows when it is unknown whether a message arrived.
-pub(super) enum Resend {
-    Never,
-    Always,
-}
-
 pub(super) struct TelegramPeer {
-    resend: Resend,
+    resend: WhenUnsure,
     telegram: Arc<TelegramDouble>,
     faults: Arc<Faults>,
     running: RunningPlatform,
 }
 
 impl TelegramPeer {
-    pub(super) async fn start(resend: Resend) -> Self {
+    pub(super) async fn start(resend: WhenUnsure) -> Self {
         let (telegram, faults) = (Arc::new(TelegramDouble::new()), Arc::new(Faults::default()));
         telegram.add_bot(TOKEN, "andy_bot");
+        telegram.limit_rate(false);
         let running = start(Arc::clone(&telegram), Arc::clone(&faults)).await.unwrap();
         Self {
             resend,
@@ -44,23 +38,35 @@ impl TelegramPeer {
 impl Peer for TelegramPeer {
     fn name(&self) -> &'static str {
         match self.resend {
-            Resend::Never => "telegram",
-            Resend::Always => "telegram resend=always",
+            WhenUnsure::Never => "telegram",
+            WhenUnsure::Always => "telegram resend=always",
         }
     }
 
+    fn promise(&self) -> Promise {
+        match self.resend {
+            WhenUnsure::Never => Promise::AtMostOnce,
+            WhenUnsure::Always => Promise::AtLeastOnce,
+        }
+    }
+
+    fn eased(&self) -> &'static str {
+        "Telegram's own limits (a message a second and chat, 20 a minute and group) are off"
+    }
+
     fn channel(&self, deps: &ChannelDeps) -> Arc<dyn Channel> {
-        let config = Telegram {
+        let telegram = Telegram {
             bot_token: Some(Secret::new(TOKEN)),
             base_url: Some(self.running.url()),
             allow_unofficial_host: true,
-            resend: match self.resend {
-                Resend::Never => WhenUnsure::Never,
-                Resend::Always => WhenUnsure::Always,
-            },
+            resend: self.resend,
             ..Telegram::default()
         };
-        Arc::new(TelegramChannel::configured(&config, deps).unwrap().unwrap())
+        let settings = Channels {
+            telegram,
+            ..none_active()
+        };
+        only_channel(&settings, deps)
     }
 
     fn faults(&self) -> &Faults {
@@ -73,11 +79,7 @@ impl Peer for TelegramPeer {
     }
 
     fn texts(&self, chat: &ChatId) -> Vec<String> {
-        let id = chat
-            .as_str()
-            .strip_prefix("tg:")
-            .and_then(|id| id.parse().ok())
-            .unwrap();
+        let id = chat.as_str().strip_prefix("tg:").unwrap().parse().unwrap();
         self.telegram.sent(id).into_iter().map(|sent| sent.text).collect()
     }
 }

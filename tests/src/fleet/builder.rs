@@ -2,19 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use proto::group::{ChatSeen, GroupSettings};
-use proto::ids::{ChatId, GroupId};
-use proto::time::Timestamp;
 use servers::{Nats, Postgres, Version};
-use store::Store;
-use store::postgres::{Config, PostgresStore};
-use store::registration::{Registration, register};
 use tempfile::TempDir;
 
 use super::platform::SECRET;
-use super::{Fleet, HOOK, InstantModel, Links, Platform, Role, Service, group_name};
+use super::{Fleet, HOOK, InstantModel, Links, Platform, Registrar, Role, Service, group_name};
 use crate::node::binary;
 use crate::people::install_tls;
 
@@ -208,30 +201,9 @@ pub fn instant_agent() -> PathBuf {
 
 /// Registers a group for each room, as an operator would before people may speak there.
 async fn register_rooms(database: &str, rooms: usize) {
-    let now = Timestamp::from_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64);
-    let store = PostgresStore::connect(&Config::new(database), now).await.unwrap();
+    let registrar = Registrar::connect(database).await;
     for room in 0..rooms {
-        let chat = ChatSeen {
-            id: ChatId::new(format!("webhook:{HOOK}:{room}")),
-            channel: "webhook".to_owned(),
-            account: HOOK.to_owned(),
-            name: None,
-            is_group_chat: None,
-            seen_at: now,
-            parent: None,
-        };
-        store.see_chat(&chat).await.unwrap();
-        let registration = Registration {
-            group: GroupId::parse(&group_name(room)).unwrap(),
-            name: group_name(room),
-            is_main: false,
-            settings: GroupSettings {
-                requires_trigger: Some(false),
-                ..GroupSettings::default()
-            },
-            chats: vec![chat.id],
-            move_chats: false,
-        };
-        register(&store, &registration, now).await.unwrap();
+        let chat = format!("webhook:{HOOK}:{room}");
+        registrar.register("webhook", HOOK, &chat, &group_name(room)).await;
     }
 }

@@ -12,6 +12,7 @@ mod links;
 mod load;
 mod model;
 mod platform;
+mod registrar;
 mod service;
 mod tables;
 
@@ -30,6 +31,7 @@ pub use links::Links;
 pub use load::{Load, Loaded};
 pub use model::InstantModel;
 pub use platform::Platform;
+pub use registrar::Registrar;
 pub use service::{Role, Service};
 pub use tables::Tables;
 

@@ -1,6 +1,7 @@
 //! One service as a process: started, killed, frozen, asked how it is.
 
 use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -149,8 +150,13 @@ impl Service {
     }
 
     /// Address of its HTTP listener.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The same as a URL.
     pub fn http(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.address())
     }
 
     /// Its data directory.

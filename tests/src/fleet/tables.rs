@@ -31,6 +31,12 @@ impl Tables {
         rows.iter().map(|row| row.get::<_, i64>(0) as f64).collect()
     }
 
+    /// Many pairs of numbers.
+    pub async fn pairs(&self, query: &str) -> Vec<(i64, i64)> {
+        let rows = self.client.query(query, &[]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
     /// Changes rows; returns how many.
     pub async fn execute(&self, statement: &str) -> u64 {
         self.client.execute(statement, &[]).await.unwrap()

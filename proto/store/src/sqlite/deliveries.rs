@@ -14,11 +14,17 @@ use crate::{Error, Result};
 
 macro_rules! select_delivery {
     ($rest:literal) => {
+        select_delivery!("", "outbox o", $rest)
+    };
+    ($with:literal, $from:literal, $rest:literal) => {
         concat!(
+            $with,
             "
             SELECT o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.extra,
                    o.state, o.attempts, o.failures, o.sent_through, o.in_doubt, o.created_at
-            FROM outbox o
+            FROM ",
+            $from,
+            "
             JOIN chats c ON c.id = o.chat_id
             ",
             $rest
@@ -36,13 +42,23 @@ pub(super) fn due(
     let due = conn
         .prepare_cached(select_delivery!(
             "
-            -- Repeats the condition of the index outbox_open: the rows that block their chat.
-            WHERE o.state IN ('pending', 'sending') AND o.state = 'pending' AND o.not_before <= :now
-              AND c.channel = :channel AND c.account = :account
-              AND NOT EXISTS (
-                  SELECT 1 FROM outbox earlier
-                  WHERE earlier.chat_id = o.chat_id AND earlier.seq < o.seq AND earlier.state IN ('pending', 'sending')
-              )
+            -- From one chat to the next in the index outbox_open, whose condition is repeated here: what waits behind the head of
+            -- its chat is not looked at, however much it is.
+            WITH RECURSIVE open (chat_id) AS (
+                SELECT MIN(chat_id) FROM outbox WHERE state IN ('pending', 'sending')
+                UNION ALL
+                SELECT (
+                    SELECT MIN(chat_id) FROM outbox WHERE state IN ('pending', 'sending') AND chat_id > open.chat_id
+                )
+                FROM open WHERE open.chat_id IS NOT NULL
+            )
+            ",
+            // CROSS: in this order, and no other.
+            "open CROSS JOIN outbox o ON o.chat_id = open.chat_id AND o.seq = (
+                SELECT MIN(seq) FROM outbox WHERE chat_id = open.chat_id AND state IN ('pending', 'sending')
+            )",
+            "
+            WHERE o.state = 'pending' AND o.not_before <= :now AND c.channel = :channel AND c.account = :account
             ORDER BY o.created_at, o.id
             LIMIT :limit
             "

@@ -117,6 +117,18 @@ impl GmailDouble {
         sent.map(|mail| seen(&state, mail)).collect()
     }
 
+    /// What was sent into a thread, in order.
+    #[must_use]
+    pub fn sent_in(&self, thread: &str) -> Vec<MailSeen> {
+        let state = self.state();
+        let ids = state.threads.get(thread).into_iter().flatten();
+        let mails = ids.filter_map(|id| state.mails.get(id));
+        mails
+            .filter(|mail| mail.labels.contains("SENT"))
+            .map(|mail| seen(&state, mail))
+            .collect()
+    }
+
     /// One mail.
     #[must_use]
     pub fn mail(&self, id: &str) -> Option<MailSeen> {

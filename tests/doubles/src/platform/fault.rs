@@ -102,8 +102,8 @@ impl Faults {
         self.plan().met.clone()
     }
 
-    /// What the call with this path meets.
-    pub(super) fn draw(&self, path: &str, is_effect: bool) -> Option<Fault> {
+    /// What the call with this path meets; for peers that are not reached by calls, too.
+    pub fn draw(&self, path: &str, is_effect: bool) -> Option<Fault> {
         let mut plan = self.plan();
         let scripted = plan.scripted.iter().position(|(part, _)| path.contains(part.as_str()));
         let fault = match scripted.and_then(|index| plan.scripted.remove(index)) {

@@ -1,5 +1,6 @@
 //! From a path to a method: `/bot<token>/<method>` and `/file/bot<token>/<path>`.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +20,13 @@ impl Platform for TelegramDouble {
         }
         match self.call(&call).await {
             Ok(result) => Answer::json(StatusCode::OK, &json!({ "ok": true, "result": result })),
-            Err(error) => error.answer(),
+            Err(error) => {
+                let answer = error.answer();
+                if answer.status == StatusCode::CONFLICT {
+                    self.conflicts.fetch_add(1, Ordering::Relaxed);
+                }
+                answer
+            }
         }
     }
 

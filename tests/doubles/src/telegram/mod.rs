@@ -26,6 +26,7 @@ pub use formatting::plain_html;
 pub use people::User;
 pub use post::Post;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -39,6 +40,7 @@ pub struct TelegramDouble {
     /// Changes whenever a long poll should look again.
     changed: watch::Sender<u64>,
     clock: PlatformClock,
+    conflicts: AtomicU64,
 }
 
 impl TelegramDouble {
@@ -49,7 +51,14 @@ impl TelegramDouble {
             state: Mutex::default(),
             changed: watch::Sender::new(0),
             clock: PlatformClock::default(),
+            conflicts: AtomicU64::new(0),
         }
+    }
+
+    /// How many calls were answered with 409, because another one polls or is called.
+    #[must_use]
+    pub fn conflicts(&self) -> u64 {
+        self.conflicts.load(Ordering::Relaxed)
     }
 
     /// The clock that messages are dated and limits measured by.

@@ -1,0 +1,52 @@
+//! Registers chats past the services, as an operator would before people may speak there.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use proto::group::{ChatSeen, GroupSettings};
+use proto::ids::{ChatId, GroupId};
+use proto::time::Timestamp;
+use store::Store;
+use store::postgres::{Config, PostgresStore};
+use store::registration::{Registration, register};
+
+/// A store that chats are registered in.
+pub struct Registrar {
+    store: PostgresStore,
+    now: Timestamp,
+}
+
+impl Registrar {
+    /// Connects to the database at this address.
+    pub async fn connect(database: &str) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let now = Timestamp::from_millis(now.as_millis() as i64);
+        let store = PostgresStore::connect(&Config::new(database), now).await.unwrap();
+        Self { store, now }
+    }
+
+    /// Registers an account's chat to a group of its own, in which nobody has to be named.
+    pub async fn register(&self, channel: &str, account: &str, chat: &str, group: &str) {
+        let seen = ChatSeen {
+            id: ChatId::new(chat),
+            channel: channel.to_owned(),
+            account: account.to_owned(),
+            name: None,
+            is_group_chat: None,
+            seen_at: self.now,
+            parent: None,
+        };
+        self.store.see_chat(&seen).await.unwrap();
+        let registration = Registration {
+            group: GroupId::parse(group).unwrap(),
+            name: group.to_owned(),
+            is_main: false,
+            settings: GroupSettings {
+                requires_trigger: Some(false),
+                ..GroupSettings::default()
+            },
+            chats: vec![seen.id],
+            move_chats: false,
+        };
+        register(&self.store, &registration, self.now).await.unwrap();
+    }
+}
