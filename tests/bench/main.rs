@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod asked;
 mod channels;
 mod firings;
 mod fleet;

@@ -8,6 +8,7 @@ use tests::fleet::{Fleet, PATIENCE, Registrar, Tables};
 
 use super::Peer;
 use super::front::Front;
+use crate::asked;
 use crate::report::{self, Measurement};
 
 /// Changes of each kind, unless `CLAWHOLD_BENCH_TRIALS` says otherwise.
@@ -43,23 +44,18 @@ impl How {
     }
 }
 
-/// What is measured, and whether all promises were kept so far.
+/// How much is measured, and which promises were kept so far.
 pub(super) struct Bench {
     trials: usize,
-    only: Option<String>,
-    pub(super) all_kept: bool,
+    pub(super) kept: Vec<bool>,
 }
 
 impl Bench {
-    /// `CLAWHOLD_BENCH_TRIALS` changes of each kind (10), of the channels in `CLAWHOLD_BENCH_CHANNELS` (all).
+    /// `CLAWHOLD_BENCH_TRIALS` changes of each kind.
     pub(super) fn from_environment() -> Self {
-        let trials = std::env::var("CLAWHOLD_BENCH_TRIALS").ok();
         Self {
-            trials: trials.map_or(TRIALS, |trials| {
-                trials.parse().expect("CLAWHOLD_BENCH_TRIALS is a number")
-            }),
-            only: std::env::var("CLAWHOLD_BENCH_CHANNELS").ok(),
-            all_kept: true,
+            trials: asked::number("CLAWHOLD_BENCH_TRIALS", TRIALS).max(1),
+            kept: Vec::new(),
         }
     }
 
@@ -67,13 +63,10 @@ impl Bench {
     pub(super) async fn measure<P: Peer>(&mut self, start: impl AsyncFn() -> P) {
         let peer = start().await;
         let name = peer.name();
-        let channel = name.split(' ').next().unwrap_or(name);
-        if let Some(only) = &self.only
-            && !only.split(',').any(|only| only == channel)
-        {
+        if !asked::is_asked_for(name) {
             return;
         }
-        let mut stage = Stage::set(&peer, channel).await;
+        let mut stage = Stage::set(&peer, asked::channel_of(name)).await;
         for how in [How::Killed, How::Stopped] {
             let (conflicts, mut waits, mut missed) = (peer.conflicts(), Vec::new(), Missed::default());
             for _ in 0..self.trials {
@@ -82,7 +75,7 @@ impl Bench {
                 missed.add(&lost_or_doubled);
             }
             let conflicts = peer.conflicts() - conflicts;
-            self.all_kept &= print(name, how, &waits, &missed, conflicts);
+            self.kept.push(print(name, how, &waits, &missed, conflicts));
         }
     }
 }

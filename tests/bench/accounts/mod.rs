@@ -13,6 +13,7 @@ mod whatsapp;
 
 use async_trait::async_trait;
 
+use crate::asked;
 use change::Bench;
 
 /// A platform with one account, and somebody who speaks there.
@@ -48,5 +49,5 @@ pub(crate) async fn account_failover() -> bool {
     bench.measure(gmail::GmailPeer::start).await;
     bench.measure(slack::SlackPeer::by_webhook).await;
     bench.measure(whatsapp::WhatsAppPeer::start).await;
-    bench.all_kept
+    asked::verdict(&bench.kept)
 }

@@ -26,6 +26,7 @@ use gateway::channel::{Channel, ChannelDeps, build};
 use gateway::config::{Channels, Gmail, WhenUnsure};
 use proto::ids::ChatId;
 
+use crate::asked;
 use promise::Promise;
 use run::Bench;
 
@@ -83,7 +84,7 @@ pub(crate) async fn channels() -> bool {
     }
     bench.measure(webhook::WebhookPeer::start).await;
     bench.measure(async || cli::CliPeer::default()).await;
-    bench.all_kept
+    asked::verdict(&bench.kept)
 }
 
 /// Settings under which no channel is active, whatever lies in the home directory.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::Peer;
 use super::count::Count;
 use super::world::World;
-use crate::report;
+use crate::{asked, report};
 
 /// Messages of a channel, unless `CLAWHOLD_BENCH_SENDS` says otherwise.
 const SENDS: usize = 100_000;
@@ -41,22 +41,18 @@ const TIMINGS: LeaseTimings = LeaseTimings {
     dead: Duration::from_secs(6_000),
 };
 
-/// What is measured, and whether all promises were kept so far.
+/// How much is measured, and which promises were kept so far.
 pub(super) struct Bench {
     sends: usize,
-    /// Names of channels; none: all.
-    only: Option<String>,
-    pub(super) all_kept: bool,
+    pub(super) kept: Vec<bool>,
 }
 
 impl Bench {
-    /// `CLAWHOLD_BENCH_SENDS` messages (100 000) of the channels in `CLAWHOLD_BENCH_CHANNELS` (all).
+    /// `CLAWHOLD_BENCH_SENDS` messages of each channel.
     pub(super) fn from_environment() -> Self {
-        let sends = std::env::var("CLAWHOLD_BENCH_SENDS").ok();
         Self {
-            sends: sends.map_or(SENDS, |sends| sends.parse().expect("CLAWHOLD_BENCH_SENDS is a number")),
-            only: std::env::var("CLAWHOLD_BENCH_CHANNELS").ok(),
-            all_kept: true,
+            sends: asked::number("CLAWHOLD_BENCH_SENDS", SENDS).max(1),
+            kept: Vec::new(),
         }
     }
 
@@ -64,10 +60,7 @@ impl Bench {
     pub(super) async fn measure<P: Peer>(&mut self, start: impl AsyncFn() -> P) {
         let mut peers = vec![start().await];
         let name = peers[0].name();
-        let channel = name.split(' ').next().unwrap_or(name);
-        if let Some(only) = &self.only
-            && !only.split(',').any(|only| only == channel)
-        {
+        if !asked::is_asked_for(name) {
             return;
         }
         while peers.len() < INSTALLATIONS {
@@ -91,7 +84,7 @@ impl Bench {
         for world in &worlds {
             world.count(&mut count).await;
         }
-        self.all_kept &= print(&worlds, &count, took);
+        self.kept.push(print(&worlds, &count, took));
     }
 }
 
