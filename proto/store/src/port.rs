@@ -393,7 +393,8 @@ pub trait Store: Send + Sync + 'static {
     async fn mark_prompted(&self, fence: &Fence, turn: TurnId, through: InboxOrd, session: &SessionId) -> Result<()>;
     /// Puts an early effect into the outbox: once per `(turn, key)`. In a later attempt at the turn, a text for a chat
     /// that an earlier attempt already sent there (as the same sender) counts as that same effect, once for each time it
-    /// was sent, oldest first. Attempts are told apart by their epoch. Keys of early effects and of replies are apart.
+    /// was sent, oldest first, and has the new key from then on. Attempts are told apart by their epoch. Keys of early
+    /// effects and of replies are apart.
     ///
     /// The turn may also be one that this claim has committed: what an agent says between two turns belongs to the one
     /// before. `fresh` is the id of the row if it is a new one.

@@ -120,6 +120,8 @@ pub struct Chances {
     pub stall: f64,
     /// A request is refused, lost, late, or its answer is lost.
     pub broken_request: f64,
+    /// A request is late, beside those of them that are.
+    pub late_request: f64,
     /// A hint is lost.
     pub hint_lost: f64,
     /// A hint is late.
@@ -142,6 +144,7 @@ impl Chances {
         crash: 0.0,
         stall: 0.0,
         broken_request: 0.0,
+        late_request: 0.0,
         hint_lost: 0.0,
         hint_late: 0.0,
         hint_doubled: 0.0,
@@ -155,6 +158,7 @@ impl Chances {
         crash: 0.001,
         stall: 0.000_5,
         broken_request: 0.01,
+        late_request: 0.0,
         hint_lost: 0.1,
         hint_late: 0.1,
         hint_doubled: 0.1,

@@ -114,6 +114,31 @@ pub async fn a_repeated_text_of_an_interrupted_attempt_is_the_same_effect(world:
     assert_eq!(ids, [sent[0], sent[1], fresh]);
 }
 
+pub async fn an_effect_said_again_is_found_when_its_call_is_repeated(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    let id = world.outbox_id();
+    let first = reply("a", "g", "ping");
+    world
+        .store
+        .record_effect(&fence, batch.turn, &first, id, at(1))
+        .await
+        .unwrap();
+    world.fail(&fence, batch.turn, at(2), at(2)).await;
+    let fence = world.claim(&runner, at(2)).await;
+    world.begin(&fence, at(2)).await;
+    // Once, and again because the answer was lost.
+    for _ in 0..2 {
+        let again = reply("b", "g", "ping");
+        let recorded = world
+            .store
+            .record_effect(&fence, batch.turn, &again, world.outbox_id(), at(3))
+            .await
+            .unwrap();
+        assert_eq!(recorded, Recorded::Already(id));
+    }
+}
+
 pub async fn a_repeated_text_within_one_attempt_is_said_again(world: World) {
     let runner = world.runner("r", 5).await;
     let (fence, batch) = world.begun("g", &runner).await;

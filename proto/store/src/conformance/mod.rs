@@ -219,6 +219,7 @@ cases! { $
     effects {
         early_effect_is_recorded_once_per_tool_use,
         a_repeated_text_of_an_interrupted_attempt_is_the_same_effect,
+        an_effect_said_again_is_found_when_its_call_is_repeated,
         a_repeated_text_within_one_attempt_is_said_again,
         attempts_are_told_apart_after_a_runner_death,
         an_early_key_cannot_stand_in_the_way_of_the_answer,

@@ -28,7 +28,10 @@ impl State {
             .or_else(|| self.find_replayed(fence, turn, effect))
             .filter(|_| !self.lacks(Switch::EarlyEffectKey));
         if let Some(known) = known {
-            self.outbox.change(known, |row| row.said_epoch = fence.epoch);
+            self.outbox.change(known, |row| {
+                row.said_epoch = fence.epoch;
+                row.key.clone_from(&effect.key);
+            });
             return Ok(Recorded::Already(known));
         }
         let origin = Origin {

@@ -53,7 +53,7 @@ impl Outbox {
         self.index(id);
     }
 
-    /// Changes a row; everything but its identity, place, turn and key may change.
+    /// Changes a row; everything but its identity, place and turn may change, and the key of a notice.
     pub(super) fn change(&mut self, id: OutboxId, change: impl FnOnce(&mut OutboxRow)) {
         if let Some(row) = self.rows.get_mut(&id) {
             change(row);

@@ -34,7 +34,7 @@ pub(super) async fn record(
     turns::require_of_claim(&standing, fence, turn)?;
     if let Some(row) = by_key.row().or(replayed.row()) {
         let known = OutboxId(get(row, "id")?);
-        tx.commit([mark_said(fence, known)]).await?;
+        tx.commit([mark_said(fence, known, &effect.key)]).await?;
         return Ok(Recorded::Already(known));
     }
     let queues = Queues::read(&queue)?;
@@ -81,13 +81,15 @@ fn find_replayed<'a>(fence: &Fence, turn: TurnId, effect: &'a Reply) -> Statemen
     )
 }
 
-fn mark_said(fence: &Fence, id: OutboxId) -> Statement<'_> {
+/// The row takes the key under which this attempt says it: the same call again, its answer lost, must find it.
+fn mark_said<'a>(fence: &Fence, id: OutboxId, key: &'a str) -> Statement<'a> {
     statement!(
         "
-        WITH marked AS (UPDATE outbox SET said_epoch = $2 WHERE id = $1 RETURNING 1)
+        WITH marked AS (UPDATE outbox SET said_epoch = $2, key = $3 WHERE id = $1 RETURNING 1)
         SELECT must_touch(1, COUNT(*)) FROM marked
         ",
         id,
         fence.epoch,
+        key,
     )
 }

@@ -28,7 +28,7 @@ pub(super) fn record(
         None => find_replayed(conn, fence, turn, effect)?,
     };
     if let Some(known) = known {
-        mark_said(conn, fence, known)?;
+        mark_said(conn, fence, known, &effect.key)?;
         return Ok(Recorded::Already(known));
     }
     let origin = Origin {
@@ -80,10 +80,11 @@ fn find_replayed(conn: &Connection, fence: &Fence, turn: TurnId, effect: &Reply)
     Ok(known)
 }
 
-fn mark_said(conn: &Connection, fence: &Fence, id: OutboxId) -> Result<()> {
+/// The row takes the key under which this attempt says it: the same call again, its answer lost, must find it.
+fn mark_said(conn: &Connection, fence: &Fence, id: OutboxId, key: &str) -> Result<()> {
     let touched = conn
-        .prepare_cached("UPDATE outbox SET said_epoch = ?2 WHERE id = ?1")?
-        .execute(params![id.to_string(), fence.epoch.0])?;
+        .prepare_cached("UPDATE outbox SET said_epoch = ?2, key = ?3 WHERE id = ?1")?
+        .execute(params![id.to_string(), fence.epoch.0, key])?;
     one_row(touched, || {
         unavailable(format!("outbox row {id} vanished inside a transaction"))
     })

@@ -253,6 +253,8 @@ impl Network {
                 Fate::Stall
             } else if random.chance(chances.broken_request) {
                 [Fate::Refused, Fate::Lost, Fate::AnswerLost, Fate::Late][random.below(4)]
+            } else if chances.late_request > 0.0 && random.chance(chances.late_request) {
+                Fate::Late
             } else {
                 Fate::Normal
             }

@@ -16,6 +16,8 @@ pub(super) async fn run(runner: Rc<Runner>) {
             biased;
             answer = runner.rows.heartbeat(&runner.name, runner.incarnation.get()) => Some(answer),
             () = me.sleep(timings.heartbeat) => None,
+            // A beat that gets no answer must not hide that trust ends meanwhile.
+            () = keep_looking(&runner) => None,
         };
         match answer {
             Some(Ok(())) => runner.clocked.last_good_sent.set(sent),
@@ -30,6 +32,14 @@ pub(super) async fn run(runner: Rc<Runner>) {
             }
             me.sleep(timings.heartbeat / 6).await;
         }
+    }
+}
+
+/// Notes what becomes of the trust, for as long as it is polled.
+async fn keep_looking(runner: &Runner) {
+    loop {
+        runner.me.sleep(runner.world.timings.heartbeat / 6).await;
+        note_trust(runner);
     }
 }
 
