@@ -21,7 +21,14 @@ pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings, condition: C
             .heartbeat(&engine.settings.runner, engine.settings.incarnation);
         // A beat that takes longer than the interval is as good as none: the next one says more. Dropping it is sound,
         // a heartbeat that is counted later only says less than it could.
-        match tokio::time::timeout(timings.heartbeat, answer).await {
+        let answer = tokio::time::timeout(timings.heartbeat, answer);
+        // An answer that does not come must not hide that trust ends meanwhile.
+        let answer = tokio::select! {
+            biased;
+            answer = answer => answer,
+            never = keep_looking(&engine, &timings, last_good_sent, &condition) => match never {},
+        };
+        match answer {
             Ok(Ok(())) => {
                 last_good_sent = sent;
                 engine.proxies.trust_until(last_good_sent + timings.trust);
@@ -59,6 +66,19 @@ async fn retire(engine: &Engine, patience: Duration) {
     let retired = tokio::time::timeout(patience, engine.store.retire_runner(runner, *incarnation)).await;
     if !matches!(retired, Ok(Ok(()))) {
         tracing::info!("the end of this runner could not be recorded; it will be noticed by its silence");
+    }
+}
+
+/// Notes what becomes of the trust for as long as it is polled.
+async fn keep_looking(
+    engine: &Engine,
+    timings: &LeaseTimings,
+    last_good_sent: Monotonic,
+    condition: &Condition,
+) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(timings.heartbeat / 6).await;
+        note_trust(engine, timings, last_good_sent, condition);
     }
 }
 

@@ -6,9 +6,10 @@ mod agent;
 mod rough;
 mod world;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proto::ids::{GroupId, RunnerId};
+use runner::config::Lease;
 use store::Store;
 use store::outage::Manners;
 
@@ -75,6 +76,25 @@ async fn a_fenced_sandbox_is_paused_even_if_that_fails_at_first() {
     world.outage.set(Manners::Refuses);
     world.clock.advance(Duration::from_secs(10));
     world.until("a pause", || world.engine.acting().is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heartbeat_that_gets_no_answer_does_not_hide_that_trust_has_ended() {
+    let mut world = World::prepare();
+    world.lease = Lease::Calm;
+    let timings = world.lease.timings();
+    world.start_runner().await.unwrap().unwrap();
+    world.say("a", "hello").await;
+    world.until("an answer", || world.agents.answered("a")).await;
+    world.outage.set(Manners::IsSilent);
+    world.clock.advance(timings.heartbeat);
+    // The next beat begins when it is looked for.
+    tokio::time::sleep(timings.heartbeat / 5).await;
+    let hanging = Instant::now();
+    world.clock.advance(timings.trust);
+    world.until("a pause", || world.engine.acting().is_empty()).await;
+    // The beat is given up after an interval.
+    assert!(hanging.elapsed() < timings.heartbeat * 3 / 5, "{:?}", hanging.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,6 +45,7 @@ pub(crate) struct World {
     pub(crate) outage: Arc<Outage>,
     pub(crate) clock: ManualClock,
     pub(crate) readiness: Readiness,
+    pub(crate) lease: config::Lease,
     hints: Arc<LocalHints>,
     lifecycle: Lifecycle,
     data: TempDir,
@@ -70,6 +71,7 @@ impl World {
             outage: Arc::new(Outage::around(Arc::clone(&rows) as Arc<dyn Store>)),
             clock: ManualClock::at(Timestamp::from_millis(1_800_000_000_000)),
             readiness: Readiness::new(),
+            lease: config::Lease::default(),
             hints: Arc::new(LocalHints::new()),
             lifecycle: Lifecycle::new(),
             data: TempDir::new().unwrap(),
@@ -96,6 +98,7 @@ impl World {
             timezone: Tz::UTC,
             runner: config::Runner {
                 name: RUNNER.to_owned(),
+                lease: self.lease,
                 mount_allowlist: self.data.path().join("none.json"),
                 ..config::Runner::default()
             },
