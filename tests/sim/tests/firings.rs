@@ -30,6 +30,20 @@ fn no_due_instant_is_missed_or_fired_twice_while_leaders_die() {
     assert_eq!((counted.missed, counted.twice), (0, 0), "{counted:?}");
 }
 
+/// As `script/bench` runs it.
+#[tokio::test]
+async fn it_counts_the_same_inside_a_runtime() {
+    let few = CountedFirings {
+        instants: 1_000,
+        ..asked(1)
+    };
+    let outside = std::thread::spawn({
+        let few = few.clone();
+        move || count_firings(&few)
+    });
+    assert_eq!(count_firings(&few), outside.join().unwrap());
+}
+
 /// A decision that was overtaken sets the next due instant back, and there is nothing left to tell that it was fired.
 #[test]
 fn without_both_fences_of_firings_some_are_fired_twice() {

@@ -105,7 +105,8 @@ impl Process {
         waker.wake_by_ref();
         let task = Task {
             process: self.number,
-            future: Some(Box::pin(future)),
+            // Inside a runtime of tokio its budget would be used up in a moment, and nothing would move any more.
+            future: Some(Box::pin(tokio::task::unconstrained(future))),
             waker,
             queued,
         };
