@@ -4,8 +4,6 @@
 //! waits for the next. Whatever a flight leaves open is decided message by message: the stream knows each by its id, and
 //! refuses a batch whole that has one it knows.
 
-use std::time::Duration;
-
 use async_nats::HeaderMap;
 use async_nats::client::Request;
 use async_nats::header::{NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE};
@@ -21,8 +19,6 @@ use crate::Accepted;
 pub(super) const MESSAGES_MAX: usize = 500;
 /// Bytes of one batch: the server keeps it in memory until it is whole.
 pub(super) const BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Time for the acknowledgement of a batch; one that is late is tried message by message.
-const BATCH_WAIT: Duration = ACK_WAIT;
 
 /// Publishes the messages, each of another group, and answers those that are in the stream. Returns all of them.
 pub(super) async fn fly(jetstream: Context, mut jobs: Vec<Job>) -> Vec<Job> {
@@ -76,10 +72,10 @@ async fn attempt_all(jetstream: &Context, jobs: &[Job]) -> Outcome {
         let request = Request::new()
             .headers(headers)
             .payload(last.payload.clone())
-            .timeout(Some(BATCH_WAIT));
+            .timeout(Some(ACK_WAIT));
         client.send_request(last.subject.clone(), request).await.ok()
     };
-    match tokio::time::timeout(BATCH_WAIT, published).await {
+    match tokio::time::timeout(ACK_WAIT, published).await {
         Ok(Some(answer)) => read_answer(&answer.payload, jobs.len()),
         Ok(None) | Err(_) => Outcome::Unknown,
     }

@@ -156,8 +156,10 @@ fn failed(what: &'static str, error: &dyn std::error::Error) -> Problem {
 
 /// A version that cannot be read is one of the future.
 fn is_before(version: &str, first: [u32; 3]) -> bool {
-    let parts: Vec<u32> = version.split(['.', '-']).map_while(|part| part.parse().ok()).collect();
-    parts.len() >= 3 && parts[..3] < first[..]
+    let mut parts: Vec<u32> = version.split(['.', '-']).map_while(|part| part.parse().ok()).collect();
+    let is_read = parts.len() >= 2;
+    parts.resize(3, 0);
+    is_read && parts[..] < first[..]
 }
 
 #[cfg(test)]
@@ -168,6 +170,8 @@ mod tests {
     fn servers_before_2_10_are_too_old() {
         for (version, old) in [
             ("2.9.10", true),
+            ("2.9", true),
+            ("2.10", false),
             ("1.4.1", true),
             ("2.10.0", false),
             ("2.15.1", false),
