@@ -1,5 +1,7 @@
 //! What a channel promises of its messages, and whether it was kept.
 
+use gateway::config::WhenUnsure;
+
 use super::count::Count;
 
 /// Largest share of messages of which nobody knows afterwards, where the platform can be asked.
@@ -16,6 +18,15 @@ pub(crate) enum Promise {
     AtMostOnce,
     /// It arrives once at least.
     AtLeastOnce,
+}
+
+impl From<WhenUnsure> for Promise {
+    fn from(resend: WhenUnsure) -> Self {
+        match resend {
+            WhenUnsure::Never => Self::AtMostOnce,
+            WhenUnsure::Always => Self::AtLeastOnce,
+        }
+    }
 }
 
 impl Promise {

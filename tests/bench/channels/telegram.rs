@@ -44,10 +44,7 @@ impl Peer for TelegramPeer {
     }
 
     fn promise(&self) -> Promise {
-        match self.resend {
-            WhenUnsure::Never => Promise::AtMostOnce,
-            WhenUnsure::Always => Promise::AtLeastOnce,
-        }
+        self.resend.into()
     }
 
     fn eased(&self) -> &'static str {

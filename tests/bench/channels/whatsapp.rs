@@ -49,10 +49,7 @@ impl Peer for WhatsAppPeer {
     }
 
     fn promise(&self) -> Promise {
-        match self.resend {
-            WhenUnsure::Never => Promise::AtMostOnce,
-            WhenUnsure::Always => Promise::AtLeastOnce,
-        }
+        self.resend.into()
     }
 
     fn eased(&self) -> &'static str {
