@@ -1,7 +1,8 @@
 //! What a person at a shell, and a script at a pipe, can count on.
 
+use servers::Port;
 use tempfile::TempDir;
-use tests::{Engine, Said, World, command, free_port};
+use tests::{Engine, Said, World, command};
 
 /// An empty directory in which no node runs.
 struct Nowhere(TempDir);
@@ -12,8 +13,8 @@ impl Nowhere {
     }
 
     async fn command(&self, arguments: &[&str], input: &str) -> Said {
-        let listen = format!("127.0.0.1:{}", free_port());
-        let environment = [("CLAWHOLD_HTTP_LISTEN".to_owned(), listen)];
+        let port = Port::reserve().unwrap();
+        let environment = [("CLAWHOLD_HTTP_LISTEN".to_owned(), port.address().to_string())];
         command(self.0.path(), &environment, arguments, input).await
     }
 

@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 
 use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder};
 use serde_json::Value;
+use servers::Port;
 use tempfile::TempDir;
-use tests::{Engine, binary, free_port};
+use tests::{Engine, binary};
 
 /// How long one command may take, in seconds: an engine that starts ten containers on two busy cores.
 const PATIENCE_S: &str = "120";
@@ -82,23 +83,27 @@ struct Fleet {
     directory: TempDir,
     files: Vec<&'static str>,
     engine: Engine,
+    _port: Port,
 }
 
 impl Fleet {
     async fn new() -> Self {
         let directory = TempDir::with_prefix("ch").unwrap();
         let name = directory.path().file_name().unwrap().to_str().unwrap().to_lowercase();
+        let port = Port::reserve().unwrap();
+        let address = port.address().to_string();
         let fleet = Self {
             project: name.replace(|character: char| !character.is_ascii_alphanumeric(), ""),
             files: vec!["docker-compose.yml", "docker-compose.demo.yml"],
             engine: Engine::connect().await,
+            _port: port,
             directory,
         };
         let settings = [
             ("POSTGRES_PASSWORD", POSTGRES_PASSWORD.to_owned()),
             ("NATS_PASSWORD", NATS_PASSWORD.to_owned()),
             ("CLAWHOLD_IMAGE", fleet.image().await),
-            ("CLAWHOLD_PORT", format!("127.0.0.1:{}", free_port())),
+            ("CLAWHOLD_PORT", address),
             ("CLAWHOLD_RUNNER_DIR", fleet.runner_dir().display().to_string()),
             ("DOCKER_SOCKET", Engine::socket().display().to_string()),
         ];

@@ -19,4 +19,4 @@ pub use engine::Engine;
 pub use node::{Node, binary, inherited};
 pub use people::{People, Reply};
 pub use receiver::{Received, Receiver, sign};
-pub use world::{World, WorldBuilder, free_port, within};
+pub use world::{World, WorldBuilder, within};

@@ -1,13 +1,13 @@
 //! One node and everything around it.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use doubles::{DEMO_API_KEY, ModelDouble, Running, Script, echo_script};
 use serde_json::{Value, json};
+use servers::Port;
 use tempfile::TempDir;
 
 use crate::people::{client, install_tls};
@@ -74,10 +74,10 @@ impl WorldBuilder {
         install_tls();
         let model = ModelDouble::start(self.script).await.unwrap();
         let directory = TempDir::with_prefix("ch").unwrap();
-        let port = free_port();
+        let port = Port::reserve().unwrap();
         let mut environment: Vec<(String, String)> = [
             ("CLAWHOLD_DATA_DIR", directory.path().join("data").display().to_string()),
-            ("CLAWHOLD_HTTP_LISTEN", format!("127.0.0.1:{port}")),
+            ("CLAWHOLD_HTTP_LISTEN", port.address().to_string()),
             ("ANTHROPIC_BASE_URL", model.base_url()),
             ("ANTHROPIC_API_KEY", DEMO_API_KEY.to_owned()),
             ("TZ", "UTC".to_owned()),
@@ -117,7 +117,7 @@ pub struct World {
     /// The model.
     pub model: Running,
     environment: Vec<(String, String)>,
-    port: u16,
+    port: Port,
     node: Option<Node>,
     people: BTreeMap<String, People>,
     /// The container engine.
@@ -212,7 +212,7 @@ impl World {
 
     /// What `/readyz` says, if it answers.
     pub async fn readiness(&self) -> Option<Value> {
-        let answer = reqwest::get(format!("http://127.0.0.1:{}/readyz", self.port))
+        let answer = reqwest::get(format!("http://{}/readyz", self.port.address()))
             .await
             .ok()?;
         answer.json().await.ok()
@@ -274,7 +274,7 @@ impl World {
 
     /// Address of the node's HTTP listener.
     pub fn http(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.port.address())
     }
 
     /// The directory the node runs in.
@@ -347,9 +347,4 @@ pub async fn within(patience: Duration, predicate: impl AsyncFn() -> bool) -> bo
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     false
-}
-
-/// A loopback port nobody listens on.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

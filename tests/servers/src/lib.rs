@@ -28,4 +28,5 @@ pub use faults::TcpFaults;
 pub use installed::compose;
 pub use nats::{Keys, Nats, NatsCluster, NatsOptions, Version};
 pub use pgbouncer::PgBouncer;
+pub use port::Port;
 pub use postgres::{Postgres, PostgresOptions};

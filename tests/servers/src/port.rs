@@ -12,14 +12,15 @@ const COUNT: u16 = 12_000;
 
 /// Reserves a TCP port until it is dropped, also against other processes that take their ports here.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub struct Port {
     number: u16,
     /// Nothing is sent over it: the UDP port of the same number is the reservation, and the kernel releases it with us.
     _reservation: UdpSocket,
 }
 
 impl Port {
-    pub(crate) fn reserve() -> Result<Self> {
+    /// Reserves one; fails when none is free.
+    pub fn reserve() -> Result<Self> {
         // Processes that start together begin at different places.
         let start = (std::process::id().wrapping_mul(7919) % u32::from(COUNT)) as u16;
         for step in 0..COUNT {
@@ -38,11 +39,13 @@ impl Port {
         bail!("no loopback port is free between {FIRST} and {}", FIRST + COUNT - 1)
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    /// Its number.
+    pub fn number(&self) -> u16 {
         self.number
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// It on the loopback interface.
+    pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.number).into()
     }
 }

@@ -1,17 +1,17 @@
 //! One service as a process: started, killed, frozen, asked how it is.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use servers::Port;
 
 use super::Links;
 use crate::node::{binary, inherited};
-use crate::world::free_port;
 use crate::{Said, command};
 
 /// How long a service may take to say how it is: one that is frozen never does.
@@ -34,7 +34,7 @@ pub struct Service {
     role: Role,
     directory: PathBuf,
     environment: Vec<(String, String)>,
-    port: u16,
+    port: Port,
     /// Its links.
     pub links: Links,
     child: Option<Child>,
@@ -46,12 +46,12 @@ impl Service {
         let name = format!("{}-{number}", role.command());
         let directory = fleet.join(&name);
         std::fs::create_dir_all(&directory).unwrap();
-        let port = free_port();
+        let port = Port::reserve().unwrap();
         let mut environment = environment.to_vec();
         environment.extend(
             [
                 ("CLAWHOLD_DATA_DIR", directory.join("data").display().to_string()),
-                ("CLAWHOLD_HTTP_LISTEN", format!("127.0.0.1:{port}")),
+                ("CLAWHOLD_HTTP_LISTEN", port.address().to_string()),
                 ("CLAWHOLD_RUNNER_NAME", name.clone()),
                 ("CLAWHOLD_GATEWAY_NAME", name.clone()),
             ]
@@ -151,7 +151,7 @@ impl Service {
 
     /// Address of its HTTP listener.
     pub fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        self.port.address()
     }
 
     /// The same as a URL.
