@@ -1,32 +1,43 @@
 //! The lease: moves the heartbeat, and decides from the answers how far this runner may trust itself.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::{Fuse, FusedFuture};
 use proto::lease::{LeaseTimings, Trust, decide_trust};
 use proto::time::Monotonic;
 use service::readiness::Condition;
+use tokio::time::error::Elapsed;
 
 use super::{Engine, Settings};
 
 /// Sends heartbeats for ever; ends with an error when this life of the runner is over.
+///
+/// A beat whose answer does not come hides neither that trust ends meanwhile nor a stop.
 pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings, condition: Condition) -> anyhow::Result<()> {
     let hard_stop = engine.lifecycle.hard_stop();
     let mut last_good_sent = engine.clock.monotonic();
+    engine.proxies.trust_until(last_good_sent + timings.trust);
+    let (mut under_way, mut next_beat) = (pin!(Fuse::terminated()), last_good_sent);
     loop {
-        engine.proxies.trust_until(last_good_sent + timings.trust);
-        let sent = engine.clock.monotonic();
-        let answer = engine
-            .store
-            .heartbeat(&engine.settings.runner, engine.settings.incarnation);
-        // A beat that takes longer than the interval is as good as none: the next one says more. Dropping it is sound,
-        // a heartbeat that is counted later only says less than it could.
-        let answer = tokio::time::timeout(timings.heartbeat, answer);
-        // An answer that does not come must not hide that trust ends meanwhile.
-        let answer = tokio::select! {
+        let now = engine.clock.monotonic();
+        note_trust(&engine, &timings, last_good_sent, &condition);
+        if under_way.is_terminated() && now >= next_beat {
+            next_beat = now + timings.heartbeat;
+            under_way.set(beat(&engine, now, timings.heartbeat).fuse());
+        }
+        let (sent, answer) = tokio::select! {
             biased;
-            answer = answer => answer,
-            never = keep_looking(&engine, &timings, last_good_sent, &condition) => match never {},
+            () = hard_stop.cancelled() => {
+                // What it holds of the store's connections is free for the goodbye.
+                under_way.set(Fuse::terminated());
+                retire(&engine, timings.heartbeat).await;
+                return Ok(());
+            }
+            answered = under_way.as_mut() => answered,
+            () = tokio::time::sleep(timings.heartbeat / 6) => continue,
         };
         match answer {
             Ok(Ok(())) => {
@@ -41,21 +52,17 @@ pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings, condition: C
             Ok(Err(error)) => tracing::warn!(error = &error as &dyn std::error::Error, "heartbeat failed"),
             Err(_) => tracing::warn!("heartbeat timed out"),
         }
-        let next_beat = sent + timings.heartbeat;
-        loop {
-            note_trust(&engine, &timings, last_good_sent, &condition);
-            if engine.clock.monotonic() >= next_beat {
-                break;
-            }
-            tokio::select! {
-                () = hard_stop.cancelled() => {
-                    retire(&engine, timings.heartbeat).await;
-                    return Ok(());
-                }
-                () = tokio::time::sleep(timings.heartbeat / 6) => {}
-            }
-        }
     }
+}
+
+/// Sends one, and says again when. One that takes longer than the interval is as good as none: the next one says more. Dropping it
+/// is sound, a heartbeat that is counted later only says less than it could.
+async fn beat(engine: &Engine, sent: Monotonic, patience: Duration) -> (Monotonic, Result<store::Result<()>, Elapsed>) {
+    let Settings {
+        runner, incarnation, ..
+    } = &engine.settings;
+    let answer = tokio::time::timeout(patience, engine.store.heartbeat(runner, *incarnation)).await;
+    (sent, answer)
 }
 
 /// Says goodbye, so that the leader does not wait for this life. What it still owns keeps it from being taken at its word.
@@ -66,19 +73,6 @@ async fn retire(engine: &Engine, patience: Duration) {
     let retired = tokio::time::timeout(patience, engine.store.retire_runner(runner, *incarnation)).await;
     if !matches!(retired, Ok(Ok(()))) {
         tracing::info!("the end of this runner could not be recorded; it will be noticed by its silence");
-    }
-}
-
-/// Notes what becomes of the trust for as long as it is polled.
-async fn keep_looking(
-    engine: &Engine,
-    timings: &LeaseTimings,
-    last_good_sent: Monotonic,
-    condition: &Condition,
-) -> std::convert::Infallible {
-    loop {
-        tokio::time::sleep(timings.heartbeat / 6).await;
-        note_trust(engine, timings, last_good_sent, condition);
     }
 }
 

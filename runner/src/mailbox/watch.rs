@@ -4,6 +4,7 @@
 //! It is a hint only: whoever waits also looks once per [`SWEEP`], so a missed event costs a second and nothing else.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -101,7 +102,12 @@ fn ring(bells: &Bells, event: notify::Result<notify::Event>) {
         // Our own reading opens and closes files; a message arrives by rename or creation.
         Ok(event) if matches!(event.kind, EventKind::Access(_) | EventKind::Remove(_)) => {}
         Ok(event) if !event.need_rescan() => {
-            let parents = event.paths.iter().filter_map(|path| path.parent());
+            // Nor is one told of by the file in which it is still being written.
+            let told_of = event
+                .paths
+                .iter()
+                .filter(|path| path.extension() != Some(OsStr::new("tmp")));
+            let parents = told_of.filter_map(|path| path.parent());
             parents
                 .filter_map(|parent: &Path| bells.get(parent))
                 .for_each(|bell| bell.notify_one());
