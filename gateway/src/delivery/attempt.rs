@@ -35,6 +35,8 @@ pub(super) struct Attempt {
 pub(super) struct Ended {
     pub(super) chat: ChatId,
     pub(super) begun: Begun,
+    /// The row, if its next part is due.
+    pub(super) next_part_of: Option<OutboxId>,
     /// What it says about the account; nothing, if nothing was sent.
     pub(super) verdict: Option<Verdict>,
 }
@@ -53,10 +55,12 @@ pub(super) enum Begun {
 impl Attempt {
     pub(super) async fn make(self, id: OutboxId, chat: ChatId) -> Ended {
         let now = self.tools.clock.now();
-        let mut verdict = None;
+        let (mut verdict, mut next_part_of) = (None, None);
         let begun = match self.tools.store.begin_delivery(&self.hold, id, now).await {
             Ok(Some(delivery)) => {
-                verdict = self.send_and_record(&delivery).await;
+                let (after, said) = self.send_and_record(&delivery).await;
+                verdict = said;
+                next_part_of = matches!(after, AfterSend::Part { .. }).then_some(id);
                 Begun::Clear
             }
             // Somebody else took it, or its chat moved to another account.
@@ -68,7 +72,12 @@ impl Attempt {
                 Begun::InDoubt
             }
         };
-        Ended { chat, begun, verdict }
+        Ended {
+            chat,
+            begun,
+            next_part_of,
+            verdict,
+        }
     }
 
     /// Decides about an attempt that somebody else charged and did not record.
@@ -78,15 +87,16 @@ impl Attempt {
             Some(outcome) => self.decide(outcome, &delivery, &part),
             None => decide_after_interruption(&delivery, &part, self.channel.resend(), self.tools.clock.now()),
         };
-        self.record_at_length(&delivery, after).await;
+        self.record_at_length(&delivery, &after).await;
         Ended {
             chat: delivery.chat,
             begun: Begun::Clear,
+            next_part_of: None,
             verdict: None,
         }
     }
 
-    async fn send_and_record(&self, delivery: &Delivery) -> Option<Verdict> {
+    async fn send_and_record(&self, delivery: &Delivery) -> (AfterSend, Option<Verdict>) {
         service::crash_point!("delivery.before-send");
         // The charge may have taken long. Sent now, it could overtake or repeat what the next holder sends.
         if !self.lease.is_trusted_under(&self.hold, &*self.tools.clock) {
@@ -95,8 +105,8 @@ impl Attempt {
                 not_before: delivery.created_at,
                 counts: false,
             };
-            self.record_at_length(delivery, after).await;
-            return None;
+            self.record_at_length(delivery, &after).await;
+            return (after, None);
         }
         let part = self.part(delivery);
         let outcome = self.channel.send(delivery, &part).await;
@@ -107,8 +117,8 @@ impl Attempt {
             _ => None,
         };
         let after = self.decide(known.unwrap_or(outcome), delivery, &part);
-        self.record_at_length(delivery, after).await;
-        Some(verdict)
+        self.record_at_length(delivery, &after).await;
+        (after, Some(verdict))
     }
 
     fn part(&self, delivery: &Delivery) -> Part {
@@ -146,9 +156,9 @@ impl Attempt {
     }
 
     /// Until the outcome is recorded nothing else of this chat may leave, so this waits as long as it takes.
-    async fn record_at_length(&self, delivery: &Delivery, after: AfterSend) {
+    async fn record_at_length(&self, delivery: &Delivery, after: &AfterSend) {
         let now = self.tools.clock.now();
-        while let Err(error) = record(&self.tools, delivery, &after, now).await {
+        while let Err(error) = record(&self.tools, delivery, after, now).await {
             tracing::warn!(
                 error = &*error,
                 delivery.id = %delivery.id,

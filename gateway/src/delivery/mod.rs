@@ -11,12 +11,12 @@ mod breaker;
 mod lease;
 pub(crate) mod undelivered;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Hints, Ingress, Interest};
-use proto::ids::{ChatId, Epoch};
+use proto::ids::{ChatId, Epoch, OutboxId};
 use proto::lease::holding::Hold;
 use proto::time::{Clock, Monotonic, Timestamp};
 use service::random::Random;
@@ -38,7 +38,7 @@ const PARALLEL_MAX: usize = 16;
 /// Heads of queues looked at in one pass. Rows of chats that nobody has open are among them and stay there, so this
 /// must exceed the number of such chats.
 const PASS_MAX: u32 = 1_000;
-/// Longest time between two passes: the sweep that repairs a missed hint, and the grain of retry times.
+/// Longest time between two looks at the outbox: the sweep that repairs a missed hint, and the grain of retry times.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How often the holder looks for rows in `sending` that it is not sending: a chat may come from an account whose gateway
 /// died while sending.
@@ -70,6 +70,10 @@ pub struct DeliveryLoop {
     tools: Tools,
     health: Arc<Health>,
     breaker: Breaker,
+    /// Heads of queues that the last look found due and that were not begun, in order.
+    due: VecDeque<(OutboxId, ChatId)>,
+    /// When the outbox was looked at last.
+    looked: Option<Monotonic>,
     /// Tasks of their own: each holds a connection of the store while it goes on, and this loop waits for one itself.
     under_way: JoinSet<Ended>,
     busy_chats: HashSet<ChatId>,
@@ -93,6 +97,8 @@ impl DeliveryLoop {
             tools,
             health,
             breaker: Breaker::new(),
+            due: VecDeque::new(),
+            looked: None,
             under_way: JoinSet::new(),
             busy_chats: HashSet::new(),
             resting_chats: HashMap::new(),
@@ -110,7 +116,10 @@ impl DeliveryLoop {
     pub async fn tick(&mut self, now: Timestamp) -> store::Result<()> {
         let hold = self.hold();
         self.note_standing(hold.is_some());
-        let Some(hold) = hold else { return Ok(()) };
+        let Some(hold) = hold else {
+            self.due.clear();
+            return Ok(());
+        };
         let monotonic = self.tools.clock.monotonic();
         let settled = self.settled.filter(|(epoch, _)| *epoch == hold.epoch);
         if settled.is_none_or(|(_, at)| monotonic.since(at) >= SETTLE_EVERY) {
@@ -118,25 +127,49 @@ impl DeliveryLoop {
             self.settled = Some((hold.epoch, monotonic));
         }
         self.resting_chats.retain(|_, until| *until > monotonic);
-        let room = self.breaker.room(monotonic, PARALLEL_MAX);
-        if self.under_way.len() >= room {
-            return Ok(());
-        }
-        let (name, account) = (self.channel.name(), self.channel.account());
-        for delivery in self.tools.store.due_deliveries(name, account, now, PASS_MAX).await? {
-            if self.under_way.len() >= room {
-                break;
-            }
-            // The outcome of an attempt under way is not recorded yet: nothing of this chat may overtake it.
-            let waits = self.busy_chats.contains(&delivery.chat) || self.resting_chats.contains_key(&delivery.chat);
-            if waits || !self.channel.reachable(&delivery.chat) {
-                continue;
-            }
-            self.busy_chats.insert(delivery.chat.clone());
-            let attempt = self.attempt(&hold);
-            self.under_way.spawn(attempt.make(delivery.id, delivery.chat));
+        if self.has_room(monotonic) {
+            let (name, account) = (self.channel.name(), self.channel.account());
+            let due = self.tools.store.due_deliveries(name, account, now, PASS_MAX).await?;
+            self.due = due.into_iter().map(|delivery| (delivery.id, delivery.chat)).collect();
+            self.looked = Some(monotonic);
+            self.begin_due(&hold, monotonic);
         }
         Ok(())
+    }
+
+    /// After the end of a send: begins what the last look left for want of room, or takes another pass when that was all, was found
+    /// long ago or in an earlier hold, or something is to be settled first. Under a backlog the next row of a chat so waits for the
+    /// rows of other chats, or for [`SWEEP`].
+    async fn go_on(&mut self) -> store::Result<()> {
+        let monotonic = self.tools.clock.monotonic();
+        let found_lately = self.looked.is_some_and(|at| monotonic.since(at) < SWEEP) && !self.due.is_empty();
+        let settled = |hold: &Hold| self.settled.is_some_and(|(epoch, _)| epoch == hold.epoch);
+        match self.hold().filter(|hold| found_lately && settled(hold)) {
+            Some(hold) => {
+                self.begin_due(&hold, monotonic);
+                Ok(())
+            }
+            None => self.tick(self.tools.clock.now()).await,
+        }
+    }
+
+    fn has_room(&mut self, now: Monotonic) -> bool {
+        self.under_way.len() < self.breaker.room(now, PARALLEL_MAX)
+    }
+
+    fn begin_due(&mut self, hold: &Hold, now: Monotonic) {
+        while self.has_room(now)
+            && let Some((id, chat)) = self.due.pop_front()
+        {
+            // The outcome of an attempt under way is not recorded yet: nothing of this chat may overtake it.
+            let waits = self.busy_chats.contains(&chat) || self.resting_chats.contains_key(&chat);
+            if waits || !self.channel.reachable(&chat) {
+                continue;
+            }
+            self.busy_chats.insert(chat.clone());
+            let attempt = self.attempt(hold);
+            self.under_way.spawn(attempt.make(id, chat));
+        }
     }
 
     /// Waits until nothing is under way.
@@ -146,15 +179,21 @@ impl DeliveryLoop {
         }
     }
 
-    /// Ticks on every hint, after every end of a send, when the lease is won, and at the latest every sweep, until told
-    /// to stop.
+    /// Ticks on every hint, when the lease is won, and at the latest every sweep, and goes on after every end of a send, until
+    /// told to stop.
     pub async fn run(mut self, ready: Condition, stop: CancellationToken) {
         let mut hints = self.tools.hints.listen(Interest::Outbox {
             channel: self.channel.name().to_owned(),
             account: self.channel.account().to_owned(),
         });
+        let mut an_end = false;
         while !stop.is_cancelled() {
-            match self.tick(self.tools.clock.now()).await {
+            let passed = if an_end {
+                self.go_on().await
+            } else {
+                self.tick(self.tools.clock.now()).await
+            };
+            match passed {
                 Ok(()) if self.lease.is_reached() => ready.ok(),
                 Ok(()) => ready.degraded("the lease of an account cannot be kept: the database does not answer"),
                 Err(error) => {
@@ -163,13 +202,16 @@ impl DeliveryLoop {
                 }
             }
             let sweep = SWEEP.mul_f64(0.75 + (self.tools.random)() / 2.0);
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(sweep) => {}
-                _ = hints.next() => {}
-                () = self.lease.changed() => {}
-                Some(ended) = ended(&mut self.under_way) => self.note_end(ended),
-            }
+            an_end = tokio::select! {
+                () = stop.cancelled() => false,
+                () = tokio::time::sleep(sweep) => false,
+                _ = hints.next() => false,
+                () = self.lease.changed() => false,
+                Some(ended) = ended(&mut self.under_way) => {
+                    self.note_end(ended);
+                    true
+                }
+            };
         }
         let finished = tokio::time::timeout(STOP_GRACE, self.finish()).await;
         self.note_standing(false);
@@ -239,6 +281,9 @@ impl DeliveryLoop {
 
     fn note_end(&mut self, ended: Ended) {
         self.busy_chats.remove(&ended.chat);
+        if let Some(id) = ended.next_part_of {
+            self.due.push_front((id, ended.chat.clone()));
+        }
         if let Some(verdict) = ended.verdict {
             let now = self.tools.clock.monotonic();
             let trouble = self.breaker.note(verdict, now, (self.tools.random)());

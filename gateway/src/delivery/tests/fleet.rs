@@ -110,7 +110,7 @@ async fn seconds_until_sent(
     for second in 1..=60 {
         world.clock.advance(SECOND);
         keeper.tick().await.unwrap();
-        // Twice, as the loop looks again after every end.
+        // Twice, as the loop goes on after every end.
         pass(delivery).await;
         pass(delivery).await;
         if !channel.given().is_empty() {

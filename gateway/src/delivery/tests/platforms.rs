@@ -39,6 +39,40 @@ async fn a_long_text_leaves_in_parts_and_only_the_part_that_failed_is_repeated()
     assert_eq!(world.states(&chat).await, [OutboxState::Sent, OutboxState::Sent]);
 }
 
+/// With a look for each of them, a backlog of many chats would be read from its beginning after every send.
+#[tokio::test]
+async fn what_found_no_room_is_begun_as_sends_end_and_parts_of_a_text_go_on_first() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    let long = world.chat("test:long", &group).await;
+    world.say(&long, "one two three four five").await;
+    for chat in 0..2 * PARALLEL_MAX {
+        let chat = world.chat(&format!("test:{chat}"), &group).await;
+        world.say(&chat, "x").await;
+    }
+    let channel = limited([]);
+    let mut delivery = world.delivery(channel.clone()).await;
+    delivery.tick(world.clock.now()).await.unwrap();
+    assert_eq!(delivery.due.len(), PARALLEL_MAX + 1);
+    let looked = delivery.looked;
+    // As long as the moment of the last look tells it from another.
+    world.clock.advance(Duration::from_millis(1));
+    while let Some(ended) = delivery.ended().await {
+        delivery.note_end(ended);
+        if !delivery.due.is_empty() {
+            delivery.go_on().await.unwrap();
+            assert_eq!(delivery.looked, looked);
+        }
+    }
+    let given = channel.given();
+    let place = |text: &str| given.iter().position(|given| given == text).unwrap();
+    assert_eq!(given.len(), 2 * PARALLEL_MAX + 2, "{given:?}");
+    assert!(
+        place("one two three") < place("four five") && place("four five") < given.len() - 1,
+        "{given:?}"
+    );
+}
+
 #[tokio::test]
 async fn what_may_have_arrived_is_settled_by_the_platform_itself() {
     for (known, given, expected) in [
