@@ -148,12 +148,22 @@ async fn a_message_that_never_succeeds_is_put_aside_with_one_notice_and_costs_no
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sandbox_killed_from_outside_costs_a_wait_and_no_answer() {
+    answered_although_killed("[[send early]] [[stall gate]] [[say done]]", &["early", "done"]).await;
+}
+
+/// OpenClaw #128720: a turn that is aborted before anything of it was delivered is never retried.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_killed_before_it_said_anything_costs_no_answer_either() {
+    answered_although_killed("[[stall gate]] [[say done]]", &["done"]).await;
+}
+
+async fn answered_although_killed(text: &str, replies: &[&str]) {
     let mut world = World::builder().config(SOON).start().await;
-    world.say("main", "[[send early]] [[stall gate]] [[say done]]").await;
+    world.say("main", text).await;
     world.model.wait_stalled("gate", Duration::from_secs(60)).await.unwrap();
     assert_eq!(world.engine.kill(&world.install()).await, 1);
     world.model.release("gate");
-    world.expect("main", &["early", "done"]).await;
+    world.expect("main", replies).await;
     assert!(world.log_text().contains("the sandbox exited with code 137"));
     invariant::check(&mut world, &["main"]).await;
 }

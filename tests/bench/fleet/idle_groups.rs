@@ -1,4 +1,4 @@
-//! What a hundred thousand groups cost that do nothing.
+//! What a hundred thousand groups cost that do nothing, each with a chat.
 
 use std::time::Duration;
 
@@ -18,6 +18,13 @@ pub(crate) async fn idle_groups() -> Vec<Measurement> {
         .execute(
             "INSERT INTO groups SELECT (json_populate_record(g, json_build_object('id', 'idle-' || n, 'name', 'idle ' || n))).*
              FROM groups g, generate_series(1, 100000) n WHERE g.id = 'room-0'",
+        )
+        .await;
+    tables
+        .execute(
+            "INSERT INTO chats SELECT (json_populate_record(c, json_build_object(
+                 'id', c.id || '-' || n, 'name', 'idle ' || n, 'group_id', 'idle-' || n))).*
+             FROM chats c, generate_series(1, 100000) n WHERE c.group_id = 'room-0'",
         )
         .await;
     // Sweeps, reapers and gauges have all run by then.
@@ -42,5 +49,6 @@ pub(crate) async fn idle_groups() -> Vec<Measurement> {
 
 fn resident_mib(fleet: &mut Fleet) -> f64 {
     let services: Vec<u32> = fleet.services().map(|service| service.pid()).collect();
-    services.into_iter().map(crate::node::resident_mib).sum()
+    let all = services.into_iter().chain(fleet.nats.pid());
+    all.map(crate::node::resident_mib).sum()
 }

@@ -147,6 +147,11 @@ impl Nats {
         self.process.thaw().unwrap();
     }
 
+    /// Its process; none while it is down.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.id()
+    }
+
     /// The end of its log.
     pub fn log(&self) -> String {
         self.process.last_words()
