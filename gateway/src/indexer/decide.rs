@@ -45,6 +45,7 @@ pub(super) fn hints(report: IndexReport) -> impl Iterator<Item = Hint> {
             Some(owner) => Some(Hint::Inbox {
                 group,
                 owner: Some(owner),
+                engages,
             }),
             None => engages.then_some(Hint::Ready { runner: last_runner }),
         }
@@ -106,6 +107,7 @@ mod tests {
             Some(Hint::Inbox {
                 group: GroupId::parse("main").unwrap(),
                 owner: Some(RunnerId::new("a")),
+                engages: false,
             })
         );
         let ready = |runner: Option<&str>| {

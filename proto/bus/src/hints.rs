@@ -18,6 +18,8 @@ pub enum Hint {
         group: GroupId,
         /// Runner that serves it, where known.
         owner: Option<RunnerId>,
+        /// Whether by something that calls the agent.
+        engages: bool,
     },
     /// Somebody wants the running turn of a group to end.
     Stop {

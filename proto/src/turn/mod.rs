@@ -105,9 +105,19 @@ pub struct TurnCommit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Committed {
     /// It is true now.
-    Now,
+    Now {
+        /// Whether something that engages the agent lies behind the new cursor.
+        more: bool,
+    },
     /// It was already true: an earlier try of the same commit had got through (commit in doubt).
     Before,
+}
+
+impl Committed {
+    /// Whether the group may have something to do: what was asked for earlier may have changed since.
+    pub fn may_have_more(self) -> bool {
+        matches!(self, Self::Now { more: true } | Self::Before)
+    }
 }
 
 /// Everything that becomes true when an attempt at a turn fails. The claim ends with it.

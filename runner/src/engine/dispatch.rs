@@ -145,7 +145,11 @@ async fn wake(
             _ = runtime.changed() => return Wake::Look,
             () = engine.slots.freed() => return Wake::Look,
             hint = hints.next() => match hint {
-                Some(Hint::Inbox { group, .. }) => engine.slots.tell(&group, Command::Look),
+                Some(Hint::Inbox {
+                    group, engages: true, ..
+                }) => engine.slots.tell(&group, Command::Called),
+                // Chatter calls nobody: it goes along with what does.
+                Some(Hint::Inbox { engages: false, .. }) => {}
                 Some(Hint::Stop { .. }) => return Wake::Stops,
                 Some(_) => {
                     if !has_room(engine) {

@@ -16,6 +16,8 @@ use tokio::sync::Notify;
 pub(crate) enum Command {
     /// The inbox may have grown.
     Look,
+    /// It grew by something that calls the agent.
+    Called,
     /// Whether groups that waited longer need a slot.
     OthersWait(bool),
     /// The slot is needed: close if idle.
@@ -142,6 +144,7 @@ pub(crate) struct Orders {
 struct Standing {
     stop_turn: Option<TurnId>,
     look: bool,
+    called: bool,
     evict: bool,
     others_wait: bool,
     others_wait_told: bool,
@@ -170,13 +173,18 @@ impl Orders {
         if std::mem::take(&mut standing.evict) {
             return Some(Command::Evict);
         }
-        std::mem::take(&mut standing.look).then_some(Command::Look)
+        let look = std::mem::take(&mut standing.look);
+        if std::mem::take(&mut standing.called) {
+            return Some(Command::Called);
+        }
+        look.then_some(Command::Look)
     }
 
     fn give(&self, command: Command) {
         let mut standing = self.lock();
         match command {
             Command::Look => standing.look = true,
+            Command::Called => standing.called = true,
             Command::Evict => standing.evict = true,
             Command::OthersWait(wait) => standing.others_wait = wait,
             Command::StopTurn(turn) => standing.stop_turn = Some(turn),
@@ -244,9 +252,10 @@ mod tests {
         for wait in [true, false, true] {
             slots.tell_all(Command::OthersWait(wait));
             slots.tell_all(Command::Look);
+            slots.tell_all(Command::Called);
         }
         assert_eq!(orders.next().await, Command::OthersWait(true));
-        assert_eq!(orders.next().await, Command::Look);
+        assert_eq!(orders.next().await, Command::Called, "which looks, too");
         assert_eq!(orders.take(), None);
     }
 }

@@ -6,7 +6,7 @@ use proto::lease::Trust;
 use proto::outbound::{Reply, strip_internal};
 use proto::turn::answer::{final_replies, run_outcome};
 use proto::turn::run::{Event, OpenTurn};
-use proto::turn::{AfterFailure, Committed, TurnCommit, TurnFailure};
+use proto::turn::{AfterFailure, TurnCommit, TurnFailure};
 use service::crash_point;
 
 use super::GroupRun;
@@ -46,7 +46,7 @@ impl GroupRun {
         let committed = until_known(engine, || engine.store.commit_turn(fence, &commit, &ids)).await;
         crash_point!("commit.after");
         match committed {
-            Ok(Committed::Now | Committed::Before) => {
+            Ok(committed) => {
                 tracing::info!(group.id = %fence.group, turn.id = %turn.turn, inbox.ord = %through, "turn committed");
                 engine.metrics.turns_committed.inc();
                 engine.metrics.observe_usage(&commit.usage, commit.cost_micros);
@@ -55,7 +55,9 @@ impl GroupRun {
                     engine.publish_outbox(&reply.chat).await;
                 }
                 self.keep_files(commit.snapshot.as_ref()).await;
-                Event::Committed
+                Event::Committed {
+                    more: committed.may_have_more(),
+                }
             }
             Err(error) => self.lost(&error),
         }

@@ -88,6 +88,7 @@ fn publish(deps: &Deps, report: FireReport) {
         Some(owner) => Hint::Inbox {
             group: report.group,
             owner: Some(owner),
+            engages: true,
         },
         None => Hint::Ready {
             runner: report.last_runner,

@@ -131,6 +131,7 @@ async fn run_now(State(api): State<ControlApi>, Path(task): Path<String>) -> Res
         Some(owner) => Hint::Inbox {
             group: report.group,
             owner: Some(owner),
+            engages: true,
         },
         None => Hint::Ready {
             runner: report.last_runner,

@@ -45,6 +45,7 @@ async fn whoever_is_concerned_is_told_after_the_commit() {
     let told = Hint::Inbox {
         group: group("main"),
         owner: Some(RunnerId::new("r")),
+        engages: true,
     };
     assert_eq!(runner.next().await, Some(told));
 }

@@ -26,6 +26,7 @@ async fn whoever_listens_hears_what_concerns_it_and_nothing_else(hints: &dyn Hin
     let mine = Hint::Inbox {
         group: group("a"),
         owner: Some(me.clone()),
+        engages: true,
     };
     let ready = Hint::Ready {
         runner: Some(me.clone()),
@@ -45,6 +46,7 @@ async fn whoever_listens_hears_what_concerns_it_and_nothing_else(hints: &dyn Hin
     hints.publish(Hint::Inbox {
         group: group("b"),
         owner: Some(other),
+        engages: false,
     });
     hints.publish(mine.clone());
     hints.publish(ready.clone());
@@ -95,6 +97,7 @@ async fn an_unknown_owner_may_be_any_runner(hints: &dyn Hints) {
     let hint = Hint::Inbox {
         group: group("whose"),
         owner: None,
+        engages: true,
     };
     hints.publish(hint.clone());
     for listener in &mut listeners {

@@ -45,6 +45,7 @@ impl Ingress for LocalIngress {
         self.hints.publish(Hint::Inbox {
             group: envelope.group,
             owner: None,
+            engages: envelope.engages,
         });
         if envelope.engages {
             self.hints.publish(Hint::Ready { runner: None });

@@ -35,10 +35,11 @@ impl Run {
         match event {
             Event::Begun(batch) => self.on_begun(batch, now),
             Event::NothingPending => self.on_nothing_pending(now),
-            Event::Committed => self.on_committed(now),
+            Event::Committed { more } => self.on_committed(more, now),
             Event::AgentReady => Ok(self.on_ready(now)),
             Event::Result(result) => Ok(self.on_result(*result, now)),
             Event::InboxGrew(messages) => Ok(self.on_inbox_grew(messages, now)),
+            Event::Called => Ok(self.on_called()),
             Event::Exited(exit) => Ok(self.on_exited(exit)),
             Event::Interrupted => Ok(self.finish(vec![Effect::Kill, Effect::Release { interrupted: true }])),
             Event::OthersWait(wait) => {
@@ -68,7 +69,7 @@ impl Run {
             attempt: batch.attempt,
             messages: batch.messages.clone(),
         };
-        if !warm {
+        if warm.is_none() {
             self.handed = last_ord(&batch.messages).unwrap_or(self.handed);
             if turn.begins_anew() {
                 return Ok(self.conclude(turn, renewed(), Vec::new()));
@@ -116,11 +117,11 @@ impl Run {
         let Phase::Opening { warm } = self.phase else {
             return Err(self.unexpected("nothing pending"));
         };
-        if !warm {
+        let Some(since) = warm else {
             // Claimed but empty: released without touching the cursor.
             return Ok(self.finish(vec![Effect::Release { interrupted: true }]));
-        }
-        self.phase = Phase::Idle { since: now };
+        };
+        self.phase = Phase::Idle { since };
         Ok(if self.stopping {
             self.close_if_idle(CloseReason::Drain, now)
         } else {
@@ -128,7 +129,7 @@ impl Run {
         })
     }
 
-    fn on_committed(&mut self, now: Monotonic) -> Result<Vec<Effect>, Unexpected> {
+    fn on_committed(&mut self, more: bool, now: Monotonic) -> Result<Vec<Effect>, Unexpected> {
         if self.phase == Phase::Concluding {
             return Ok(self.finish(vec![Effect::Release { interrupted: false }]));
         }
@@ -155,7 +156,10 @@ impl Run {
             // A busy group does not run again before groups that waited longer.
             return Ok(self.close_if_idle(CloseReason::Evicted, now));
         }
-        self.phase = Phase::Opening { warm: true };
+        if !unanswered && !more {
+            return Ok(Vec::new());
+        }
+        self.phase = Phase::Opening { warm: Some(now) };
         Ok(vec![Effect::BeginTurn])
     }
 
@@ -248,10 +252,7 @@ impl Run {
                 }]
             }
             Phase::Idle { .. } if called && self.others_wait => self.close_if_idle(CloseReason::Evicted, now),
-            Phase::Idle { .. } if called => {
-                self.phase = Phase::Opening { warm: true };
-                vec![Effect::BeginTurn]
-            }
+            Phase::Idle { .. } if called => self.on_called(),
             // They stay in the inbox: the next turn or the next owner reads them.
             Phase::Opening { .. }
             | Phase::Starting { .. }
@@ -259,6 +260,23 @@ impl Run {
             | Phase::Committing { .. }
             | Phase::Concluding
             | Phase::Idle { .. }
+            | Phase::Closing { .. }
+            | Phase::Done => Vec::new(),
+        }
+    }
+
+    fn on_called(&mut self) -> Vec<Effect> {
+        match self.phase {
+            Phase::Idle { since } if !self.others_wait => {
+                self.phase = Phase::Opening { warm: Some(since) };
+                vec![Effect::BeginTurn]
+            }
+            Phase::Idle { .. }
+            | Phase::Opening { .. }
+            | Phase::Starting { .. }
+            | Phase::Working { .. }
+            | Phase::Committing { .. }
+            | Phase::Concluding
             | Phase::Closing { .. }
             | Phase::Done => Vec::new(),
         }

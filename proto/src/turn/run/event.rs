@@ -14,13 +14,18 @@ pub enum Event {
     /// Answer to [`Effect::BeginTurn`]: nothing that engages the agent is pending.
     NothingPending,
     /// Answer to [`Effect::Commit`]: it is true.
-    Committed,
+    Committed {
+        /// Whether something that engages the agent was pending by then, or may have been.
+        more: bool,
+    },
     /// The agent has read its first prompt.
     AgentReady,
     /// The agent gave a result.
     Result(Box<AgentResult>),
     /// Messages after [`super::Run::handed`] are in the inbox, and one of them or behind them calls the agent.
     InboxGrew(Vec<InboxMessage>),
+    /// The inbox is said to have grown by something that calls the agent: for one that [begins](super::Run::begins_when_called) then.
+    Called,
     /// The turn was given up before it was attempted, and the claim with it.
     GivenUp,
     /// The sandbox ended, or could not be started.

@@ -59,8 +59,8 @@ pub struct Run {
 /// What the run is doing.
 #[derive(Clone, Debug, PartialEq)]
 enum Phase {
-    /// The batch of the next turn is being read; `warm`: in a sandbox that has run a turn.
-    Opening { warm: bool },
+    /// The batch of the next turn is being read; `warm`: in a sandbox that has run a turn, and had nothing to do since then.
+    Opening { warm: Option<Monotonic> },
     /// The sandbox of the first turn starts.
     Starting { turn: OpenTurn, since: Monotonic },
     /// The agent works.
@@ -131,7 +131,7 @@ impl Run {
     pub fn claimed(limits: RunLimits) -> Self {
         Self {
             limits,
-            phase: Phase::Opening { warm: false },
+            phase: Phase::Opening { warm: None },
             cursor: InboxOrd::ZERO,
             last_turn: None,
             handed: InboxOrd::ZERO,
@@ -165,6 +165,11 @@ impl Run {
             | Phase::Closing { .. }
             | Phase::Done => None,
         }
+    }
+
+    /// Whether it begins a turn as soon as it is called. Otherwise somebody must look by what.
+    pub fn begins_when_called(&self) -> bool {
+        matches!(self.phase, Phase::Idle { .. }) && !self.others_wait
     }
 
     /// Position after which new messages are of interest.

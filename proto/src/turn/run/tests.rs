@@ -71,6 +71,9 @@ fn batch_of(turn: u128, cursor: i64, messages: Vec<InboxMessage>) -> Event {
     }))
 }
 
+/// With more pending.
+const COMMITTED: Event = Event::Committed { more: true };
+
 fn answered(through: i64) -> AgentResult {
     AgentResult {
         subtype: "success".into(),
@@ -127,8 +130,7 @@ fn working(messages: i64) -> Run {
 fn idle() -> Run {
     let mut run = working(1);
     assert_eq!(steps(&mut run, 1, [result(1)]), ["commit 1"]);
-    assert_eq!(steps(&mut run, 1, [Event::Committed]), ["begin"]);
-    assert!(steps(&mut run, 1, [Event::NothingPending]).is_empty());
+    assert!(steps(&mut run, 1, [Event::Committed { more: false }]).is_empty());
     run
 }
 
@@ -145,6 +147,46 @@ fn a_message_is_answered_and_the_sandbox_stays_warm_for_the_next() {
     );
     assert_eq!(steps(&mut run, 2, [batch(2, 1, 2..=3)]), ["hand over..2"]);
     assert_eq!(steps(&mut run, 3, [result(3)]), ["commit 3"]);
+}
+
+#[test]
+fn what_is_pending_at_a_commit_is_begun_at_once_and_may_be_gone_by_then() {
+    let mut run = working(1);
+    assert_eq!(steps(&mut run, 1, [result(1), COMMITTED]), ["begin"]);
+    assert!(steps(&mut run, 1, [Event::NothingPending]).is_empty());
+    assert!(run.idle_since().is_some());
+}
+
+#[test]
+fn a_follow_up_that_was_not_consumed_is_begun_whatever_else_is_pending() {
+    let mut run = working(1);
+    steps(&mut run, 1, [Event::InboxGrew(vec![message(2, true)]), result(1)]);
+    assert_eq!(steps(&mut run, 1, [Event::Committed { more: false }]), ["begin"]);
+}
+
+#[test]
+fn a_call_begins_a_turn_of_an_idle_sandbox_and_interrupts_nothing() {
+    let mut run = idle();
+    assert_eq!(steps(&mut run, 2, [Event::Called]), ["begin"]);
+    assert_eq!(
+        steps(&mut run, 2, [Event::Called, batch(2, 1, 2..=2)]),
+        ["hand over..1"]
+    );
+    assert!(steps(&mut run, 3, [Event::Called]).is_empty());
+}
+
+#[test]
+fn a_call_that_comes_too_late_changes_nothing() {
+    let mut run = idle();
+    let since = run.idle_since();
+    steps(&mut run, 50, [Event::Called, Event::NothingPending]);
+    assert_eq!(run.idle_since(), since, "it is no younger for it");
+    steps(&mut run, 50, [Event::OthersWait(true)]);
+    assert!(
+        !run.begins_when_called(),
+        "somebody must look before it closes for others"
+    );
+    assert!(steps(&mut run, 50, [Event::Called]).is_empty());
 }
 
 #[test]
@@ -166,7 +208,7 @@ fn a_follow_up_that_was_not_consumed_is_the_next_turn_in_the_same_sandbox() {
         ["commit 1"],
         "the cursor goes only as far as was consumed"
     );
-    assert_eq!(steps(&mut run, 2, [Event::Committed]), ["begin"]);
+    assert_eq!(steps(&mut run, 2, [COMMITTED]), ["begin"]);
     assert_eq!(
         steps(&mut run, 2, [batch(2, 1, 2..=3)]),
         ["follow up..1"],
@@ -208,7 +250,7 @@ fn a_busy_group_does_not_run_again_before_groups_that_waited_longer() {
         "no follow-ups while others wait"
     );
     assert_eq!(steps(&mut run, 2, [result(1)]), ["commit 1"]);
-    assert_eq!(steps(&mut run, 2, [Event::Committed]), ["close Evicted"]);
+    assert_eq!(steps(&mut run, 2, [COMMITTED]), ["close Evicted"]);
     assert_eq!(
         steps(&mut run, 2, [Event::Exited(Exit { reason: String::new() })]),
         ["kill", "release"]
@@ -223,7 +265,7 @@ fn what_was_handed_over_is_answered_even_when_others_wait() {
         1,
         [Event::InboxGrew(vec![message(2, true)]), Event::OthersWait(true)],
     );
-    assert_eq!(steps(&mut run, 2, [result(1), Event::Committed]), ["begin"]);
+    assert_eq!(steps(&mut run, 2, [result(1), COMMITTED]), ["begin"]);
 }
 
 #[test]
@@ -249,7 +291,7 @@ fn only_an_idle_sandbox_is_evicted_or_closed_by_time() {
 fn a_draining_runner_finishes_the_turn_and_then_closes() {
     let mut run = working(1);
     assert!(steps(&mut run, 1, [Event::Drain]).is_empty());
-    assert_eq!(steps(&mut run, 2, [result(1), Event::Committed]), ["close Drain"]);
+    assert_eq!(steps(&mut run, 2, [result(1), COMMITTED]), ["close Drain"]);
     assert_eq!(steps(&mut idle(), 2, [Event::Drain]), ["close Drain"]);
     assert_eq!(
         steps(&mut working(1), 2, [Event::Stop]),
@@ -377,7 +419,7 @@ fn after_a_limit_of_the_sandbox_the_next_turn_gets_a_fresh_one() {
         ["commit 2"],
         "all that was handed over is dealt with"
     );
-    assert_eq!(steps(&mut run, 1, [Event::Committed]), ["close Idle"]);
+    assert_eq!(steps(&mut run, 1, [COMMITTED]), ["close Idle"]);
 }
 
 #[test]
@@ -395,7 +437,7 @@ fn a_lost_fence_kills_and_writes_nothing() {
 
 #[test]
 fn an_answer_that_was_not_asked_for_is_a_named_error() {
-    let error = working(1).transition(Event::Committed, at(1)).unwrap_err();
+    let error = working(1).transition(COMMITTED, at(1)).unwrap_err();
     assert_eq!(error.to_string(), "event committed cannot happen while working");
 }
 
@@ -407,7 +449,7 @@ fn a_firing_is_the_next_turn_of_an_idle_sandbox_at_once() {
     let begun = batch_of(2, 1, vec![firing(2, ContextMode::Group)]);
     assert_eq!(steps(&mut run, 2, [begun]), ["hand over..1"]);
     assert_eq!(steps(&mut run, 3, [result(2)]), ["commit 2"]);
-    assert_eq!(steps(&mut run, 3, [Event::Committed]), ["begin"]);
+    assert_eq!(steps(&mut run, 3, [COMMITTED]), ["begin"]);
 }
 
 #[test]
@@ -417,7 +459,7 @@ fn a_firing_does_not_join_a_turn_and_nothing_joins_a_firing() {
     assert!(steps(&mut run, 1, [grew]).is_empty());
     assert_eq!(steps(&mut run, 2, [result(1)]), ["commit 1"]);
     let begun = batch_of(2, 1, vec![firing(2, ContextMode::Group)]);
-    assert_eq!(steps(&mut run, 2, [Event::Committed, begun]), ["hand over..1"]);
+    assert_eq!(steps(&mut run, 2, [COMMITTED, begun]), ["hand over..1"]);
     assert!(steps(&mut run, 3, [Event::InboxGrew(vec![message(3, true)])]).is_empty());
     assert_eq!(steps(&mut run, 4, [result(2)]), ["commit 2"]);
 }
@@ -447,7 +489,7 @@ fn the_sandbox_of_an_isolated_firing_serves_nothing_else() {
         .is_empty()
     );
     assert_eq!(steps(&mut run, 1, [result(1)]), ["commit 1"]);
-    assert_eq!(steps(&mut run, 1, [Event::Committed]), ["close Idle"]);
+    assert_eq!(steps(&mut run, 1, [COMMITTED]), ["close Idle"]);
 }
 
 fn command(ord: i64, command: SessionCommand) -> InboxMessage {
@@ -462,7 +504,7 @@ fn op_01_a_new_conversation_is_committed_without_any_sandbox() {
     let mut run = Run::claimed(LIMITS);
     let begun = batch_of(1, 0, vec![command(1, SessionCommand::New)]);
     assert_eq!(steps(&mut run, 0, [begun]), ["commit 1"]);
-    assert_eq!(steps(&mut run, 0, [Event::Committed]), ["release"]);
+    assert_eq!(steps(&mut run, 0, [COMMITTED]), ["release"]);
     assert!(run.is_done());
 }
 
@@ -481,7 +523,7 @@ fn op_01_a_command_does_not_join_a_turn_and_nothing_joins_a_command() {
     let mut run = working(1);
     let compact = vec![command(2, SessionCommand::Compact)];
     assert!(steps(&mut run, 1, [Event::InboxGrew(compact.clone())]).is_empty());
-    assert_eq!(steps(&mut run, 1, [result(1), Event::Committed]), ["begin"]);
+    assert_eq!(steps(&mut run, 1, [result(1), COMMITTED]), ["begin"]);
     assert_eq!(steps(&mut run, 1, [batch_of(2, 1, compact)]), ["hand over..1"]);
     assert!(steps(&mut run, 1, [Event::InboxGrew(vec![message(3, true)])]).is_empty());
 }
@@ -499,7 +541,7 @@ fn a_turn_that_somebody_stops_is_killed_and_committed_with_what_was_handed_over(
     let said = final_replies(turn, *through, result);
     assert_eq!(said[0].text, "Stopped.");
     assert_eq!(run_outcome(turn, result, &said), RunOutcome::Cancelled);
-    assert_eq!(steps(&mut run, 2, [Event::Committed]), ["release"]);
+    assert_eq!(steps(&mut run, 2, [COMMITTED]), ["release"]);
 }
 
 #[test]

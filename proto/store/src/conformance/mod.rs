@@ -144,6 +144,7 @@ cases! { $
         stale_epoch_cannot_do_anything,
         an_ended_claim_cannot_do_anything,
         commit_in_doubt_is_found,
+        a_commit_says_whether_more_calls_the_agent,
         a_turn_that_was_closed_is_not_begun_again,
         a_commit_of_another_claim_is_not_mistaken_for_ones_own,
         cursor_never_decreases,

@@ -42,7 +42,10 @@ pub async fn the_snapshot_commits_with_its_turn(world: World) {
         assert_eq!(batch.snapshot, last, "the turn is told where to go on");
         let snapshot = world.snapshot(n);
         let commit = world.commit_with(&batch, Some(&snapshot));
-        assert_eq!(world.try_commit(&fence, &commit).await.unwrap(), Committed::Now);
+        assert_eq!(
+            world.try_commit(&fence, &commit).await.unwrap(),
+            Committed::Now { more: false }
+        );
         last = Some(snapshot);
         assert_eq!(committed(&world).await, last);
         world.call("g", "more", at(2)).await;
@@ -99,7 +102,7 @@ pub async fn a_refused_or_repeated_commit_leaves_the_snapshot(world: World) {
     assert_eq!(committed(&world).await, None);
     let snapshot = world.snapshot(1);
     let commit = world.commit_with(&batch, Some(&snapshot));
-    for expected in [Committed::Now, Committed::Before] {
+    for expected in [Committed::Now { more: false }, Committed::Before] {
         assert_eq!(world.try_commit(&fence, &commit).await.unwrap(), expected);
         assert_eq!(committed(&world).await.as_ref(), Some(&snapshot));
     }

@@ -85,7 +85,10 @@ pub async fn commit_in_doubt_is_found(world: World) {
     let (fence, batch) = world.begun("g", &runner).await;
     let through = batch.messages[0].ord;
     let commit = world.commit_of(batch.turn, through, vec![reply("final", "g", "done")], at(1));
-    assert_eq!(world.try_commit(&fence, &commit).await.unwrap(), Committed::Now);
+    assert_eq!(
+        world.try_commit(&fence, &commit).await.unwrap(),
+        Committed::Now { more: false }
+    );
     assert_eq!(world.try_commit(&fence, &commit).await.unwrap(), Committed::Before);
     let record = world.store.turn(batch.turn).await.unwrap().unwrap();
     assert_eq!(
@@ -217,6 +220,22 @@ pub async fn two_replies_with_one_key_are_refused(world: World) {
     world
         .commit(&fence, &batch, vec![reply("final", "g", "one")], at(2))
         .await;
+}
+
+pub async fn a_commit_says_whether_more_calls_the_agent(world: World) {
+    let runner = world.runner("r", 5).await;
+    let (fence, batch) = world.begun("g", &runner).await;
+    world.chatter("g", "by the way", at(1)).await;
+    let commit = world.commit_of(batch.turn, batch.messages[0].ord, Vec::new(), at(1));
+    let committed = world.try_commit(&fence, &commit).await.unwrap();
+    assert_eq!(committed, Committed::Now { more: false }, "chatter calls nobody");
+    world.call("g", "two", at(2)).await;
+    let batch = world.begin(&fence, at(2)).await;
+    world.call("g", "three", at(3)).await;
+    let through = batch.messages.last().unwrap().ord;
+    let commit = world.commit_of(batch.turn, through, Vec::new(), at(3));
+    let committed = world.try_commit(&fence, &commit).await.unwrap();
+    assert_eq!(committed, Committed::Now { more: true });
 }
 
 pub async fn messages_during_a_turn_wait_for_the_next(world: World) {

@@ -149,7 +149,7 @@ impl State {
             .replies
             .iter()
             .try_for_each(|reply| self.require_chat(&reply.chat))?;
-        self.make_true(fence, commit)?;
+        let more = self.make_true(fence, commit)?;
         let origin = Origin {
             group: &fence.group,
             turn: Some(commit.turn),
@@ -162,7 +162,7 @@ impl State {
         for (reply, id) in replies.iter().zip(ids) {
             self.push(&origin, &reply.key, reply, *id)?;
         }
-        Ok(Committed::Now)
+        Ok(Committed::Now { more })
     }
 
     fn require_cursor(&mut self, fence: &Fence, commit: &TurnCommit) -> Result<()> {
@@ -178,7 +178,8 @@ impl State {
         )))
     }
 
-    fn make_true(&mut self, fence: &Fence, commit: &TurnCommit) -> Result<()> {
+    /// Whether something that engages the agent lies behind the new cursor.
+    fn make_true(&mut self, fence: &Fence, commit: &TurnCommit) -> Result<bool> {
         if let Some(turn) = self.turns.get_mut(&commit.turn) {
             turn.state = TurnState::Committed;
             turn.session.clone_from(&commit.session);
@@ -210,7 +211,7 @@ impl State {
             at: commit.now,
         };
         self.usage.insert(commit.turn, used);
-        Ok(())
+        Ok(has_more)
     }
 
     fn put_snapshot(&mut self, group: &GroupId, commit: &TurnCommit) {

@@ -58,14 +58,16 @@ pub(super) async fn begin(tx: &Tx, fence: &Fence, fresh: TurnId, now: Timestamp)
         Some(open) => take_up(fence, open.id, attempt, isolated, now),
         None => insert(fence, &held, fresh, attempt, isolated, now),
     };
-    let mut statements = vec![attend, already_sent(seen_through.map(|_| turn))];
+    let mut statements = vec![attend];
     if let Some(firing) = firing_of(&messages) {
         statements.push(firings::begin(firing, turn, now));
     }
+    if seen_through.is_some() {
+        statements.push(already_sent(turn));
+    }
     let answers = tx.commit_all(statements).await?;
-    let sent = &answers[1];
-    let interrupted = match seen_through {
-        Some(seen_through) => Some(Interrupted {
+    let interrupted = match seen_through.zip(answers.last()) {
+        Some((seen_through, sent)) => Some(Interrupted {
             seen_through,
             already_sent: all(&sent.rows, read_said)?,
         }),
@@ -174,7 +176,7 @@ fn insert<'a>(
     )
 }
 
-fn already_sent(turn: Option<TurnId>) -> Statement<'static> {
+fn already_sent(turn: TurnId) -> Statement<'static> {
     statement!(
         "SELECT chat_id, text, sender FROM outbox WHERE turn_id = $1 AND early ORDER BY created_at, id",
         turn,

@@ -63,7 +63,7 @@ pub(super) async fn commit(tx: &Tx, fence: &Fence, commit: &TurnCommit, outbox_i
         statements.push(snapshots::put(fence, commit, snapshot));
     }
     tx.commit_all(statements).await?;
-    Ok(Committed::Now)
+    Ok(Committed::Now { more: more.found })
 }
 
 fn close<'a>(fence: &'a Fence, commit: &'a TurnCommit, more: Work, apart: bool) -> Statement<'a> {

@@ -122,7 +122,7 @@ pub(super) fn unseen(group: &GroupId) -> Statement<'_> {
 
 /// What the agent may be handed beside what it works on.
 pub(super) async fn follow_ups(tx: &Tx, fence: &Fence, seen: InboxOrd) -> Result<Vec<InboxMessage>> {
-    // Asked first, from an index: every message makes a warm sandbox look, and most of them are chatter.
+    // Asked first, from an index: a warm sandbox looks at every sweep, and mostly there is nothing.
     let look = statement!(
         "
         SELECT EXISTS (

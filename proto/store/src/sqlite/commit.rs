@@ -36,7 +36,7 @@ pub(super) fn commit(
     }
     replies::check(&commit.replies, outbox_ids)?;
     close_turn(conn, fence, commit)?;
-    move_cursor(conn, fence, commit)?;
+    let more = move_cursor(conn, fence, commit)?;
     snapshots::replace(conn, &fence.group, commit)?;
     note_usage(conn, fence, commit)?;
     let origin = Origin {
@@ -51,7 +51,7 @@ pub(super) fn commit(
     for (reply, id) in replies.iter().zip(outbox_ids) {
         outbox::push(conn, &origin, &reply.key, reply, *id)?;
     }
-    Ok(Committed::Now)
+    Ok(Committed::Now { more })
 }
 
 fn close_turn(conn: &Connection, fence: &Fence, commit: &TurnCommit) -> Result<()> {
@@ -73,7 +73,8 @@ fn close_turn(conn: &Connection, fence: &Fence, commit: &TurnCommit) -> Result<(
     one_row(touched, || turns::not_open(commit.turn))
 }
 
-fn move_cursor(conn: &Connection, fence: &Fence, commit: &TurnCommit) -> Result<()> {
+/// Whether something that engages the agent lies behind it.
+fn move_cursor(conn: &Connection, fence: &Fence, commit: &TurnCommit) -> Result<bool> {
     // `now`, not the time of the waiting message: a busy group goes behind those that waited longer.
     let has_more = readiness::engaging_after(conn, &fence.group, commit.through)?;
     let kind = readiness::kind_after(conn, &fence.group, commit.through)?;
@@ -105,7 +106,8 @@ fn move_cursor(conn: &Connection, fence: &Fence, commit: &TurnCommit) -> Result<
             ":epoch": fence.epoch.0,
             ":runner": fence.runner.as_str(),
         })?;
-    one_row(touched, || fenced(fence))
+    one_row(touched, || fenced(fence))?;
+    Ok(has_more)
 }
 
 fn note_usage(conn: &Connection, fence: &Fence, commit: &TurnCommit) -> Result<()> {

@@ -292,7 +292,7 @@ async fn take_a_step(stores: &Stores, dice: &mut Dice, memory: &mut Memory, step
                 .map(|n| OutboxId(id(i64::try_from(n).unwrap())))
                 .collect();
             let committed = same!(stores, s => s.commit_turn(&fence, &commit, &ids));
-            memory.commits += usize::from(matches!(committed, Ok(Committed::Now)));
+            memory.commits += usize::from(matches!(committed, Ok(Committed::Now { .. })));
             same!(stores, s => s.turn(turn)).unwrap();
             same!(stores, s => s.snapshot(&fence.group)).unwrap();
         }

@@ -67,7 +67,10 @@ async fn a_commit_that_never_arrived_is_made_by_the_next_try() {
     );
     faults.heal().await;
     assert_eq!(store.turn(batch.turn).await.unwrap().unwrap().state, TurnState::Open);
-    assert_eq!(store.commit_turn(&fence, &commit, &ids).await.unwrap(), Committed::Now);
+    assert_eq!(
+        store.commit_turn(&fence, &commit, &ids).await.unwrap(),
+        Committed::Now { more: false }
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,7 +103,10 @@ async fn answers_that_do_not_come_end_the_call_and_not_the_effect() {
     assert_eq!(number(&client, "SELECT COUNT(*) FROM outbox").await, 1);
     // What the lost transaction had locked is free: the next calls are not held up.
     let (commit, ids) = commit_of(&batch);
-    assert_eq!(store.commit_turn(&fence, &commit, &ids).await.unwrap(), Committed::Now);
+    assert_eq!(
+        store.commit_turn(&fence, &commit, &ids).await.unwrap(),
+        Committed::Now { more: false }
+    );
 }
 
 /// Waits for something to become true in the database.

@@ -129,7 +129,7 @@ async fn run(store: Arc<PostgresStore>, n: u128, stop: Arc<AtomicBool>) -> i64 {
             let mut in_doubt = false;
             loop {
                 match store.commit_turn(&fence, &commit, &ids).await {
-                    Ok(Committed::Now) => break,
+                    Ok(Committed::Now { .. }) => break,
                     Ok(Committed::Before) => {
                         assert!(in_doubt, "nobody had committed it");
                         break;

@@ -84,9 +84,10 @@ async fn drain(gateway: &Gateway, identity: &str, cursor: &mut PartitionCursor) 
                     gateway.world.bus.publish(
                         &gateway.me,
                         match (grown.owner, grown.engages) {
-                            (Some(owner), _) => Hint::Inbox {
+                            (Some(owner), engages) => Hint::Inbox {
                                 group: grown.group,
                                 owner: Some(owner),
+                                engages,
                             },
                             (None, true) => Hint::Ready {
                                 runner: grown.last_runner,

@@ -165,7 +165,7 @@ impl Rows {
         self.ask_watched(
             move |engine| async move { engine.commit_turn(&fence, &commit, &ids).await }.boxed(),
             move |witness, _, committed| {
-                if *committed == Committed::Now {
+                if matches!(committed, Committed::Now { .. }) {
                     witness.committed(&seen.0, &seen.1);
                 }
             },

@@ -102,7 +102,10 @@ async fn wake(runner: &Rc<Runner>, hints: &Listener, ready: Option<&Listener>) -
             _ = runtime.changed() => return Wake::Look,
             () = runner.slots.freed.notified() => return Wake::Look,
             hint = hints.next() => match hint {
-                Hint::Inbox { group, .. } => runner.slots.tell(&group, Command::Look),
+                Hint::Inbox {
+                    group, engages: true, ..
+                } => runner.slots.tell(&group, Command::Called),
+                Hint::Inbox { engages: false, .. } => {}
                 _ => {
                     if !has_room(runner) {
                         pass_on(runner);

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Look,
+    Called,
     OthersWait(bool),
     Evict,
 }
@@ -122,6 +123,7 @@ pub(crate) struct Orders {
 #[derive(Default)]
 struct Standing {
     look: bool,
+    called: bool,
     evict: bool,
     others_wait: bool,
     others_wait_told: bool,
@@ -147,13 +149,18 @@ impl Orders {
         if std::mem::take(&mut standing.evict) {
             return Some(Command::Evict);
         }
-        std::mem::take(&mut standing.look).then_some(Command::Look)
+        let look = std::mem::take(&mut standing.look);
+        if std::mem::take(&mut standing.called) {
+            return Some(Command::Called);
+        }
+        look.then_some(Command::Look)
     }
 
     fn give(&self, command: Command) {
         let mut standing = self.standing.borrow_mut();
         match command {
             Command::Look => standing.look = true,
+            Command::Called => standing.called = true,
             Command::Evict => standing.evict = true,
             Command::OthersWait(wait) => standing.others_wait = wait,
         }

@@ -89,6 +89,7 @@ fn publish(scheduler: &Scheduler, report: FireReport) {
         Some(owner) => Hint::Inbox {
             group: report.group,
             owner: Some(owner),
+            engages: true,
         },
         None => Hint::Ready {
             runner: report.last_runner,

@@ -28,6 +28,9 @@ enum WireHint {
         group: GroupId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<RunnerId>,
+        // One who does not say so may mean a call.
+        #[serde(default = "yes")]
+        engages: bool,
     },
     Stop {
         group: GroupId,
@@ -50,6 +53,10 @@ enum WireHint {
     Tasks,
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// A subject, and the queue group in which it is heard.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Heard {
@@ -60,7 +67,7 @@ pub(super) struct Heard {
 pub(super) fn encode(hint: Hint) -> Result<Vec<u8>, serde_json::Error> {
     let hint = match hint {
         Hint::Ready { runner } => WireHint::Ready { runner },
-        Hint::Inbox { group, owner } => WireHint::Inbox { group, owner },
+        Hint::Inbox { group, owner, engages } => WireHint::Inbox { group, owner, engages },
         Hint::Stop { group, owner } => WireHint::Stop { group, owner },
         Hint::Outbox { channel, account } => WireHint::Outbox { channel, account },
         Hint::Working { group, chat, on } => WireHint::Working { group, chat, on },
@@ -77,7 +84,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Hint, String> {
     }
     Ok(match wire.hint {
         WireHint::Ready { runner } => Hint::Ready { runner },
-        WireHint::Inbox { group, owner } => Hint::Inbox { group, owner },
+        WireHint::Inbox { group, owner, engages } => Hint::Inbox { group, owner, engages },
         WireHint::Stop { group, owner } => Hint::Stop { group, owner },
         WireHint::Outbox { channel, account } => Hint::Outbox { channel, account },
         WireHint::Working { group, chat, on } => Hint::Working { group, chat, on },
@@ -91,7 +98,7 @@ pub(super) fn published(subjects: &Subjects, hint: &Hint) -> Vec<String> {
     match hint {
         Hint::Ready { runner: None } => vec![subjects.wake()],
         Hint::Ready { runner: Some(runner) } => vec![subjects.ready(runner)],
-        Hint::Inbox { group, owner } => {
+        Hint::Inbox { group, owner, .. } => {
             let acting = owner
                 .as_ref()
                 .map_or_else(|| subjects.any_inbox(), |owner| subjects.inbox(owner));
@@ -146,10 +153,12 @@ mod tests {
             Hint::Inbox {
                 group: group.clone(),
                 owner: Some(runner),
+                engages: true,
             },
             Hint::Inbox {
                 group: group.clone(),
                 owner: None,
+                engages: false,
             },
             Hint::Outbox {
                 channel: "telegram".into(),
@@ -179,6 +188,12 @@ mod tests {
             assert_eq!(decode(line.as_bytes()), Ok(hint.clone()));
             assert_eq!(String::from_utf8(encode(hint).unwrap()).unwrap(), line);
         }
+    }
+
+    #[test]
+    fn an_inbox_that_does_not_say_by_what_it_grew_calls() {
+        let hint = decode(br#"{"version":1,"hint":"inbox","group":"family"}"#);
+        assert!(matches!(hint, Ok(Hint::Inbox { engages: true, .. })), "{hint:?}");
     }
 
     #[test]

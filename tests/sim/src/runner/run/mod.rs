@@ -148,7 +148,8 @@ impl GroupRun {
                     reason: format!("the sandbox exited with code {code}"),
                 })),
                 Happened::Quiet => None,
-                Happened::Told(Command::Look) => self.look_for_follow_ups().await,
+                Happened::Told(Command::Called) if self.run.begins_when_called() => Some(Event::Called),
+                Happened::Told(Command::Look | Command::Called) => self.look_for_follow_ups().await,
                 Happened::Told(Command::OthersWait(wait)) => Some(Event::OthersWait(wait)),
                 Happened::Told(Command::Evict) => Some(Event::Evict),
                 Happened::LeaseLost => Some(Event::FenceLost),
@@ -260,8 +261,9 @@ fn brief(event: &Event) -> String {
         Event::Result(result) => format!("result through {:?}: {:?}", result.consumed_through, result.text),
         Event::InboxGrew(messages) => format!("inbox grew by {}", messages.len()),
         Event::NothingPending
-        | Event::Committed
+        | Event::Committed { .. }
         | Event::AgentReady
+        | Event::Called
         | Event::GivenUp
         | Event::Exited(_)
         | Event::Interrupted

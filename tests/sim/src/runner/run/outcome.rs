@@ -5,7 +5,7 @@ use proto::ipc::AgentResult;
 use proto::outbound::strip_internal;
 use proto::turn::answer::{final_replies, run_outcome};
 use proto::turn::run::{Event, OpenTurn};
-use proto::turn::{AfterFailure, Committed, TurnCommit, TurnFailure};
+use proto::turn::{AfterFailure, TurnCommit, TurnFailure};
 
 use super::GroupRun;
 use crate::fences::Fence;
@@ -43,7 +43,7 @@ impl GroupRun {
         let committed = until_known(runner, || runner.rows.commit_turn(fence, &commit, &ids)).await;
         self.note(format_args!("commit of {} through {through}: {committed:?}", turn.turn));
         match committed {
-            Ok(Committed::Now | Committed::Before) => {
+            Ok(committed) => {
                 self.prompts.retain(|(_, covered)| *covered > through);
                 for reply in &commit.replies {
                     self.runner.publish_outbox(&reply.chat).await;
@@ -52,7 +52,9 @@ impl GroupRun {
                     self.upload_files(upload).await;
                 }
                 self.keep_files(commit.snapshot.as_ref());
-                Event::Committed
+                Event::Committed {
+                    more: committed.may_have_more(),
+                }
             }
             Err(error) => self.lost(&error),
         }
