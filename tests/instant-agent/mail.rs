@@ -91,8 +91,17 @@ impl Mail {
         self.written_to += 1;
         let name = ipc::file_name(self.written_to);
         let fresh = self.outbox.join(format!(".{name}.tmp"));
-        let written = File::create(&fresh)
-            .and_then(|mut file| file.write_all(value.to_string().as_bytes()))
+        let text = value.to_string();
+        // Into a file that the host has read, if one is there.
+        let opened = match std::fs::rename(self.outbox.join(ipc::SPARE), &fresh) {
+            Ok(()) => File::options().write(true).open(&fresh),
+            Err(_) => File::create(&fresh),
+        };
+        let written = opened
+            .and_then(|mut file| {
+                file.write_all(text.as_bytes())
+                    .and_then(|()| file.set_len(text.len() as u64))
+            })
             .and_then(|()| std::fs::rename(&fresh, self.outbox.join(name)));
         let _ = written;
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -61,6 +61,19 @@ test('what is written is complete under its final name, in order', (context) => 
   outbox.send({ type: 'progress', kind: 'text', text: 'a' });
   outbox.send({ type: 'progress', kind: 'text', text: 'b' });
   assert.deepEqual(readdirSync(dir).sort(), [fileName(1n), fileName(2n)]);
+  const second = JSON.parse(readFileSync(join(dir, fileName(2n)), 'utf8'));
+  assert.deepEqual(second, { v: 1, type: 'progress', kind: 'text', text: 'b' });
+});
+
+test('a file that the host has read is written into', (context) => {
+  const dir = directory(context);
+  const outbox = new Outbox(dir);
+  outbox.send({ type: 'progress', kind: 'text', text: 'a long one' });
+  const inode = statSync(join(dir, fileName(1n))).ino;
+  renameSync(join(dir, fileName(1n)), join(dir, '.spare.tmp'));
+  outbox.send({ type: 'progress', kind: 'text', text: 'b' });
+  assert.deepEqual(readdirSync(dir), [fileName(2n)]);
+  assert.equal(statSync(join(dir, fileName(2n))).ino, inode);
   const second = JSON.parse(readFileSync(join(dir, fileName(2n)), 'utf8'));
   assert.deepEqual(second, { v: 1, type: 'progress', kind: 'text', text: 'b' });
 });

@@ -32,6 +32,11 @@ pub const PROXY_SOCKET: &str = "proxy.sock";
 /// Name of the file whose modification time says that its writer lives.
 pub const HEARTBEAT: &str = "heartbeat";
 
+/// What the host makes of a message it has read: a file that the agent may write its next one into, under that one's temporary name. It
+/// need not be there. Making and deleting a file for each message costs far more on a file system that keeps from using what was
+/// deleted lately (ext4).
+pub const SPARE: &str = ".spare.tmp";
+
 /// File name of the message with this sequence number, counted from 1.
 pub fn file_name(sequence: u64) -> String {
     format!("{sequence:020}.json")

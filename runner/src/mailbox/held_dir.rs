@@ -127,6 +127,29 @@ impl HeldDir {
         renamed
     }
 
+    /// As [`HeldDir::write`], into the file that `spare` is the name of so far; in a directory that only we may write to.
+    ///
+    /// # Errors
+    /// As for writing, and when there is no such file; the spare one may be gone then.
+    pub fn write_into(&self, spare: &str, name: &str, contents: &[u8]) -> io::Result<()> {
+        let temporary = format!(".{name}.tmp");
+        rustix::fs::renameat(&self.fd, spare, &self.fd, temporary.as_str())?;
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(rustix::fs::openat(&self.fd, temporary.as_str(), flags, Mode::empty())?);
+        file.write_all(contents)?;
+        // Shortened and not emptied first: after that ext4 would put it on the disk at once.
+        file.set_len(contents.len() as u64)?;
+        Ok(rustix::fs::renameat(&self.fd, temporary.as_str(), &self.fd, name)?)
+    }
+
+    /// Gives a name to what had another, in place of whatever had it.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn rename(&self, name: &CStr, new_name: &str) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.fd, name, &self.fd, new_name)?)
+    }
+
     /// Removes a name, whatever it is, except a directory that holds something (see [`HeldDir::move_to`]).
     ///
     /// # Errors

@@ -1,12 +1,13 @@
 //! The agent's mailbox: files in sequence, taken by name.
 //!
 //! The next file is opened by its name, so a flood of other files costs nothing; only the sweep lists the directory, and
-//! only so far. Each file is deleted as it is taken and its number never asked for again: exactly once, in order.
+//! only so far. Each file is taken out of the way, to be written into again, and its number never asked for again: exactly once,
+//! in order.
 
 use std::ffi::{CStr, CString};
 use std::io;
 
-use proto::ipc::{AGENT_FILE_BYTES_MAX, file_name, parse_file_name};
+use proto::ipc::{AGENT_FILE_BYTES_MAX, SPARE, file_name, parse_file_name};
 
 use super::held_dir::{HeldDir, Taken};
 use super::refusal::{Refusal, Refused};
@@ -51,7 +52,9 @@ impl MailReader {
             Taken::Refused(reason) => Err(Refused::new(name.to_bytes(), reason)),
         };
         self.next += 1;
-        self.clear_away(&name);
+        if taken.is_err() || self.dir.rename(&name, SPARE).is_err() {
+            self.clear_away(&name);
+        }
         Some(taken)
     }
 
@@ -113,6 +116,9 @@ enum Entry {
 
 fn classify(name: &CStr, next: u64) -> Entry {
     let Ok(name) = name.to_str() else { return Entry::Junk };
+    if name == SPARE {
+        return Entry::BeingWritten;
+    }
     let unfinished = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
     match parse_file_name(unfinished.unwrap_or(name)) {
         Some(sequence) if sequence >= next.saturating_add(AHEAD_MAX) => Entry::TooFarAhead,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proto::ids::{Epoch, GroupId};
-use proto::ipc::{AGENT_FILE_BYTES_MAX, file_name};
+use proto::ipc::{AGENT_FILE_BYTES_MAX, SPARE, file_name};
 use rustix::fs::Mode;
 
 use super::held_dir::Taken;
@@ -45,6 +45,15 @@ fn mkfifo(path: &Path) {
     rustix::fs::mkfifoat(rustix::fs::CWD, path, Mode::RUSR | Mode::WUSR).unwrap();
 }
 
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
 fn reason(taken: Option<Result<Vec<u8>, Refused>>) -> Refusal {
     taken.unwrap().unwrap_err().reason
 }
@@ -67,7 +76,32 @@ fn messages_are_taken_in_order_and_once() {
         Refusal::Name,
         "a number that was used is junk"
     );
-    assert_eq!(fs::read_dir(out).unwrap().count(), 0, "taken files are deleted");
+    assert_eq!(names(&out), [SPARE], "taken files do not stay");
+}
+
+#[test]
+fn what_was_taken_is_there_to_be_written_into_and_never_read_again() {
+    let place = Place::new();
+    let (run, out) = (place.run(Layout::Own), place.path("out/mail"));
+    let mut reader = run.mail_reader().unwrap();
+    let spare = out.join(SPARE);
+    put(&out, &file_name(1), b"a long message");
+    assert_eq!(reader.take(), Some(Ok(b"a long message".to_vec())));
+    assert_eq!(reader.sweep().unwrap(), None, "it is no junk");
+    fs::write(&spare, b"short").unwrap();
+    fs::rename(&spare, out.join(file_name(2))).unwrap();
+    assert_eq!(reader.take(), Some(Ok(b"short".to_vec())));
+    // An agent that has other plans with the name only loses the spare file.
+    fs::remove_file(&spare).unwrap();
+    symlink("/etc/passwd", &spare).unwrap();
+    put(&out, &file_name(3), b"three");
+    assert_eq!(reader.take(), Some(Ok(b"three".to_vec())));
+    assert_eq!(fs::read(&spare).unwrap(), b"three");
+    fs::remove_file(&spare).unwrap();
+    fs::create_dir(&spare).unwrap();
+    put(&out, &file_name(4), b"four");
+    assert_eq!(reader.take(), Some(Ok(b"four".to_vec())));
+    assert_eq!(names(&out), [SPARE]);
 }
 
 #[test]
@@ -97,7 +131,7 @@ fn whatever_is_not_a_plain_file_is_refused_and_cleared_away_without_blocking() {
     assert!(matches!(reason(reader.take()), Refusal::TooLarge { .. }));
     assert_eq!(reader.take(), Some(Ok(b"the honest one".to_vec())));
     assert!(reader.sweep().unwrap().is_some());
-    assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+    assert_eq!(names(&out), [SPARE]);
     assert!(fs::metadata("/etc/passwd").is_ok());
 }
 
@@ -112,7 +146,7 @@ fn a_flood_of_files_neither_hides_a_message_nor_stays() {
     assert!(matches!(reader.sweep().unwrap().unwrap().reason, Refusal::Flood(_)));
     let more = std::iter::from_fn(|| reader.sweep().unwrap()).count();
     assert!(more < 5, "a few sweeps work it off");
-    assert_eq!(fs::read_dir(out).unwrap().count(), 0);
+    assert_eq!(names(&out), [SPARE]);
 }
 
 #[test]
@@ -248,9 +282,12 @@ fn the_hosts_mailbox_counts_up_is_readable_and_forgets_old_files() {
     let (run, mail) = (place.run(Layout::Own), place.path("in/mail"));
     let mut writer = run.mail_writer().unwrap();
     for n in 1..=600 {
-        assert_eq!(writer.send(b"x").unwrap(), n);
+        // Shorter than what it may be written into.
+        let contents = "x".repeat(if n < 100 { 9 } else { 1 });
+        assert_eq!(writer.send(contents.as_bytes()).unwrap(), n);
     }
     assert_eq!(fs::read_dir(&mail).unwrap().count(), 512);
+    assert_eq!(fs::read(mail.join(file_name(600))).unwrap(), b"x");
     assert!(mail.join(file_name(600)).exists() && !mail.join(file_name(88)).exists());
     assert_eq!(
         fs::metadata(mail.join(file_name(600))).unwrap().permissions().mode() & 0o777,

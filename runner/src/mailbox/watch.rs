@@ -9,11 +9,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use notify::event::{ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
 /// Longest time between two looks at a directory.
 pub const SWEEP: Duration = Duration::from_secs(1);
+
+/// A name is gone.
+const AWAY: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::From));
+/// Told after each of its two parts.
+const BOTH: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::Both));
 
 type Bells = Arc<Mutex<HashMap<PathBuf, Arc<Notify>>>>;
 
@@ -99,8 +105,8 @@ impl Drop for Watch {
 fn ring(bells: &Bells, event: notify::Result<notify::Event>) {
     let bells = locked(bells);
     match event {
-        // Our own reading opens and closes files; a message arrives by rename or creation.
-        Ok(event) if matches!(event.kind, EventKind::Access(_) | EventKind::Remove(_)) => {}
+        // Our own reading opens, closes and renames files; a message arrives by rename or creation.
+        Ok(event) if matches!(event.kind, EventKind::Access(_) | EventKind::Remove(_) | AWAY | BOTH) => {}
         Ok(event) if !event.need_rescan() => {
             // Nor is one told of by the file in which it is still being written.
             let told_of = event

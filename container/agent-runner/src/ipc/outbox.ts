@@ -2,13 +2,16 @@
  * Writes the agent-to-host mailbox. Writes are synchronous: order is call order, and whatever was sent is on disk even
  * if this process exits in the next statement.
  */
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentMessage } from './messages.js';
 import { fileName } from './file_name.js';
 
 /** The host refuses larger files; refusing here keeps the cause next to the culprit. */
 export const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
+
+/** What the host makes of a message it has read. */
+const SPARE = '.spare.tmp';
 
 export class Outbox {
   #last = 0n;
@@ -24,10 +27,27 @@ export class Outbox {
     const sequence = this.#last + 1n;
     const name = fileName(sequence);
     const temporary = join(this.dir, `.${name}.tmp`);
-    writeFileSync(temporary, text);
+    if (!this.#writeIntoSpare(temporary, text)) writeFileSync(temporary, text);
     renameSync(temporary, join(this.dir, name));
     this.#last = sequence;
     return sequence;
+  }
+
+  /** Into a file that the host has read, if one is there: making and deleting one for each message is what costs. */
+  #writeIntoSpare(temporary: string, text: string): boolean {
+    try {
+      renameSync(join(this.dir, SPARE), temporary);
+    } catch {
+      return false;
+    }
+    const file = openSync(temporary, 'r+');
+    try {
+      writeFileSync(file, text);
+      ftruncateSync(file, Buffer.byteLength(text));
+    } finally {
+      closeSync(file);
+    }
+    return true;
   }
 
   /** Whether the host has not yet taken this file: the back-pressure signal for messages that may be merged. */

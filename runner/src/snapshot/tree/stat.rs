@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use rustix::fs::Stat as RawStat;
+use rustix::fs::{Mode, OFlags, Stat as RawStat, Timespec, Timestamps, UTIME_NOW};
 use serde::{Deserialize, Serialize};
 
 /// Files changed this shortly before they were looked at may change once more without showing it: the kernel stamps files
@@ -50,16 +50,20 @@ impl Stat {
     }
 }
 
-/// The time by the clock that stamps files, which is not the clock that others are given. Makes and removes `probe`.
+/// The time by the clock that stamps files, which is not the clock that others are given. Touches `probe`, and makes it if need be.
 pub(in crate::snapshot) fn fs_now(probe: &Path) -> io::Result<i64> {
-    match std::fs::remove_file(probe) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    std::fs::write(probe, b"")?;
-    let raw = rustix::fs::stat(probe)?;
-    std::fs::remove_file(probe)?;
-    Ok(Stat::of(&raw).4)
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(probe, flags, Mode::RUSR | Mode::WUSR)?;
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    let both = Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    rustix::fs::futimens(&file, &both)?;
+    Ok(Stat::of(&rustix::fs::fstat(&file)?).4)
 }
 
 /// Which start of the host this is. After a power failure a file may have lost its contents and kept its times.

@@ -21,7 +21,7 @@ pub(in crate::snapshot) struct Scan {
     pub(in crate::snapshot) roots: Vec<Root>,
     pub(in crate::snapshot) base: Option<Arc<Index>>,
     pub(in crate::snapshot) quota: Quota,
-    /// Where a file may be made to learn the file system's time.
+    /// A file to touch, to learn the file system's time.
     pub(in crate::snapshot) probe: PathBuf,
     pub(in crate::snapshot) id: SnapshotId,
     pub(in crate::snapshot) moved: Arc<Moved>,
