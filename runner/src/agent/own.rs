@@ -1,5 +1,6 @@
 //! Our own contract: two mailboxes and a heartbeat.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 
 use async_trait::async_trait;
@@ -27,6 +28,8 @@ pub struct OwnLink {
     stderr: LogLines,
     /// How far the prompts handed over reach into the inbox: no result can have consumed more.
     handed_through: Option<InboxOrd>,
+    /// Where in the inbox prompts end that are not known to have been read, and which messages they were.
+    unread: VecDeque<(InboxOrd, u64)>,
     heartbeat: Option<(i64, u64)>,
 }
 
@@ -47,14 +50,27 @@ impl OwnLink {
             stdout: LogLines::new("stdout", stdio.stdout),
             stderr: LogLines::new("stderr", stdio.stderr),
             handed_through: None,
+            unread: VecDeque::new(),
         })
     }
 
-    fn send(&mut self, what: &'static str, message: &HostMessage) -> Result<(), LinkError> {
-        self.writer
-            .send(&encode_host_message(message))
-            .map(|_| ())
-            .map_err(LinkError::write(what))
+    fn send(&mut self, what: &'static str, message: &HostMessage) -> Result<u64, LinkError> {
+        let sent = self.writer.send(&encode_host_message(message));
+        sent.map_err(LinkError::write(what))
+    }
+
+    fn prompt(&mut self, what: &'static str, through: InboxOrd, message: &HostMessage) -> Result<(), LinkError> {
+        self.handed_through = self.handed_through.max(Some(through));
+        let sequence = self.send(what, message)?;
+        self.unread.push_back((through, sequence));
+        Ok(())
+    }
+
+    /// Who has answered a prompt has read it, and everything before it.
+    fn note_read(&mut self, through: InboxOrd) {
+        while let Some((_, sequence)) = self.unread.pop_front_if(|(end, _)| *end <= through) {
+            self.writer.was_read(sequence);
+        }
     }
 
     fn look(&mut self) -> Option<LinkEvent> {
@@ -66,7 +82,7 @@ impl OwnLink {
         })
     }
 
-    fn check(&self, contents: &[u8]) -> LinkEvent {
+    fn check(&mut self, contents: &[u8]) -> LinkEvent {
         let message = match parse_agent_message(contents) {
             Ok(message) => message,
             Err(error) => {
@@ -75,12 +91,17 @@ impl OwnLink {
                 };
             }
         };
-        match &message {
-            AgentMessage::Result(result) if result.consumed_through > self.handed_through => LinkEvent::Refused {
-                reason: "a result claims to have consumed messages that were never handed over".to_owned(),
-            },
-            _ => LinkEvent::Message(message),
+        if let AgentMessage::Result(result) = &message
+            && let Some(through) = result.consumed_through
+        {
+            if Some(through) > self.handed_through {
+                return LinkEvent::Refused {
+                    reason: "a result claims to have consumed messages that were never handed over".to_owned(),
+                };
+            }
+            self.note_read(through);
         }
+        LinkEvent::Message(message)
     }
 
     /// Once per [`SWEEP`], however much there is to read: an agent that never pauses must not fill the disk meanwhile.
@@ -104,18 +125,17 @@ impl OwnLink {
 #[async_trait]
 impl AgentLink for OwnLink {
     async fn start(&mut self, start: Start) -> Result<(), LinkError> {
-        self.handed_through = Some(start.prompt.through);
-        self.send("the first message", &HostMessage::Start(Box::new(start)))
+        let through = start.prompt.through;
+        self.prompt("the first message", through, &HostMessage::Start(Box::new(start)))
     }
 
     async fn hand_over(&mut self, prompt: Prompt) -> Result<(), LinkError> {
-        self.handed_through = self.handed_through.max(Some(prompt.through));
-        self.send("a prompt", &HostMessage::Prompt { prompt })
+        self.prompt("a prompt", prompt.through, &HostMessage::Prompt { prompt })
     }
 
     async fn answer(&mut self, answer: Answer) -> Result<(), LinkError> {
         let id = answer.id.clone();
-        match self.send("an answer", &HostMessage::Answer(answer)) {
+        let sent = match self.send("an answer", &HostMessage::Answer(answer)) {
             // An agent without an answer waits and dies, and the next attempt would go the same way.
             Err(LinkError::Write { source, .. }) if source.kind() == ErrorKind::FileTooLarge => {
                 tracing::warn!(request.id = id, error = %source, "an answer is too large to be given");
@@ -123,11 +143,13 @@ impl AgentLink for OwnLink {
                 self.send("an answer", &HostMessage::Answer(refused))
             }
             sent => sent,
-        }
+        };
+        sent.map(|_| ())
     }
 
     async fn close(&mut self, reason: CloseReason) -> Result<(), LinkError> {
         self.send("the request to finish", &HostMessage::Close { reason })
+            .map(|_| ())
     }
 
     async fn next(&mut self) -> LinkEvent {

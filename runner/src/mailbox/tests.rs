@@ -282,12 +282,9 @@ fn the_hosts_mailbox_counts_up_is_readable_and_forgets_old_files() {
     let (run, mail) = (place.run(Layout::Own), place.path("in/mail"));
     let mut writer = run.mail_writer().unwrap();
     for n in 1..=600 {
-        // Shorter than what it may be written into.
-        let contents = "x".repeat(if n < 100 { 9 } else { 1 });
-        assert_eq!(writer.send(contents.as_bytes()).unwrap(), n);
+        assert_eq!(writer.send(b"x").unwrap(), n);
     }
     assert_eq!(fs::read_dir(&mail).unwrap().count(), 512);
-    assert_eq!(fs::read(mail.join(file_name(600))).unwrap(), b"x");
     assert!(mail.join(file_name(600)).exists() && !mail.join(file_name(88)).exists());
     assert_eq!(
         fs::metadata(mail.join(file_name(600))).unwrap().permissions().mode() & 0o777,
@@ -296,6 +293,30 @@ fn the_hosts_mailbox_counts_up_is_readable_and_forgets_old_files() {
     let error = writer.send(&vec![0; 64 * 1024 * 1024 + 1]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
     assert_eq!(writer.send(b"x").unwrap(), 601, "the sequence has no gap");
+}
+
+#[test]
+fn the_host_writes_into_what_the_agent_has_read_and_into_nothing_else() {
+    let place = Place::new();
+    let (run, mail) = (place.run(Layout::Own), place.path("in/mail"));
+    let mut writer = run.mail_writer().unwrap();
+    for contents in ["one, which is longer", "two", "three"] {
+        writer.send(contents.as_bytes()).unwrap();
+    }
+    writer.was_read(2);
+    for _ in 0..3 {
+        writer.send(b"x").unwrap();
+    }
+    assert_eq!(names(&mail), [3, 4, 5, 6].map(file_name));
+    assert_eq!(fs::read(mail.join(file_name(3))).unwrap(), b"three");
+    for sequence in [4, 5, 6] {
+        assert_eq!(fs::read(mail.join(file_name(sequence))).unwrap(), b"x");
+        let mode = fs::metadata(mail.join(file_name(sequence)))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o644);
+    }
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub struct MailWriter {
     last: u64,
     kept: VecDeque<(u64, u64)>,
     bytes_kept: u64,
-    /// A file that is not kept and still there.
-    spare: Option<u64>,
+    /// Up to where the agent is known to have read.
+    read: u64,
 }
 
 impl MailWriter {
@@ -39,7 +39,7 @@ impl MailWriter {
             last: 0,
             kept: VecDeque::new(),
             bytes_kept: 0,
-            spare: None,
+            read: 0,
         }
     }
 
@@ -56,31 +56,37 @@ impl MailWriter {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
         }
         let name = file_name(self.last + 1);
-        self.forget_old();
         // What cannot be written into is written anew, and so is what broke off: it has another name by then.
         let rewritten = self
-            .spare
-            .take()
-            .is_some_and(|spare| self.dir.write_into(&file_name(spare), &name, contents).is_ok());
+            .take_read()
+            .is_some_and(|old| self.dir.write_into(&file_name(old), &name, contents).is_ok());
         if !rewritten {
             self.dir.write(&name, contents, MODE)?;
         }
         self.last += 1;
         self.kept.push_back((self.last, contents.len() as u64));
         self.bytes_kept += contents.len() as u64;
+        self.forget_old();
         Ok(self.last)
     }
 
+    /// Notes that the agent has read everything up to this one: the files may be written into again.
+    pub fn was_read(&mut self, through: u64) {
+        self.read = self.read.max(through);
+    }
+
+    fn take_read(&mut self) -> Option<u64> {
+        let (sequence, bytes) = self.kept.pop_front_if(|(sequence, _)| *sequence <= self.read)?;
+        self.bytes_kept -= bytes;
+        Some(sequence)
+    }
+
     fn forget_old(&mut self) {
-        while self.kept.len() >= FILES_KEPT || (self.kept.len() >= FILES_KEPT_MIN && self.bytes_kept > BYTES_KEPT) {
+        while self.kept.len() > FILES_KEPT || (self.kept.len() > FILES_KEPT_MIN && self.bytes_kept > BYTES_KEPT) {
             let Some((sequence, bytes)) = self.kept.pop_front() else {
                 return;
             };
             self.bytes_kept -= bytes;
-            if self.spare.is_none() {
-                self.spare = Some(sequence);
-                continue;
-            }
             // A file that stays costs disk only; the run's directory goes with the run.
             let _ = rustix::fs::unlinkat(self.dir.as_fd(), file_name(sequence), rustix::fs::AtFlags::empty());
         }
