@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -76,6 +76,21 @@ test('a file that the host has read is written into', (context) => {
   assert.equal(statSync(join(dir, fileName(2n))).ino, inode);
   const second = JSON.parse(readFileSync(join(dir, fileName(2n)), 'utf8'));
   assert.deepEqual(second, { v: 1, type: 'progress', kind: 'text', text: 'b' });
+});
+
+test('what is no file under that name costs nothing but itself', (context) => {
+  const dir = directory(context);
+  const outbox = new Outbox(dir);
+  const spare = join(dir, '.spare.tmp');
+  const victim = join(dir, 'victim');
+  writeFileSync(victim, 'untouched');
+  mkdirSync(join(spare, 'inside'), { recursive: true });
+  outbox.send({ type: 'progress', kind: 'text', text: 'a' });
+  symlinkSync(victim, spare);
+  outbox.send({ type: 'progress', kind: 'text', text: 'b' });
+  assert.deepEqual(readdirSync(dir).sort(), [fileName(1n), fileName(2n), 'victim']);
+  assert.equal(readFileSync(victim, 'utf8'), 'untouched');
+  assert.equal(JSON.parse(readFileSync(join(dir, fileName(2n)), 'utf8')).text, 'b');
 });
 
 test('a message the host would refuse is refused here', (context) => {

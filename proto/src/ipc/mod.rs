@@ -2,6 +2,8 @@
 //!
 //! Each message is one JSON file, named by a sequence number, written by atomic rename. Golden examples of every
 //! message live in `proto/fixtures/ipc/` and are read by the Rust and the TypeScript tests alike.
+//! A file of the host stays until the agent has answered a prompt that came after it; then it may get other contents and another name,
+//! so an agent reads each once, in order. A file of the agent is gone, or is [`SPARE`], as soon as the host has read it.
 //! The mailbox directory is the identity: no field in a file says who speaks.
 
 mod agent_to_host;

@@ -60,9 +60,12 @@ impl OwnLink {
     }
 
     fn prompt(&mut self, what: &'static str, through: InboxOrd, message: &HostMessage) -> Result<(), LinkError> {
-        self.handed_through = self.handed_through.max(Some(through));
         let sequence = self.send(what, message)?;
-        self.unread.push_back((through, sequence));
+        // One that reaches no further says nothing when it is answered: an earlier one may have been.
+        if Some(through) > self.handed_through {
+            self.handed_through = Some(through);
+            self.unread.push_back((through, sequence));
+        }
         Ok(())
     }
 

@@ -145,6 +145,42 @@ fn result(through: i64) -> Value {
 }
 
 #[tokio::test]
+async fn what_the_agent_has_surely_read_is_written_into_and_nothing_else() {
+    use std::os::unix::fs::MetadataExt as _;
+    let (container, mut link) = own();
+    let inode = |sequence| {
+        fs::metadata(container.path.join("in/mail").join(file_name(sequence)))
+            .unwrap()
+            .ino()
+    };
+    let result = |through| {
+        json!({ "v": 1, "type": "result", "subtype": "success", "is_error": false, "consumed_through": through,
+        "num_turns": 1, "duration_ms": 1, "usage": {} })
+    };
+    link.start(start(3)).await.unwrap();
+    link.hand_over(prompt(4)).await.unwrap();
+    let read = [1, 2].map(inode);
+    container.mail(1, &result(99));
+    assert!(matches!(next(&mut link).await, LinkEvent::Refused { .. }));
+    link.hand_over(prompt(5)).await.unwrap();
+    assert_eq!([1, 2].map(inode), read, "nobody has answered");
+    container.mail(2, &result(3));
+    assert_eq!(result_of(next(&mut link).await).1, Some(3));
+    link.hand_over(prompt(6)).await.unwrap();
+    link.hand_over(prompt(7)).await.unwrap();
+    assert_eq!(
+        (inode(4), inode(2)),
+        (read[0], read[1]),
+        "the first was answered, and no more"
+    );
+    assert_eq!(container.received(2)["prompt"]["through"], 4);
+    container.mail(3, &result(4));
+    assert_eq!(result_of(next(&mut link).await).1, Some(4));
+    link.hand_over(prompt(8)).await.unwrap();
+    assert_eq!(inode(6), read[1]);
+}
+
+#[tokio::test]
 async fn own_host_messages_arrive_in_sequence() {
     let (container, mut link) = own();
     link.start(start(3)).await.unwrap();

@@ -10,7 +10,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::refusal::Refusal;
@@ -127,14 +127,16 @@ impl HeldDir {
         renamed
     }
 
-    /// As [`HeldDir::write`], into the file that `spare` is the name of so far; in a directory that only we may write to.
+    /// As [`HeldDir::write`], into the file that `spare` is the name of so far; in a directory that only we may write to. What holds it
+    /// open for reading does not make this wait, a lease of it included.
     ///
     /// # Errors
-    /// As for writing, and when there is no such file; the spare one may be gone then.
+    /// As for writing, and when there is no such file or somebody has a lease of it. It may have the temporary name then, of which
+    /// [`HeldDir::write`] takes care.
     pub fn write_into(&self, spare: &str, name: &str, contents: &[u8]) -> io::Result<()> {
         let temporary = format!(".{name}.tmp");
         rustix::fs::renameat(&self.fd, spare, &self.fd, temporary.as_str())?;
-        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::openat(&self.fd, temporary.as_str(), flags, Mode::empty())?);
         file.write_all(contents)?;
         // Shortened and not emptied first: after that ext4 would put it on the disk at once.
@@ -142,12 +144,23 @@ impl HeldDir {
         Ok(rustix::fs::renameat(&self.fd, temporary.as_str(), &self.fd, name)?)
     }
 
-    /// Gives a name to what had another, in place of whatever had it.
+    /// Gives a free name to what had another.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// When the name is taken or the system refuses.
     pub fn rename(&self, name: &CStr, new_name: &str) -> io::Result<()> {
-        Ok(rustix::fs::renameat(&self.fd, name, &self.fd, new_name)?)
+        let flags = RenameFlags::NOREPLACE;
+        Ok(rustix::fs::renameat_with(&self.fd, name, &self.fd, new_name, flags)?)
+    }
+
+    /// Whether a name is a file of its own of at most `cap` bytes.
+    pub fn has_file(&self, name: &str, cap: u64) -> bool {
+        rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
+            #[allow(clippy::useless_conversion, reason = "the field's type differs between platforms")]
+            let links = u64::from(stat.st_nlink);
+            let fits = u64::try_from(stat.st_size).is_ok_and(|bytes| bytes <= cap);
+            FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && links == 1 && fits
+        })
     }
 
     /// Removes a name, whatever it is, except a directory that holds something (see [`HeldDir::move_to`]).

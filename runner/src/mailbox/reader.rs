@@ -65,9 +65,12 @@ impl MailReader {
     /// When the directory cannot be listed.
     pub fn sweep(&mut self) -> io::Result<Option<Refused>> {
         let (mut junk, mut lowest, next) = (Vec::new(), None, self.next);
+        let spare_fits = self.dir.has_file(SPARE, AGENT_FILE_BYTES_MAX);
         let all = self
             .dir
             .for_each_name(SWEEP_ENTRIES_MAX, |name| match classify(name, next) {
+                Entry::Spare if spare_fits => {}
+                Entry::Spare => junk.push((name.to_owned(), Refusal::Name)),
                 Entry::Message(sequence) => lowest = Some(lowest.map_or(sequence, |known: u64| known.min(sequence))),
                 Entry::BeingWritten => {}
                 Entry::TooFarAhead => junk.push((name.to_owned(), Refusal::Ahead(AHEAD_MAX))),
@@ -110,6 +113,7 @@ impl MailReader {
 enum Entry {
     Message(u64),
     BeingWritten,
+    Spare,
     TooFarAhead,
     Junk,
 }
@@ -117,7 +121,7 @@ enum Entry {
 fn classify(name: &CStr, next: u64) -> Entry {
     let Ok(name) = name.to_str() else { return Entry::Junk };
     if name == SPARE {
-        return Entry::BeingWritten;
+        return Entry::Spare;
     }
     let unfinished = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
     match parse_file_name(unfinished.unwrap_or(name)) {

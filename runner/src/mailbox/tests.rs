@@ -1,5 +1,5 @@
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -91,17 +91,26 @@ fn what_was_taken_is_there_to_be_written_into_and_never_read_again() {
     fs::write(&spare, b"short").unwrap();
     fs::rename(&spare, out.join(file_name(2))).unwrap();
     assert_eq!(reader.take(), Some(Ok(b"short".to_vec())));
+    put(&out, &file_name(3), b"three");
+    assert_eq!(reader.take(), Some(Ok(b"three".to_vec())));
+    assert_eq!(fs::read(&spare).unwrap(), b"short", "one is enough");
     // An agent that has other plans with the name only loses the spare file.
     fs::remove_file(&spare).unwrap();
     symlink("/etc/passwd", &spare).unwrap();
-    put(&out, &file_name(3), b"three");
-    assert_eq!(reader.take(), Some(Ok(b"three".to_vec())));
-    assert_eq!(fs::read(&spare).unwrap(), b"three");
-    fs::remove_file(&spare).unwrap();
-    fs::create_dir(&spare).unwrap();
     put(&out, &file_name(4), b"four");
     assert_eq!(reader.take(), Some(Ok(b"four".to_vec())));
-    assert_eq!(names(&out), [SPARE]);
+    assert_eq!(reader.sweep().unwrap().unwrap().reason, Refusal::Name);
+    fs::create_dir(&spare).unwrap();
+    fs::write(spare.join("inside"), b"x").unwrap();
+    put(&out, &file_name(5), b"five");
+    assert_eq!(reader.take(), Some(Ok(b"five".to_vec())));
+    assert_eq!(reader.sweep().unwrap().unwrap().reason, Refusal::Name);
+    fs::File::create(&spare)
+        .unwrap()
+        .set_len(AGENT_FILE_BYTES_MAX + 1)
+        .unwrap();
+    assert_eq!(reader.sweep().unwrap().unwrap().reason, Refusal::Name);
+    assert_eq!(names(&out), [""; 0]);
 }
 
 #[test]
@@ -303,10 +312,14 @@ fn the_host_writes_into_what_the_agent_has_read_and_into_nothing_else() {
     for contents in ["one, which is longer", "two", "three"] {
         writer.send(contents.as_bytes()).unwrap();
     }
+    let inode = |sequence| fs::metadata(mail.join(file_name(sequence))).unwrap().ino();
+    let first = [1, 2, 3].map(inode);
     writer.was_read(2);
     for _ in 0..3 {
         writer.send(b"x").unwrap();
     }
+    assert_eq!([4, 5, 3].map(inode), first);
+    assert!(!first.contains(&inode(6)));
     assert_eq!(names(&mail), [3, 4, 5, 6].map(file_name));
     assert_eq!(fs::read(mail.join(file_name(3))).unwrap(), b"three");
     for sequence in [4, 5, 6] {
@@ -319,6 +332,21 @@ fn the_host_writes_into_what_the_agent_has_read_and_into_nothing_else() {
     }
 }
 
+/// A file of which an agent took a lease would make it wait as this does.
+#[test]
+fn the_host_does_not_wait_for_what_it_would_write_into() {
+    let place = Place::new();
+    let (run, mail) = (place.run(Layout::Own), place.path("in/mail"));
+    let mut writer = run.mail_writer().unwrap();
+    writer.send(b"one").unwrap();
+    fs::remove_file(mail.join(file_name(1))).unwrap();
+    mkfifo(&mail.join(file_name(1)));
+    writer.was_read(1);
+    writer.send(b"two").unwrap();
+    assert_eq!(fs::read(mail.join(file_name(2))).unwrap(), b"two");
+    assert_eq!(names(&mail), [file_name(2)]);
+}
+
 #[test]
 fn only_the_mailbox_is_the_agents_to_write() {
     let place = Place::new();
@@ -329,7 +357,6 @@ fn only_the_mailbox_is_the_agents_to_write() {
     assert_eq!(mode(place.path("in/mail")), 0o755);
     assert_eq!(mode(place.path("out")), 0o755);
     if rustix::process::geteuid().is_root() {
-        use std::os::unix::fs::MetadataExt as _;
         assert_eq!(fs::metadata(place.path("out/mail")).unwrap().uid(), 1000);
         assert_eq!(fs::metadata(place.path("out")).unwrap().uid(), 0);
         assert_eq!(mode(place.path("out/mail")), 0o700);

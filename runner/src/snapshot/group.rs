@@ -59,7 +59,7 @@ pub(super) struct Files {
     pub(super) index: PathBuf,
     /// Exists while there may be blobs of ours that no commit refers to.
     pub(super) uploading: PathBuf,
-    /// Made and removed to learn the file system's time.
+    /// Touched to learn the file system's time.
     pub(super) probe: PathBuf,
 }
 

@@ -2,13 +2,15 @@
  * Writes the agent-to-host mailbox. Writes are synchronous: order is call order, and whatever was sent is on disk even
  * if this process exits in the next statement.
  */
-import { closeSync, existsSync, ftruncateSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, ftruncateSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentMessage } from './messages.js';
 import { fileName } from './file_name.js';
 
 /** The host refuses larger files; refusing here keeps the cause next to the culprit. */
 export const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
+
+const { O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
 
 /** What the host makes of a message it has read. */
 const SPARE = '.spare.tmp';
@@ -33,21 +35,29 @@ export class Outbox {
     return sequence;
   }
 
-  /** Into a file that the host has read, if one is there: making and deleting one for each message is what costs. */
+  /**
+   * Into a file that the host has read, if one is there: making and deleting one for each message is what costs. Whatever else has
+   * that name is put out of the way.
+   */
   #writeIntoSpare(temporary: string, text: string): boolean {
     try {
       renameSync(join(this.dir, SPARE), temporary);
     } catch {
       return false;
     }
-    const file = openSync(temporary, 'r+');
+    let file: number | undefined;
     try {
+      file = openSync(temporary, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+      if (!fstatSync(file).isFile()) throw new Error('no file');
       writeFileSync(file, text);
       ftruncateSync(file, Buffer.byteLength(text));
+      return true;
+    } catch {
+      rmSync(temporary, { recursive: true, force: true });
+      return false;
     } finally {
-      closeSync(file);
+      if (file !== undefined) closeSync(file);
     }
-    return true;
   }
 
   /** Whether the host has not yet taken this file: the back-pressure signal for messages that may be merged. */

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, Stat as RawStat, Timespec, Timestamps, UTIME_NOW};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 /// Files changed this shortly before they were looked at may change once more without showing it: the kernel stamps files
@@ -53,7 +54,14 @@ impl Stat {
 /// The time by the clock that stamps files, which is not the clock that others are given. Touches `probe`, and makes it if need be.
 pub(in crate::snapshot) fn fs_now(probe: &Path) -> io::Result<i64> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::open(probe, flags, Mode::RUSR | Mode::WUSR)?;
+    let file = match rustix::fs::open(probe, flags, Mode::RUSR | Mode::WUSR) {
+        // Of a runner that was another user.
+        Err(Errno::ACCESS) => {
+            std::fs::remove_file(probe)?;
+            rustix::fs::open(probe, flags, Mode::RUSR | Mode::WUSR)?
+        }
+        opened => opened?,
+    };
     let now = Timespec {
         tv_sec: 0,
         tv_nsec: UTIME_NOW,

@@ -38,7 +38,7 @@ pub(in crate::snapshot) struct Scanned {
 impl Scan {
     /// Looks at the tree; new chunks go through the packer to the store.
     pub(in crate::snapshot) fn run(&self, mut packer: Packer) -> Result<Scanned, Error> {
-        let now = fs_now(&self.probe).map_err(files(format!("make {}", self.probe.display())))?;
+        let now = fs_now(&self.probe).map_err(files(format!("touch {}", self.probe.display())))?;
         let tree = walk(&self.roots, self.quota.entries)?;
         self.check_quota(&tree)?;
         self.log_left_out(&tree);
