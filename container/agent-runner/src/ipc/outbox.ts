@@ -2,7 +2,17 @@
  * Writes the agent-to-host mailbox. Writes are synchronous: order is call order, and whatever was sent is on disk even
  * if this process exits in the next statement.
  */
-import { closeSync, constants, existsSync, fstatSync, ftruncateSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { AgentMessage } from './messages.js';
 import { fileName } from './file_name.js';
