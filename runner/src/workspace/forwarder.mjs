@@ -63,10 +63,11 @@ async function runBeside(command) {
     const inDir = process.env['CLAWHOLD_IN'] || '/clawhold/in';
     await startForwarder(process.env['CLAWHOLD_PROXY_ADDR'] || `${inDir}/proxy.sock`, port);
     const foreign = Object.entries(process.env).filter(([name]) => !name.startsWith('CLAWHOLD_'));
-    const child = spawn(program, args, { stdio: 'inherit', env: Object.fromEntries(foreign) });
+    // Before the command runs: one that comes in its first moment must not end us without it.
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']) {
         process.on(signal, () => child.kill(signal));
     }
+    const child = spawn(program, args, { stdio: 'inherit', env: Object.fromEntries(foreign) });
     child.on('error', (error) => {
         process.stderr.write(`forwarder: cannot run ${program}: ${error.message}\n`);
         process.exit(127);
