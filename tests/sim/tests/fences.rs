@@ -124,6 +124,7 @@ fn without_killing_before_freeing_two_sandboxes_share_a_workspace() {
 fn without_killing_before_releasing_two_sandboxes_share_a_workspace() {
     let faults = Faults {
         runtime: 30,
+        every: Duration::from_secs(3),
         ..Faults::EVERYTHING
     };
     without(Fence::KillBeforeRelease, faults, WORKSPACE);
@@ -151,9 +152,14 @@ fn without_waiting_for_the_log_an_accepted_message_is_lost() {
 
 #[test]
 fn without_its_own_clock_the_reaper_takes_groups_from_the_living() {
-    let faults = Faults { wall_clock: 40, ..CUTS };
+    let faults = Faults {
+        wall_clock: 80,
+        every: Duration::from_secs(3),
+        ..CUTS
+    };
     breaks(ACTING, |seed| Plan {
         runners: 3,
+        groups: 6,
         ..Plan::messages_only(seed).with_faults(faults).without(Fence::OwnClock)
     });
 }
