@@ -10,7 +10,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 
 use super::refusal::Refusal;
@@ -75,19 +75,10 @@ impl HeldDir {
     fn try_read(&self, name: &CStr, cap: u64) -> Result<Taken, Errno> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())?;
-        let stat = rustix::fs::fstat(&fd)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Ok(Taken::Refused(Refusal::NotAFile));
-        }
-        #[allow(clippy::useless_conversion, reason = "the field's type differs between platforms")]
-        let links = u64::from(stat.st_nlink);
-        if links > 1 {
-            return Ok(Taken::Refused(Refusal::HardLinks(links)));
-        }
-        let bytes = u64::try_from(stat.st_size).unwrap_or(0);
-        if bytes > cap {
-            return Ok(Taken::Refused(Refusal::TooLarge { bytes, max: cap }));
-        }
+        let bytes = match plain_file(&rustix::fs::fstat(&fd)?, cap) {
+            Ok(bytes) => bytes,
+            Err(refusal) => return Ok(Taken::Refused(refusal)),
+        };
         let mut contents = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0) + 1);
         // The file may still grow while it is read.
         let read = File::from(fd).take(cap + 1).read_to_end(&mut contents);
@@ -155,12 +146,8 @@ impl HeldDir {
 
     /// Whether a name is a file of its own of at most `cap` bytes.
     pub fn has_file(&self, name: &str, cap: u64) -> bool {
-        rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
-            #[allow(clippy::useless_conversion, reason = "the field's type differs between platforms")]
-            let links = u64::from(stat.st_nlink);
-            let fits = u64::try_from(stat.st_size).is_ok_and(|bytes| bytes <= cap);
-            FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && links == 1 && fits
-        })
+        let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        stat.is_ok_and(|stat| plain_file(&stat, cap).is_ok())
     }
 
     /// Removes a name, whatever it is, except a directory that holds something (see [`HeldDir::move_to`]).
@@ -219,4 +206,21 @@ impl HeldDir {
         }
         Ok(true)
     }
+}
+
+/// Size in bytes of a file that nothing but its one name leads to and that is not too large.
+fn plain_file(stat: &Stat, cap: u64) -> Result<u64, Refusal> {
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(Refusal::NotAFile);
+    }
+    #[allow(clippy::useless_conversion, reason = "the field's type differs between platforms")]
+    let links = u64::from(stat.st_nlink);
+    if links > 1 {
+        return Err(Refusal::HardLinks(links));
+    }
+    let bytes = u64::try_from(stat.st_size).unwrap_or(0);
+    if bytes > cap {
+        return Err(Refusal::TooLarge { bytes, max: cap });
+    }
+    Ok(bytes)
 }

@@ -18,6 +18,7 @@ mod refusal;
 mod remove;
 mod run_dir;
 mod run_dirs;
+mod touch;
 mod watch;
 mod writer;
 
@@ -29,6 +30,7 @@ pub use refusal::{Refusal, Refused};
 pub use remove::remove_tree;
 pub use run_dir::{Heart, RunDir};
 pub use run_dirs::RunDirs;
+pub(crate) use touch::touch;
 pub use watch::{SWEEP, Watch, Watcher};
 pub use writer::MailWriter;
 

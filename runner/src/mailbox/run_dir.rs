@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use proto::{ipc, nanoclaw};
-use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
+use rustix::fs::{AtFlags, Mode, OFlags};
 
 use super::layout::{ATTIC, IN, IPC, OUT};
 use super::remove::remove_tree;
+use super::touch::touch;
 use super::{DropBox, HeldDir, Layout, MailReader, MailWriter};
 
 /// Longest path the kernel takes for a Unix socket, with its final NUL left out.
@@ -164,18 +165,10 @@ impl Heart {
     /// # Errors
     /// When the file system refuses.
     pub fn beat(&self) -> io::Result<()> {
-        let Some(file) = &self.0 else { return Ok(()) };
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_NOW,
-        };
-        Ok(rustix::fs::futimens(
-            file,
-            &Timestamps {
-                last_access: now,
-                last_modification: now,
-            },
-        )?)
+        match &self.0 {
+            Some(file) => touch(file),
+            None => Ok(()),
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::io;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, Stat as RawStat, Timespec, Timestamps, UTIME_NOW};
+use rustix::fs::{Mode, OFlags, Stat as RawStat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+
+use crate::mailbox::touch;
 
 /// Files changed this shortly before they were looked at may change once more without showing it: the kernel stamps files
 /// with a clock that ticks every 1 to 10 ms.
@@ -62,15 +64,7 @@ pub(in crate::snapshot) fn fs_now(probe: &Path) -> io::Result<i64> {
         }
         opened => opened?,
     };
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: UTIME_NOW,
-    };
-    let both = Timestamps {
-        last_access: now,
-        last_modification: now,
-    };
-    rustix::fs::futimens(&file, &both)?;
+    touch(&file)?;
     Ok(Stat::of(&rustix::fs::fstat(&file)?).4)
 }
 
