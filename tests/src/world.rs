@@ -212,9 +212,7 @@ impl World {
 
     /// What `/readyz` says, if it answers.
     pub async fn readiness(&self) -> Option<Value> {
-        let answer = reqwest::get(format!("http://{}/readyz", self.port.address()))
-            .await
-            .ok()?;
+        let answer = reqwest::get(format!("{}/readyz", self.http())).await.ok()?;
         answer.json().await.ok()
     }
 

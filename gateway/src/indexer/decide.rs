@@ -41,14 +41,10 @@ pub(super) fn hints(report: IndexReport) -> impl Iterator<Item = Hint> {
             last_runner,
             engages,
         } = grown;
-        match owner {
-            Some(owner) => Some(Hint::Inbox {
-                group,
-                owner: Some(owner),
-                engages,
-            }),
-            None => engages.then_some(Hint::Ready { runner: last_runner }),
+        if engages {
+            return Some(Hint::called(group, owner, last_runner));
         }
+        owner.is_some().then_some(Hint::Inbox { group, owner, engages })
     })
 }
 

@@ -77,6 +77,21 @@ pub enum Interest {
     Tasks,
 }
 
+impl Hint {
+    /// Tells whom it concerns that something calls the agent of a group: its owner, else the runner that served it last, else any with
+    /// a free slot.
+    pub fn called(group: GroupId, owner: Option<RunnerId>, last_runner: Option<RunnerId>) -> Self {
+        match owner {
+            Some(_) => Self::Inbox {
+                group,
+                owner,
+                engages: true,
+            },
+            None => Self::Ready { runner: last_runner },
+        }
+    }
+}
+
 impl Interest {
     /// Whether a hint is for a listener with this interest.
     pub fn covers(&self, hint: &Hint) -> bool {

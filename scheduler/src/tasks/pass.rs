@@ -79,19 +79,11 @@ fn note(deps: &Deps, task: &Task, fire: &FireTask, report: &FireReport) {
     }
 }
 
-/// Tells whom it concerns: the owner of the group, else the runner that served it last, else any with a free slot.
+/// Tells whom it concerns.
 fn publish(deps: &Deps, report: FireReport) {
     if report.admitted.is_empty() {
         return;
     }
-    deps.hints.publish(match report.owner {
-        Some(owner) => Hint::Inbox {
-            group: report.group,
-            owner: Some(owner),
-            engages: true,
-        },
-        None => Hint::Ready {
-            runner: report.last_runner,
-        },
-    });
+    deps.hints
+        .publish(Hint::called(report.group, report.owner, report.last_runner));
 }

@@ -127,16 +127,8 @@ async fn run_now(State(api): State<ControlApi>, Path(task): Path<String>) -> Res
     };
     tracing::info!(task.id = %id, group.id = %report.group, "task run by hand");
     let due_at = report.admitted.first().copied().unwrap_or(now);
-    api.hints.publish(match report.owner {
-        Some(owner) => Hint::Inbox {
-            group: report.group,
-            owner: Some(owner),
-            engages: true,
-        },
-        None => Hint::Ready {
-            runner: report.last_runner,
-        },
-    });
+    api.hints
+        .publish(Hint::called(report.group, report.owner, report.last_runner));
     Ok(Json(RunBegun { task: id, due_at }))
 }
 

@@ -55,7 +55,7 @@ async fn what_found_no_room_is_begun_as_sends_end_and_parts_of_a_text_go_on_firs
     delivery.tick(world.clock.now()).await.unwrap();
     assert_eq!(delivery.due.len(), PARALLEL_MAX + 1);
     let looked = delivery.looked;
-    // As long as the moment of the last look tells it from another.
+    // Another look would be of another moment.
     world.clock.advance(Duration::from_millis(1));
     while let Some(ended) = delivery.ended().await {
         delivery.note_end(ended);

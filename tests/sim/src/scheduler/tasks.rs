@@ -85,15 +85,6 @@ fn publish(scheduler: &Scheduler, report: FireReport) {
     if report.admitted.is_empty() {
         return;
     }
-    let hint = match report.owner {
-        Some(owner) => Hint::Inbox {
-            group: report.group,
-            owner: Some(owner),
-            engages: true,
-        },
-        None => Hint::Ready {
-            runner: report.last_runner,
-        },
-    };
+    let hint = Hint::called(report.group, report.owner, report.last_runner);
     scheduler.world.bus.publish(&scheduler.me, hint);
 }
