@@ -90,7 +90,7 @@ pub struct GrownGroup {
     pub group: GroupId,
     /// Runner that serves it now.
     pub owner: Option<RunnerId>,
-    /// Runner that served it last: the one to ask first.
+    /// Runner that served it last and still lives: the one to ask first.
     pub last_runner: Option<RunnerId>,
     /// Whether one of the new messages engages the agent.
     pub engages: bool,

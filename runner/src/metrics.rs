@@ -5,10 +5,17 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use proto::inbound::InboxMessage;
+use proto::time::Timestamp;
 use proto::turn::Usage;
 use service::metrics::registered;
 
 use crate::{proxy, snapshot};
+
+/// Bounds in seconds: fine where a fleet usually is, coarse where something is wrong.
+const INBOX_WAITS: [f64; 19] = [
+    0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0,
+];
 
 /// What the runner counts.
 #[derive(Clone, Debug)]
@@ -23,6 +30,7 @@ pub struct Metrics {
     pub(crate) store_retries: Counter,
     pub(crate) refused_files: Counter,
     sandbox_start_seconds: Histogram,
+    inbox_wait_seconds: Histogram,
     input_tokens: Counter,
     output_tokens: Counter,
     cost_micros: Counter,
@@ -72,6 +80,25 @@ impl Metrics {
                 "Time from the decision to start a sandbox to a started one",
                 Histogram::new(exponential_buckets(0.05, 2.0, 11)),
             ),
+            // A few milliseconds where a slot or a warm sandbox is free; as long as it takes where none is.
+            inbox_wait_seconds: registered(
+                registry,
+                "clawhold_inbox_wait_seconds",
+                "Time from when a message was sent until a runner had read it for the agent it calls",
+                Histogram::new(INBOX_WAITS),
+            ),
+        }
+    }
+
+    /// Takes note of messages just read for the first time.
+    pub(crate) fn observe_read(&self, messages: &[InboxMessage], now: Timestamp) {
+        let calling = messages
+            .iter()
+            .map(|message| &message.envelope)
+            .filter(|envelope| envelope.engages && envelope.task.is_none());
+        for envelope in calling {
+            self.inbox_wait_seconds
+                .observe(now.since(envelope.sent_at).as_secs_f64());
         }
     }
 

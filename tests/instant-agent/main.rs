@@ -1,5 +1,5 @@
 //! An agent that answers at once, for chaos tests and benchmarks: it speaks the container contract like the real
-//! agent-runner, calls the model through the credential proxy like the real SDK, and thinks nothing.
+//! agent-runner, keeps and loads its transcript and calls the model through the credential proxy like the real SDK, and thinks nothing.
 //!
 //! Its answer names every `#<number>` of its prompt, so that a checker sees which message was answered where. A prompt with
 //! `!early` in it makes it send a message before it answers. Like the real one it ends by itself when its runner is gone.
@@ -35,6 +35,7 @@ fn serve(mail: &mut Mail) -> Result<(), Gone> {
     loop {
         match mail.next()? {
             HostMessage::Start(start) => {
+                let is_resumed = start.session_id.is_some();
                 let id = start
                     .session_id
                     .unwrap_or_else(|| SessionId::new(start.prompt.uuid.to_string()));
@@ -46,6 +47,10 @@ fn serve(mail: &mut Mail) -> Result<(), Gone> {
                     session_id: id.clone(),
                     stale_session_id: None,
                 });
+                if is_resumed {
+                    let session = json!({ "session_id": id });
+                    mail.ask(request("load".to_owned(), "transcript_load", session))?;
+                }
                 answer(mail, &start.prompt, &id)?;
                 session = Some(id);
             }

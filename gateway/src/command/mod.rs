@@ -151,10 +151,11 @@ impl Commands {
             extra: None,
         };
         let fresh = OutboxId(self.ids.uuid());
-        self.store.put_notice(&key, &notice, fresh, self.clock.now()).await?;
+        let recorded = self.store.put_notice(&key, &notice, fresh, self.clock.now()).await?;
         self.hints.publish(Hint::Outbox {
             channel: heard.chat.channel.clone(),
             account: heard.chat.account.clone(),
+            row: Some((recorded.outbox_id(), notice.chat)),
         });
         Ok(())
     }

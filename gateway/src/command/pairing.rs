@@ -58,6 +58,7 @@ impl Pairings {
                 self.hints.publish(Hint::Outbox {
                     channel: chat.channel.clone(),
                     account: chat.account.clone(),
+                    row: None,
                 });
             }
             Ok(Asked::Before(_)) => {}

@@ -35,17 +35,28 @@ pub(super) struct Attempt {
 pub(super) struct Ended {
     pub(super) chat: ChatId,
     pub(super) begun: Begun,
-    /// The row, if its next part is due.
-    pub(super) next_part_of: Option<OutboxId>,
+    /// What is to leave next in its chat, where that is known.
+    pub(super) next: Option<Next>,
     /// What it says about the account; nothing, if nothing was sent.
     pub(super) verdict: Option<Verdict>,
+}
+
+/// What is to leave next in a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The next part of the same row.
+    Part(OutboxId),
+    /// The row behind it.
+    Behind(OutboxId),
 }
 
 /// How the charging of an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begun {
-    /// It was charged, made and recorded, or it was not this loop's to make.
+    /// It was charged, made and recorded.
     Clear,
+    /// It was not this loop's to make, or not yet.
+    Refused,
     /// The store failed: the row may be in `sending` although nothing was sent.
     InDoubt,
     /// The account is somebody else's since this hold.
@@ -55,16 +66,14 @@ pub(super) enum Begun {
 impl Attempt {
     pub(super) async fn make(self, id: OutboxId, chat: ChatId) -> Ended {
         let now = self.tools.clock.now();
-        let (mut verdict, mut next_part_of) = (None, None);
+        let (mut verdict, mut next) = (None, None);
         let begun = match self.tools.store.begin_delivery(&self.hold, id, now).await {
             Ok(Some(delivery)) => {
-                let (after, said) = self.send_and_record(&delivery).await;
-                verdict = said;
-                next_part_of = matches!(after, AfterSend::Part { .. }).then_some(id);
+                (next, verdict) = self.send_and_record(&delivery).await;
                 Begun::Clear
             }
-            // Somebody else took it, or its chat moved to another account.
-            Ok(None) => Begun::Clear,
+            // Somebody else took it, another is before it, or its chat moved to another account.
+            Ok(None) => Begun::Refused,
             Err(store::Error::LeaseLost(_)) => Begun::LeaseLost(self.hold.epoch),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -75,7 +84,7 @@ impl Attempt {
         Ended {
             chat,
             begun,
-            next_part_of,
+            next,
             verdict,
         }
     }
@@ -87,16 +96,16 @@ impl Attempt {
             Some(outcome) => self.decide(outcome, &delivery, &part),
             None => decide_after_interruption(&delivery, &part, self.channel.resend(), self.tools.clock.now()),
         };
-        self.record_at_length(&delivery, &after).await;
+        let next = self.record_at_length(&delivery, &after).await;
         Ended {
             chat: delivery.chat,
             begun: Begun::Clear,
-            next_part_of: None,
+            next,
             verdict: None,
         }
     }
 
-    async fn send_and_record(&self, delivery: &Delivery) -> (AfterSend, Option<Verdict>) {
+    async fn send_and_record(&self, delivery: &Delivery) -> (Option<Next>, Option<Verdict>) {
         service::crash_point!("delivery.before-send");
         // The charge may have taken long. Sent now, it could overtake or repeat what the next holder sends.
         if !self.lease.is_trusted_under(&self.hold, &*self.tools.clock) {
@@ -105,8 +114,7 @@ impl Attempt {
                 not_before: delivery.created_at,
                 counts: false,
             };
-            self.record_at_length(delivery, &after).await;
-            return (after, None);
+            return (self.record_at_length(delivery, &after).await, None);
         }
         let part = self.part(delivery);
         let outcome = self.channel.send(delivery, &part).await;
@@ -117,8 +125,7 @@ impl Attempt {
             _ => None,
         };
         let after = self.decide(known.unwrap_or(outcome), delivery, &part);
-        self.record_at_length(delivery, &after).await;
-        (after, Some(verdict))
+        (self.record_at_length(delivery, &after).await, Some(verdict))
     }
 
     fn part(&self, delivery: &Delivery) -> Part {
@@ -155,21 +162,26 @@ impl Attempt {
         }
     }
 
-    /// Until the outcome is recorded nothing else of this chat may leave, so this waits as long as it takes.
-    async fn record_at_length(&self, delivery: &Delivery, after: &AfterSend) {
+    /// Until the outcome is recorded nothing else of this chat may leave, so this waits as long as it takes. Returns what is to leave
+    /// next in the chat.
+    async fn record_at_length(&self, delivery: &Delivery, after: &AfterSend) -> Option<Next> {
         let now = self.tools.clock.now();
-        while let Err(error) = record(&self.tools, delivery, after, now).await {
-            tracing::warn!(
-                error = &*error,
-                delivery.id = %delivery.id,
-                "the outcome of an attempt to send could not be recorded yet"
-            );
+        loop {
+            match record(&self.tools, delivery, after, now).await {
+                Ok(_) if matches!(after, AfterSend::Part { .. }) => return Some(Next::Part(delivery.id)),
+                Ok(behind) => return behind.map(Next::Behind),
+                Err(error) => tracing::warn!(
+                    error = &*error,
+                    delivery.id = %delivery.id,
+                    "the outcome of an attempt to send could not be recorded yet"
+                ),
+            }
             tokio::time::sleep(RECORD_RETRY).await;
         }
     }
 }
 
-/// Records what follows from an attempt and tells about it.
+/// Records what follows from an attempt and tells about it; returns the row behind it.
 ///
 /// A row that is gone or was charged again since is no error: there is nothing to record.
 async fn record(
@@ -177,23 +189,24 @@ async fn record(
     delivery: &Delivery,
     after: &AfterSend,
     now: Timestamp,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<Option<OutboxId>, Box<dyn std::error::Error + Send + Sync>> {
     undelivered::tell(&*tools.ingress, delivery, after, now).await?;
     match tools
         .store
         .finish_delivery(delivery.id, delivery.attempts, after, now)
         .await
     {
-        Ok(()) => {}
-        Err(error @ store::Error::Unavailable(_)) => return Err(error.into()),
+        Ok(behind) => {
+            tell(tools, delivery, after, now);
+            Ok(behind)
+        }
+        Err(error @ store::Error::Unavailable(_)) => Err(error.into()),
         Err(error) => {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(delivery.id = %delivery.id, error, "the outcome of an attempt to send is out of date");
-            return Ok(());
+            Ok(None)
         }
     }
-    tell(tools, delivery, after, now);
-    Ok(())
 }
 
 fn tell(tools: &Tools, delivery: &Delivery, after: &AfterSend, now: Timestamp) {

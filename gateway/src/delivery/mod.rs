@@ -11,11 +11,11 @@ mod breaker;
 mod lease;
 pub(crate) mod undelivered;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Hints, Ingress, Interest};
+use bus::{Hint, Hints, Ingress, Interest};
 use proto::ids::{ChatId, Epoch, OutboxId};
 use proto::lease::holding::Hold;
 use proto::time::{Clock, Monotonic, Timestamp};
@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::channel::Channel;
 use crate::health::Health;
 use crate::metrics::Metrics;
-use attempt::{Attempt, Begun, Ended};
+use attempt::{Attempt, Begun, Ended, Next};
 use breaker::Breaker;
 pub use lease::Lease;
 
@@ -70,13 +70,15 @@ pub struct DeliveryLoop {
     tools: Tools,
     health: Arc<Health>,
     breaker: Breaker,
-    /// Heads of queues that the last look found due and that were not begun, in order.
+    /// Rows to be begun, in order: what the last look found, hints named and ended sends left behind them.
     due: VecDeque<(OutboxId, ChatId)>,
-    /// When the outbox was looked at last.
+    /// When the outbox was looked at last; none, if something may be due that is not known here.
     looked: Option<Monotonic>,
     /// Tasks of their own: each holds a connection of the store while it goes on, and this loop waits for one itself.
     under_way: JoinSet<Ended>,
-    busy_chats: HashSet<ChatId>,
+    /// Chats of which something is under way, and what hints named meanwhile: the end of a send may have been recorded just before
+    /// that row was there.
+    busy_chats: HashMap<ChatId, Option<OutboxId>>,
     /// Chats whose next row the store would not charge, and until when they are left alone: a store that is read but takes
     /// no writes (its disk is full) offers the same rows again at once.
     resting_chats: HashMap<ChatId, Monotonic>,
@@ -100,7 +102,7 @@ impl DeliveryLoop {
             due: VecDeque::new(),
             looked: None,
             under_way: JoinSet::new(),
-            busy_chats: HashSet::new(),
+            busy_chats: HashMap::new(),
             resting_chats: HashMap::new(),
             is_holder: false,
             settled: None,
@@ -127,6 +129,7 @@ impl DeliveryLoop {
             self.settled = Some((hold.epoch, monotonic));
         }
         self.resting_chats.retain(|_, until| *until > monotonic);
+        self.looked = None;
         if self.has_room(monotonic) {
             let (name, account) = (self.channel.name(), self.channel.account());
             let due = self.tools.store.due_deliveries(name, account, now, PASS_MAX).await?;
@@ -137,14 +140,13 @@ impl DeliveryLoop {
         Ok(())
     }
 
-    /// After the end of a send: begins what the last look left for want of room, or takes another pass when that was all, was found
-    /// long ago or in an earlier hold, or something is to be settled first. Under a backlog the next row of a chat so waits for the
-    /// rows of other chats, or for [`SWEEP`].
+    /// Begins what is known to be due, without a look at the outbox; takes a whole pass when the last one was long ago or in an
+    /// earlier hold, or something is to be settled first.
     async fn go_on(&mut self) -> store::Result<()> {
         let monotonic = self.tools.clock.monotonic();
-        let found_lately = self.looked.is_some_and(|at| monotonic.since(at) < SWEEP) && !self.due.is_empty();
+        let looked_lately = self.looked.is_some_and(|at| monotonic.since(at) < SWEEP);
         let settled = |hold: &Hold| self.settled.is_some_and(|(epoch, _)| epoch == hold.epoch);
-        match self.hold().filter(|hold| found_lately && settled(hold)) {
+        match self.hold().filter(|hold| looked_lately && settled(hold)) {
             Some(hold) => {
                 self.begin_due(&hold, monotonic);
                 Ok(())
@@ -162,11 +164,14 @@ impl DeliveryLoop {
             && let Some((id, chat)) = self.due.pop_front()
         {
             // The outcome of an attempt under way is not recorded yet: nothing of this chat may overtake it.
-            let waits = self.busy_chats.contains(&chat) || self.resting_chats.contains_key(&chat);
-            if waits || !self.channel.reachable(&chat) {
+            if let Some(next) = self.busy_chats.get_mut(&chat) {
+                next.get_or_insert(id);
                 continue;
             }
-            self.busy_chats.insert(chat.clone());
+            if self.resting_chats.contains_key(&chat) || !self.channel.reachable(&chat) {
+                continue;
+            }
+            self.busy_chats.insert(chat.clone(), None);
             let attempt = self.attempt(hold);
             self.under_way.spawn(attempt.make(id, chat));
         }
@@ -179,16 +184,16 @@ impl DeliveryLoop {
         }
     }
 
-    /// Ticks on every hint, when the lease is won, and at the latest every sweep, and goes on after every end of a send, until
-    /// told to stop.
+    /// Ticks when the lease is won, on hints that do not say what there is, and at the latest every sweep; goes on after those that do
+    /// and after every end of a send. Until told to stop.
     pub async fn run(mut self, ready: Condition, stop: CancellationToken) {
         let mut hints = self.tools.hints.listen(Interest::Outbox {
             channel: self.channel.name().to_owned(),
             account: self.channel.account().to_owned(),
         });
-        let mut an_end = false;
+        let mut is_known = false;
         while !stop.is_cancelled() {
-            let passed = if an_end {
+            let passed = if is_known {
                 self.go_on().await
             } else {
                 self.tick(self.tools.clock.now()).await
@@ -202,10 +207,10 @@ impl DeliveryLoop {
                 }
             }
             let sweep = SWEEP.mul_f64(0.75 + (self.tools.random)() / 2.0);
-            an_end = tokio::select! {
+            is_known = tokio::select! {
                 () = stop.cancelled() => false,
                 () = tokio::time::sleep(sweep) => false,
-                _ = hints.next() => false,
+                hint = hints.next() => self.note_hint(hint),
                 () = self.lease.changed() => false,
                 Some(ended) = ended(&mut self.under_way) => {
                     self.note_end(ended);
@@ -257,7 +262,7 @@ impl DeliveryLoop {
     async fn settle_interrupted(&mut self, hold: &Hold) -> store::Result<()> {
         let (name, account) = (self.channel.name(), self.channel.account());
         for delivery in self.tools.store.interrupted_deliveries(name, account).await? {
-            if self.busy_chats.contains(&delivery.chat) {
+            if self.busy_chats.contains_key(&delivery.chat) {
                 continue;
             }
             // Held still, so the rows were read while held: no other holder's attempt is among them. Should another
@@ -266,7 +271,7 @@ impl DeliveryLoop {
                 break;
             }
             // A task of its own, since the platform may be asked whether it arrived.
-            self.busy_chats.insert(delivery.chat.clone());
+            self.busy_chats.insert(delivery.chat.clone(), None);
             let attempt = self.attempt(hold);
             self.under_way.spawn(attempt.settle(delivery));
         }
@@ -279,10 +284,23 @@ impl DeliveryLoop {
         }
     }
 
+    /// Takes note of what a hint names; whether it did.
+    fn note_hint(&mut self, hint: Option<Hint>) -> bool {
+        match hint {
+            Some(Hint::Outbox { row: Some(row), .. }) if self.due.len() < PASS_MAX as usize => {
+                self.due.push_back(row);
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn note_end(&mut self, ended: Ended) {
-        self.busy_chats.remove(&ended.chat);
-        if let Some(id) = ended.next_part_of {
-            self.due.push_front((id, ended.chat.clone()));
+        let named = self.busy_chats.remove(&ended.chat).flatten();
+        match ended.next.or(named.map(Next::Behind)) {
+            Some(Next::Part(id)) => self.due.push_front((id, ended.chat.clone())),
+            Some(Next::Behind(id)) => self.due.push_back((id, ended.chat.clone())),
+            None => {}
         }
         if let Some(verdict) = ended.verdict {
             let now = self.tools.clock.monotonic();
@@ -291,6 +309,8 @@ impl DeliveryLoop {
         }
         match ended.begun {
             Begun::Clear => {}
+            // What is before it is not known here.
+            Begun::Refused => self.looked = None,
             Begun::LeaseLost(epoch) => {
                 tracing::warn!(
                     channel.name = self.channel.name(),

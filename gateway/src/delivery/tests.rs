@@ -50,6 +50,62 @@ async fn rows_of_a_chat_leave_in_order_and_a_stuck_head_holds_its_chat_only() {
     assert_eq!(world.states(&a).await, [OutboxState::Sent, OutboxState::Sent]);
 }
 
+fn names(row: OutboxId, chat: &ChatId) -> Option<Hint> {
+    Some(Hint::Outbox {
+        channel: "test".into(),
+        account: "bot".into(),
+        row: Some((row, chat.clone())),
+    })
+}
+
+/// Goes on with what is known until nothing of it is left.
+async fn go_on(delivery: &mut DeliveryLoop) {
+    loop {
+        delivery.go_on().await.unwrap();
+        if delivery.under_way.is_empty() {
+            return;
+        }
+        delivery.settle().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_hint_names_leaves_without_a_look_and_what_is_behind_it_follows() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    let (a, b) = (world.chat("test:a", &group).await, world.chat("test:b", &group).await);
+    let channel = ScriptedChannel::new(Resend::Never, []);
+    let mut delivery = world.delivery(channel.clone()).await;
+    pass(&mut delivery).await;
+    let first = world.say(&a, "a1").await;
+    world.say(&a, "a2").await;
+    world.say(&b, "b1").await;
+    assert!(delivery.note_hint(names(first, &a)));
+    go_on(&mut delivery).await;
+    assert_eq!(channel.given(), ["a1", "a2"], "nobody looked for others");
+    pass(&mut delivery).await;
+    assert_eq!(channel.given(), ["a1", "a2", "b1"]);
+}
+
+#[tokio::test]
+async fn a_named_row_that_is_not_its_chats_head_makes_the_loop_look() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    let chat = world.chat("test:a", &group).await;
+    let channel = ScriptedChannel::new(Resend::Never, []);
+    let mut delivery = world.delivery(channel.clone()).await;
+    pass(&mut delivery).await;
+    // Its own hint was missed.
+    world.say(&chat, "a1").await;
+    let second = world.say(&chat, "a2").await;
+    assert!(delivery.note_hint(names(second, &chat)));
+    delivery.go_on().await.unwrap();
+    delivery.settle().await;
+    assert_eq!(channel.given(), [""; 0]);
+    go_on(&mut delivery).await;
+    assert_eq!(channel.given(), ["a1", "a2"]);
+}
+
 #[tokio::test]
 async fn a_lost_answer_is_sent_again_only_where_that_is_harmless() {
     for (resend, expected) in [
@@ -214,6 +270,7 @@ async fn the_loop_delivers_on_a_hint_and_ends_when_told() {
         world.hints.publish(Hint::Outbox {
             channel: "test".into(),
             account: "bot".into(),
+            row: None,
         });
         while world.states(&chat).await != [OutboxState::Sent] {
             tokio::task::yield_now().await;

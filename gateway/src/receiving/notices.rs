@@ -93,6 +93,7 @@ impl Notices {
         self.hints.publish(Hint::Outbox {
             channel: chat.channel,
             account: chat.account,
+            row: None,
         });
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Hints: "look now". They make things fast; nothing depends on one arriving.
 
 use async_trait::async_trait;
-use proto::ids::{ChatId, GroupId, RunnerId};
+use proto::ids::{ChatId, GroupId, OutboxId, RunnerId};
 use proto::ipc::Progress;
 
 /// Something worth looking at now.
@@ -34,6 +34,8 @@ pub enum Hint {
         channel: String,
         /// The account.
         account: String,
+        /// The new row and its chat, where known: then nothing else needs to be looked for.
+        row: Option<(OutboxId, ChatId)>,
     },
     /// The agent of a group began or stopped working.
     Working {
@@ -108,6 +110,7 @@ impl Interest {
                 Hint::Outbox {
                     channel: in_channel,
                     account: in_account,
+                    ..
                 },
             ) => (channel, account) == (in_channel, in_account),
             (

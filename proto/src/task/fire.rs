@@ -51,7 +51,7 @@ pub struct FireReport {
     pub group: GroupId,
     /// Runner that serves it now.
     pub owner: Option<RunnerId>,
-    /// Runner that served it last: the one to ask first.
+    /// Runner that served it last and still lives: the one to ask first.
     pub last_runner: Option<RunnerId>,
     /// Due instants that became work, oldest first.
     pub admitted: Vec<Timestamp>,

@@ -137,7 +137,7 @@ forward! {
     put_notice(key: &str, reply: &Reply, fresh: OutboxId, now: Timestamp) -> Recorded;
     due_deliveries(channel: &str, account: &str, now: Timestamp, limit: u32) -> Vec<Delivery>;
     begin_delivery(hold: &Hold, id: OutboxId, now: Timestamp) -> Option<Delivery>;
-    finish_delivery(id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> ();
+    finish_delivery(id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Option<OutboxId>;
     note_receipt(receipt: &Receipt, now: Timestamp) -> Noted;
     receipt(id: OutboxId) -> Option<Receipt>;
     interrupted_deliveries(channel: &str, account: &str) -> Vec<Delivery>;

@@ -340,7 +340,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Claims up to `free_slots` ready groups in the order of [`proto::claim::claim_order`]: owner set, epoch + 1,
     /// attempt + 1, a slot row taken; never more than slots are really free. Groups another runner held last are left to
-    /// it for [`proto::claim::STICKY_DELAY`] after they became ready.
+    /// it for [`proto::claim::STICKY_DELAY`] after they became ready, if it still lives.
     ///
     /// # Errors
     /// [`Error::RunnerReplaced`] when this life is over.
@@ -487,9 +487,17 @@ pub trait Store: Send + Sync + 'static {
     /// Records what became of the attempt that [`Store::begin_delivery`] charged as number `attempt`. In doubt, the same
     /// may be recorded again.
     ///
+    /// Returns the row behind it in its chat, if this call is what ended it.
+    ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Conflict`] when another attempt was charged since, or something else was recorded.
-    async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()>;
+    async fn finish_delivery(
+        &self,
+        id: OutboxId,
+        attempt: u32,
+        after: &AfterSend,
+        now: Timestamp,
+    ) -> Result<Option<OutboxId>>;
     /// Takes note of what the platform says about an accepted message, if it says more than what was known, and settles the
     /// row as [`proto::outbound::decide_after_receipt`] says.
     async fn note_receipt(&self, receipt: &Receipt, now: Timestamp) -> Result<Noted>;

@@ -59,7 +59,10 @@ pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
                 stops::tick(&engine).await;
                 reconcile.tick(&engine).await;
             }
-            Wake::Stop => return Ok(()),
+            Wake::Stop => {
+                pass_on_while_draining(&engine, hints);
+                return Ok(());
+            }
         }
     }
 }
@@ -124,6 +127,25 @@ fn pass_on(engine: &Engine) {
         .spawn("pass on a ready group", Policy::BestEffort, async move {
             tokio::time::sleep(STICKY_DELAY).await;
             hints.publish(Hint::Ready { runner: None });
+            Ok(())
+        });
+}
+
+/// Passes on all that this runner is asked first until it has ended its last turn: it claims no more.
+fn pass_on_while_draining(engine: &Engine, mut hints: Box<dyn Listener>) {
+    let (stop, to_others) = (engine.lifecycle.hard_stop(), Arc::clone(&engine.hints));
+    let passing = async move {
+        loop {
+            if let Some(Hint::Ready { .. }) | None = hints.next().await {
+                tokio::time::sleep(STICKY_DELAY).await;
+                to_others.publish(Hint::Ready { runner: None });
+            }
+        }
+    };
+    engine
+        .lifecycle
+        .spawn_support("pass on ready groups", Policy::BestEffort, async move {
+            stop.run_until_cancelled(passing).await;
             Ok(())
         });
 }

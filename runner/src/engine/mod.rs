@@ -19,7 +19,7 @@ use std::time::Duration;
 use blobs::BlobStore;
 use bus::{Hint, Hints};
 use chrono_tz::Tz;
-use proto::ids::{ChatId, IdSource, Incarnation, RunnerId};
+use proto::ids::{ChatId, IdSource, Incarnation, OutboxId, RunnerId};
 use proto::lease::Trust;
 use proto::time::{Clock, Monotonic};
 use service::lifecycle::Lifecycle;
@@ -105,11 +105,12 @@ impl Engine {
         *self.trust.borrow() == Trust::Full
     }
 
-    /// Hints that a chat's account has something to send.
-    pub(crate) async fn publish_outbox(&self, chat: &ChatId) {
+    /// Hints that a chat's account has this row to send.
+    pub(crate) async fn publish_outbox(&self, chat: &ChatId, row: OutboxId) {
         let now = self.clock.monotonic();
         if let Some((channel, account)) = self.accounts.of(chat, &*self.store, now).await {
-            self.hints.publish(Hint::Outbox { channel, account });
+            let row = Some((row, chat.clone()));
+            self.hints.publish(Hint::Outbox { channel, account, row });
         }
     }
 

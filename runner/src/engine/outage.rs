@@ -68,9 +68,9 @@ async fn tell_one(engine: &Engine, outage: u64, group: &GroupId, chat: ChatId, r
     };
     let fresh = OutboxId::fresh(&*engine.ids);
     match engine.store.put_notice(&key, &reply, fresh, engine.clock.now()).await {
-        Ok(Recorded::New(_)) => {
+        Ok(Recorded::New(row)) => {
             tracing::warn!(group.id = %group, reason, "a chat was told that sandboxes cannot be started");
-            engine.publish_outbox(&reply.chat).await;
+            engine.publish_outbox(&reply.chat, row).await;
             true
         }
         Ok(Recorded::Already(_)) => true,

@@ -124,7 +124,11 @@ impl GroupRun {
         let after = self.run.handed();
         match self.engine.store.read_follow_ups(&self.claimed.fence, after).await {
             Ok(messages) if messages.is_empty() => None,
-            Ok(messages) => Some(Event::InboxGrew(messages)),
+            Ok(messages) => {
+                let engine = &self.engine;
+                engine.metrics.observe_read(&messages, engine.clock.now());
+                Some(Event::InboxGrew(messages))
+            }
             Err(store::Error::Fenced(_)) => Some(Event::FenceLost),
             // The next sweep looks again.
             Err(error) => {

@@ -125,7 +125,7 @@ impl GroupRun {
         })
         .await;
         match told {
-            Ok(_) => engine.publish_outbox(&reply.chat).await,
+            Ok(told) => engine.publish_outbox(&reply.chat, told.outbox_id()).await,
             Err(error) => {
                 tracing::warn!(group.id = %fence.group, error = &error as &dyn std::error::Error, "a chat could not be told")
             }

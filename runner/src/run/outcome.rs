@@ -51,8 +51,8 @@ impl GroupRun {
                 engine.metrics.turns_committed.inc();
                 engine.metrics.observe_usage(&commit.usage, commit.cost_micros);
                 self.prompts.retain(|prompt| prompt.through > through);
-                for reply in &commit.replies {
-                    engine.publish_outbox(&reply.chat).await;
+                for (reply, row) in commit.replies.iter().zip(&ids) {
+                    engine.publish_outbox(&reply.chat, *row).await;
                 }
                 self.keep_files(commit.snapshot.as_ref()).await;
                 Event::Committed {
@@ -83,8 +83,8 @@ impl GroupRun {
         })
         .await;
         match recorded {
-            Ok(_) => {
-                engine.publish_outbox(&reply.chat).await;
+            Ok(recorded) => {
+                engine.publish_outbox(&reply.chat, recorded.outbox_id()).await;
                 None
             }
             Err(error) => Some(self.lost(&error)),
@@ -112,7 +112,7 @@ impl GroupRun {
             let _ = self.lost(&error);
         }
         if let AfterFailure::DeadLetter { notice, .. } = &failure.next {
-            engine.publish_outbox(&notice.chat).await;
+            engine.publish_outbox(&notice.chat, notice_id).await;
         }
     }
 

@@ -78,6 +78,9 @@ impl GroupRun {
                     group.id = %fence.group, turn.id = %batch.turn, turn.attempt = batch.attempt,
                     turn.messages = batch.messages.len(), lease.epoch = %fence.epoch, "turn begins"
                 );
+                if batch.attempt == 1 {
+                    engine.metrics.observe_read(&batch.messages, engine.clock.now());
+                }
                 match decide_before_attempt(&batch) {
                     None => {
                         self.tell_working(true);

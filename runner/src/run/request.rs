@@ -122,7 +122,7 @@ impl GroupRun {
         .await
         .map_err(|error| self.refuse(error))?;
         crash_point!("effect.recorded");
-        self.engine.publish_outbox(&reply.chat).await;
+        self.engine.publish_outbox(&reply.chat, recorded.outbox_id()).await;
         Ok(json!({ "outbox_id": recorded.outbox_id() }))
     }
 

@@ -146,6 +146,7 @@ async fn echo(
                 hints.publish(Hint::Outbox {
                     channel: "cli".into(),
                     account: "local".into(),
+                    row: None,
                 });
             }
             store.release_group(&claimed.fence, false, now).await?;

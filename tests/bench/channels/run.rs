@@ -131,6 +131,7 @@ async fn pass_time<P: Peer>(world: &World<P>, keeper: &mut Keeper, until: Instan
         world.tools.hints.publish(Hint::Outbox {
             channel: world.channel.name().to_owned(),
             account: world.channel.account().to_owned(),
+            row: None,
         });
         if looked.elapsed() >= LOOK_EVERY {
             looked = Instant::now();

@@ -1,4 +1,4 @@
-//! How long it takes until a group with 10 MB of files is answered on a runner that has none of them.
+//! How long it takes until a group with 10 MB of files and 1 MB of transcript is answered on a runner that has none of them.
 
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ const MOVES: usize = 9;
 /// Files of the group, and the size of each.
 const FILES: usize = 20;
 const FILE_BYTES: usize = 512 * 1024;
+/// Lines of its transcript, of a kibibyte each.
+const LINES: usize = 1_024;
 
 /// From the message to its reply, while the group moves; how long the same takes without a move is in `dispatch-reply`.
 pub(crate) async fn move_group() -> Vec<Measurement> {
@@ -23,6 +25,14 @@ pub(crate) async fn move_group() -> Vec<Measurement> {
         .await;
     fleet.ask(0).await;
     let tables = Tables::connect(&fleet).await;
+    tables
+        .execute(&format!(
+            "INSERT INTO transcripts (group_id, session_id, subpath, idx, written_at, line)
+             SELECT t.group_id, t.session_id, t.subpath, t.idx + n, t.written_at,
+                 json_build_object('type', 'user', 'text', repeat('x', 990))::text
+             FROM transcripts t, generate_series(1, {LINES}) n"
+        ))
+        .await;
     let mut samples = Vec::new();
     for round in 0..MOVES {
         let holder = tables
@@ -55,6 +65,6 @@ pub(crate) async fn move_group() -> Vec<Measurement> {
     vec![Measurement::of_durations(
         "move-group",
         &samples,
-        "message to reply of a group whose 20 files of 512 KiB, all changed, come from the NATS object store; cold sandbox included",
+        "message to reply of a group whose 20 files of 512 KiB, all changed, come from the NATS object store, with 1 MiB of transcript; cold sandbox included",
     )]
 }

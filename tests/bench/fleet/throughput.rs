@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use super::SETTING;
 use crate::report::Measurement;
 
-/// A message taken by the gateway until the agent that has it calls the model, and until its reply is on the platform, at 200 a
-/// second.
+/// A message sent to the gateway until a runner has read its row, and taken until the agent that has it calls the model, and until
+/// its reply is on the platform, at 200 a second.
 pub(crate) async fn dispatch() -> Vec<Measurement> {
     const ROOMS: usize = 12;
     let load = Load {
@@ -30,6 +30,7 @@ pub(crate) async fn dispatch() -> Vec<Measurement> {
     for room in 0..ROOMS {
         fleet.ask(room).await;
     }
+    let read_before = read(&fleet).await;
     let warm = fleet.platform.accepted().keys().max().copied().unwrap_or_default();
     load.run(Arc::clone(&fleet.platform)).await;
     fleet
@@ -54,8 +55,14 @@ pub(crate) async fn dispatch() -> Vec<Measurement> {
         spans.collect()
     };
     vec![
+        Measurement {
+            name: "dispatch",
+            unit: "ms",
+            samples: between(&read_before, &read(&fleet).await),
+            depends_on: "sent to the gateway until its row is in the runner's hand, 200/s, 12 warm groups: upper bounds of the buckets of clawhold_inbox_wait_seconds; fleet setting",
+        },
         Measurement::of_durations(
-            "dispatch",
+            "dispatch-model",
             &since(&began),
             "taken by the gateway until the agent calls the model, 200/s, 12 warm groups; fleet setting",
         ),
@@ -65,6 +72,29 @@ pub(crate) async fn dispatch() -> Vec<Measurement> {
             "taken by the gateway until the reply is on the platform, 200/s, 12 warm groups; fleet setting",
         ),
     ]
+}
+
+/// How long messages waited until a runner had read them, of all runners: bounds in seconds, and how many up to there.
+async fn read(fleet: &Fleet) -> Vec<(f64, f64)> {
+    let mut sum: Vec<(f64, f64)> = Vec::new();
+    for runner in &fleet.runners {
+        let buckets = runner.histogram("clawhold_inbox_wait_seconds").await;
+        if sum.is_empty() {
+            sum = buckets;
+        } else {
+            sum.iter_mut().zip(buckets).for_each(|(sum, bucket)| sum.1 += bucket.1);
+        }
+    }
+    sum
+}
+
+/// What came between two states of a histogram of seconds, in milliseconds: each sample as the upper bound of its bucket.
+fn between(before: &[(f64, f64)], after: &[(f64, f64)]) -> Vec<f64> {
+    let mut samples = Vec::new();
+    for ((bound, until), (_, from)) in after.iter().zip(before) {
+        samples.resize((until - from) as usize, bound * 1e3);
+    }
+    samples
 }
 
 /// Turns committed a second while somebody in each room writes again as soon as they were answered: with all slots taken by warm
@@ -84,9 +114,7 @@ pub(crate) async fn turn_cycles() -> Vec<Measurement> {
         people.spawn(async move {
             loop {
                 let number = platform.say(room, "").await;
-                while !platform.is_answered(number) {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
+                platform.until_answered(number).await;
             }
         });
     }

@@ -112,8 +112,10 @@ impl Fleet {
     /// Says something in a room, and waits until it was answered; returns how long that took.
     pub async fn ask(&self, room: usize) -> Duration {
         let number = self.platform.say(room, "").await;
-        self.within(PATIENCE, "an answer", async || self.platform.is_answered(number))
-            .await
+        let taken = Instant::now();
+        let answered = tokio::time::timeout(PATIENCE, self.platform.until_answered(number)).await;
+        assert!(answered.is_ok(), "waited in vain for an answer\n{}", self.logs());
+        taken.elapsed()
     }
 
     /// From taken to answered, of every message that was.

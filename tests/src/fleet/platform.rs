@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{HOOK, Spoken};
@@ -38,7 +39,7 @@ pub struct Platform {
 struct Seen {
     spoken: Mutex<Vec<Spoken>>,
     by_id: Mutex<HashMap<String, usize>>,
-    answered: Mutex<HashSet<u64>>,
+    answered: watch::Sender<HashSet<u64>>,
     accepted: Mutex<BTreeMap<u64, (usize, Instant)>>,
 }
 
@@ -140,7 +141,14 @@ impl Platform {
 
     /// Whether a message was answered.
     pub fn is_answered(&self, number: u64) -> bool {
-        self.seen.answered.lock().unwrap().contains(&number)
+        self.seen.answered.borrow().contains(&number)
+    }
+
+    /// Waits until a message was answered.
+    pub async fn until_answered(&self, number: u64) {
+        let mut answered = self.seen.answered.subscribe();
+        let found = answered.wait_for(|answered| answered.contains(&number)).await;
+        drop(found.expect("the platform is there"));
     }
 
     /// Messages that were taken, with room and time.
@@ -150,7 +158,7 @@ impl Platform {
 
     /// Messages taken and not answered.
     pub fn unanswered(&self) -> Vec<u64> {
-        let answered = self.seen.answered.lock().unwrap();
+        let answered = self.seen.answered.borrow();
         let accepted = self.seen.accepted.lock().unwrap();
         accepted
             .keys()
@@ -190,7 +198,7 @@ async fn take(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) ->
         at: Instant::now(),
         times: 1,
     };
-    seen.answered.lock().unwrap().extend(new.answers());
+    seen.answered.send_modify(|answered| answered.extend(new.answers()));
     by_id.insert(id, spoken.len());
     spoken.push(new);
     StatusCode::OK

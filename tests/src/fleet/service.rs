@@ -184,15 +184,35 @@ impl Service {
 
     /// What `/metrics` says of one metric, its label sets added up.
     pub async fn metric(&self, name: &str) -> f64 {
-        let request = reqwest::Client::new()
-            .get(format!("{}/metrics", self.http()))
-            .timeout(ANSWER);
-        let text = request.send().await.unwrap().text().await.unwrap();
+        let text = self.metrics().await;
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let of_it = lines.filter(|line| line.split(['{', ' ']).next() == Some(name));
         of_it
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
+    }
+
+    /// The buckets of a histogram: the upper bound of each, and how much was seen up to there.
+    pub async fn histogram(&self, name: &str) -> Vec<(f64, f64)> {
+        let begin = format!("{name}_bucket{{le=\"");
+        let text = self.metrics().await;
+        let buckets = text.lines().filter_map(|line| {
+            let (bound, count) = line.strip_prefix(&begin)?.split_once("\"} ")?;
+            let bound = if bound == "+Inf" {
+                f64::INFINITY
+            } else {
+                bound.parse().ok()?
+            };
+            Some((bound, count.parse().ok()?))
+        });
+        buckets.collect()
+    }
+
+    async fn metrics(&self) -> String {
+        let request = reqwest::Client::new()
+            .get(format!("{}/metrics", self.http()))
+            .timeout(ANSWER);
+        request.send().await.unwrap().text().await.unwrap()
     }
 
     /// The end of its log.

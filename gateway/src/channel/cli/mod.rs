@@ -153,6 +153,7 @@ impl CliApi {
         self.hints.publish(Hint::Outbox {
             channel: CHANNEL.to_owned(),
             account: self.gateway.clone(),
+            row: None,
         });
     }
 }

@@ -40,6 +40,7 @@ async fn pushed(State(gmail): State<Arc<Gmail>>, Query(asked): Query<Asked>) -> 
     gmail.hints.publish(Hint::Outbox {
         channel: CHANNEL.to_owned(),
         account: ACCOUNT.to_owned(),
+        row: None,
     });
     StatusCode::NO_CONTENT
 }

@@ -99,6 +99,7 @@ fn hint_outbox(world: &World) {
     world.hints.publish(bus::Hint::Outbox {
         channel: "cli".into(),
         account: "local".into(),
+        row: None,
     });
 }
 

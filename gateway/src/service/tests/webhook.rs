@@ -55,6 +55,7 @@ async fn a_signed_message_is_taken_once_and_its_reply_can_be_polled() {
         node.world.hints.publish(bus::Hint::Outbox {
             channel: "webhook".into(),
             account: "shop".into(),
+            row: None,
         });
     };
     let ((status, polled), ()) = tokio::join!(poll(&node, path), replies);

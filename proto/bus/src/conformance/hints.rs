@@ -116,11 +116,20 @@ async fn names_of_any_kind_are_told_apart(hints: &dyn Hints) {
         .into();
     for account in accounts {
         let (channel, account) = outbox(account);
-        hints.publish(Hint::Outbox { channel, account });
+        hints.publish(Hint::Outbox {
+            channel,
+            account,
+            row: None,
+        });
     }
     for (account, listener) in accounts.into_iter().zip(&mut listeners) {
         let (channel, account) = outbox(account);
-        assert_eq!(heard(&mut **listener).await, Hint::Outbox { channel, account });
+        let expected = Hint::Outbox {
+            channel,
+            account,
+            row: None,
+        };
+        assert_eq!(heard(&mut **listener).await, expected);
     }
 }
 

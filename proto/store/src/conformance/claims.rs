@@ -95,6 +95,16 @@ pub async fn a_group_is_left_to_its_last_runner_for_a_moment(world: World) {
     );
 }
 
+pub async fn a_group_does_not_wait_for_a_runner_that_is_gone(world: World) {
+    let (one, two) = (world.runner("one", 5).await, world.runner("two", 5).await);
+    let (fence, batch) = world.begun("g", &one).await;
+    world.commit(&fence, &batch, vec![], at(1)).await;
+    world.store.release_group(&fence, false, at(2)).await.unwrap();
+    world.store.retire_runner(&one.id, one.incarnation).await.unwrap();
+    world.call("g", "again", at(3)).await;
+    assert_eq!(world.claim_names(&two, 5, at(3)).await, ["g"]);
+}
+
 pub async fn concurrent_claimers_never_share_a_group(world: World) {
     const GROUPS: usize = 40;
     const RUNNERS: usize = 12;

@@ -339,6 +339,11 @@ pub async fn a_batch_says_whose_inbox_grew_and_who_serves_it(world: World) {
     let (fence, first) = world.begun("resting", &two).await;
     world.commit(&fence, &first, vec![], at(1)).await;
     world.store.release_group(&fence, false, at(2)).await.unwrap();
+    let gone = world.runner("gone", 5).await;
+    let (fence, first) = world.begun("left", &gone).await;
+    world.commit(&fence, &first, vec![], at(1)).await;
+    world.store.release_group(&fence, false, at(2)).await.unwrap();
+    world.store.retire_runner(&gone.id, gone.incarnation).await.unwrap();
     for name in ["new", "idle"] {
         world.group(name).await;
     }
@@ -346,6 +351,7 @@ pub async fn a_batch_says_whose_inbox_grew_and_who_serves_it(world: World) {
     world.append(&known, at(3)).await;
     let taken = [
         world.envelope("served", "chatter", false),
+        world.envelope("left", "call", true),
         world.envelope("resting", "chatter", false),
         world.envelope("new", "chatter", false),
         world.envelope("resting", "call", true),
@@ -360,12 +366,14 @@ pub async fn a_batch_says_whose_inbox_grew_and_who_serves_it(world: World) {
         engages,
     };
     let expected = [
+        // Nobody there would hear that it is called.
+        grown("left", None, None, true),
         grown("new", None, None, false),
         grown("resting", None, Some("two"), true),
         grown("served", Some("one"), Some("one"), false),
     ];
     assert_eq!(report.grown, expected, "each once, by name");
-    assert_eq!((report.stored, report.duplicates), (5, 1));
+    assert_eq!((report.stored, report.duplicates), (6, 1));
 }
 
 pub async fn an_indexed_message_is_like_an_appended_one(world: World) {

@@ -141,6 +141,32 @@ pub async fn a_stale_attempt_cannot_finish(world: World) {
     assert!(matches!(unknown, Err(Error::NotFound { .. })));
 }
 
+pub async fn the_end_of_a_delivery_names_the_row_behind_it(world: World) {
+    world.said("g", &["one", "two", "three"]).await;
+    world.said("h", &["other"]).await;
+    let rows = world.store.deliveries_after(&chat_of("g"), 0, 9).await.unwrap();
+    let now = at(2);
+    let first = world.begin_delivery(rows[0].id, now).await.unwrap();
+    let part = AfterSend::Part {
+        through: 1,
+        in_doubt: false,
+    };
+    let finish = async |delivery: &Delivery, after: &AfterSend| {
+        let finished = world.store.finish_delivery(delivery.id, delivery.attempts, after, now);
+        finished.await.unwrap()
+    };
+    assert_eq!(finish(&first, &part).await, None, "it has not ended");
+    let first = world.begin_delivery(rows[0].id, now).await.unwrap();
+    assert_eq!(finish(&first, &sent()).await, Some(rows[1].id));
+    assert_eq!(finish(&first, &sent()).await, None, "it had ended before");
+    let second = world.begin_delivery(rows[1].id, now).await.unwrap();
+    let reason = "refused".to_owned();
+    assert_eq!(finish(&second, &AfterSend::Dead { reason }).await, Some(rows[2].id));
+    let third = world.begin_delivery(rows[2].id, now).await.unwrap();
+    let reason = "no answer".to_owned();
+    assert_eq!(finish(&third, &AfterSend::Uncertain { reason }).await, None);
+}
+
 pub async fn finishing_in_doubt_may_be_repeated(world: World) {
     world.said("g", &["one"]).await;
     let delivery = world.attempt(at(2)).await;

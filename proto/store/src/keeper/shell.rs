@@ -13,9 +13,9 @@ use super::candidate::Candidate;
 use super::{Held, Takeover};
 use crate::{Error, Result, Store};
 
-/// How often a candidate looks, before jitter: a lease that was given up is held again within two seconds. Also the wait
-/// before a renewal that failed is tried again.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often a candidate looks, before jitter: a lease that was given up is held again within a second. Also the wait before a
+/// renewal that failed is tried again.
+const LOOK: Duration = Duration::from_millis(500);
 /// Time that giving the lease up may take: a stop must not hang on it, and others take it anyway once it was silent.
 const RELEASE_TIMEOUT: Duration = Duration::from_millis(1_500);
 

@@ -126,10 +126,17 @@ impl State {
         waiting
     }
 
+    /// Who held a group last, if that runner still lives.
+    pub(super) fn last_runner(&self, row: &GroupRow) -> Option<RunnerId> {
+        let last = row.last_runner.as_ref()?;
+        let lives = self.runners.get(last).is_some_and(|entry| !entry.row.dead);
+        lives.then(|| last.clone())
+    }
+
     fn claimable_since(&self, row: &GroupRow, request: &ClaimRequest) -> Option<Timestamp> {
         let unowned = row.owner.is_none() || self.lacks(Switch::OneSlotPerGroup);
         let since = row.ready(request.now).filter(|_| unowned)?;
-        let elsewhere = row.last_runner.as_ref().is_some_and(|runner| *runner != request.runner);
+        let elsewhere = self.last_runner(row).is_some_and(|runner| runner != request.runner);
         (!elsewhere || since + STICKY_DELAY <= request.now).then_some(since)
     }
 }

@@ -42,7 +42,7 @@ impl State {
         attempt: u32,
         after: &AfterSend,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<Option<OutboxId>> {
         let row = self.outbox.get(id);
         let row = row.ok_or_else(|| Error::NotFound {
             what: "delivery",
@@ -50,8 +50,9 @@ impl State {
         })?;
         let change = Finish::of(after);
         if row.delivery.attempts == attempt && row.delivery.state == change.state {
-            return Ok(());
+            return Ok(None);
         }
+        let (chat, seq) = (row.delivery.chat.clone(), row.delivery.seq);
         let being_made = row.delivery.attempts == attempt && row.delivery.state == OutboxState::Sending;
         if !being_made && !self.lacks(Switch::DeliveryAttempt) {
             return Err(Error::Conflict(format!(
@@ -73,7 +74,11 @@ impl State {
                 row.done_at = Some(now);
             }
         });
-        Ok(())
+        if change.state == OutboxState::Pending {
+            return Ok(None);
+        }
+        let behind = self.outbox.open_of(&chat).find(|row| row.delivery.seq > seq);
+        Ok(behind.map(|row| row.delivery.id))
     }
 
     pub(super) fn note_receipt(&mut self, receipt: &Receipt, now: Timestamp) -> Noted {

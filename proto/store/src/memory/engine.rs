@@ -252,7 +252,13 @@ impl Store for MemoryStore {
         self.lock().begin_delivery(hold, id, now)
     }
 
-    async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
+    async fn finish_delivery(
+        &self,
+        id: OutboxId,
+        attempt: u32,
+        after: &AfterSend,
+        now: Timestamp,
+    ) -> Result<Option<OutboxId>> {
         self.lock().finish_delivery(id, attempt, after, now)
     }
 

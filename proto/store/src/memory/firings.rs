@@ -185,7 +185,7 @@ impl State {
         FireReport {
             group: task.spec.group.clone(),
             owner: row.and_then(|row| Some(row.owner.as_ref()?.0.clone())),
-            last_runner: row.and_then(|row| row.last_runner.clone()),
+            last_runner: row.and_then(|row| self.last_runner(row)),
             admitted: Vec::new(),
             skipped: Vec::new(),
             paused: false,

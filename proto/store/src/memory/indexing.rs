@@ -65,7 +65,7 @@ impl State {
             Ok(row.map_or((None, None), |row| {
                 (
                     row.owner.as_ref().map(|(owner, _)| owner.clone()),
-                    row.last_runner.clone(),
+                    self.last_runner(row),
                 )
             }))
         })?;

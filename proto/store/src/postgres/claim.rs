@@ -56,8 +56,11 @@ const TAKE: &str = "
         SELECT id, ready_at + CASE ready_kind WHEN 'task' THEN 30000 ELSE 0 END AS place, ready_at
         FROM groups
         WHERE owner IS NULL AND ready_at IS NOT NULL AND not_before <= $4
-          -- Sticky: the workspace and the warm cache are at the runner that held the group last.
-          AND (last_runner IS NULL OR last_runner = $1 OR ready_at + $5 <= $4)
+          -- Sticky: the workspace and the warm cache are at the runner that held the group last, while there is one.
+          AND (
+              last_runner IS NULL OR last_runner = $1 OR ready_at + $5 <= $4
+              OR NOT EXISTS (SELECT 1 FROM runners last WHERE last.id = last_runner AND NOT last.dead)
+          )
         -- proto::claim::claim_order
         ORDER BY ready_at + CASE ready_kind WHEN 'task' THEN 30000 ELSE 0 END, ready_at, id
         LIMIT (SELECT COUNT(*) FROM free)

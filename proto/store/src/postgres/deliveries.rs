@@ -105,7 +105,13 @@ pub(super) async fn begin(tx: &Tx, hold: &Hold, id: OutboxId, now: Timestamp) ->
     charged.row().map(read).transpose()
 }
 
-pub(super) async fn finish(tx: &Tx, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
+pub(super) async fn finish(
+    tx: &Tx,
+    id: OutboxId,
+    attempt: u32,
+    after: &AfterSend,
+    now: Timestamp,
+) -> Result<Option<OutboxId>> {
     let change = Finish::of(after);
     let finish = statement!(
         "
@@ -119,7 +125,12 @@ pub(super) async fn finish(tx: &Tx, id: OutboxId, attempt: u32, after: &AfterSen
             in_doubt = in_doubt OR $11,
             done_at = CASE WHEN $3 = 'pending' THEN NULL ELSE $7 END
         WHERE id = $1 AND state = 'sending' AND attempts = $2
-        RETURNING 1
+        RETURNING CASE WHEN $3 <> 'pending' THEN (
+            SELECT behind.id FROM outbox behind
+            WHERE behind.chat_id = outbox.chat_id AND behind.seq > outbox.seq AND behind.state IN ('pending', 'sending')
+            ORDER BY behind.seq
+            LIMIT 1
+        ) END AS behind
         ",
         id,
         attempt,
@@ -133,8 +144,8 @@ pub(super) async fn finish(tx: &Tx, id: OutboxId, attempt: u32, after: &AfterSen
         change.sent_through,
         change.in_doubt,
     );
-    if tx.write(finish).await?.row().is_some() {
-        return Ok(());
+    if let Some(row) = tx.write(finish).await?.row() {
+        return Ok(get::<Option<uuid::Uuid>>(row, "behind")?.map(OutboxId));
     }
     match find(tx, id).await? {
         None => Err(Error::NotFound {
@@ -143,7 +154,7 @@ pub(super) async fn finish(tx: &Tx, id: OutboxId, attempt: u32, after: &AfterSen
         }
         .into()),
         // The answer to an earlier try of this very call was lost.
-        Some(row) if row.attempts == attempt && row.state == change.state => Ok(()),
+        Some(row) if row.attempts == attempt && row.state == change.state => Ok(None),
         Some(_) => Err(Error::Conflict(format!("attempt {attempt} at delivery {id} is not the one being made")).into()),
     }
 }

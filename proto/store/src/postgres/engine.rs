@@ -431,7 +431,13 @@ impl Store for PostgresStore {
             .await
     }
 
-    async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
+    async fn finish_delivery(
+        &self,
+        id: OutboxId,
+        attempt: u32,
+        after: &AfterSend,
+        now: Timestamp,
+    ) -> Result<Option<OutboxId>> {
         self.connections
             .call(Patience::Usual, |tx| async move {
                 deliveries::finish(&tx, id, attempt, after, now).await

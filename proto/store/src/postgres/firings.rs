@@ -126,7 +126,8 @@ pub(super) async fn run_now(tx: &Tx, id: &TaskId, fence: Option<&Fence>, now: Ti
 async fn look_around(tx: &Tx, id: &TaskId, known: Statement<'_>) -> Result<(Option<Ground>, BTreeSet<Timestamp>)> {
     let around = statement!(
         "
-        SELECT g.id, g.head_ord, g.owner, g.last_runner, c.group_id AS chat_group,
+        SELECT g.id, g.head_ord, g.owner, c.group_id AS chat_group,
+            (SELECT r.id FROM runners r WHERE r.id = g.last_runner AND NOT r.dead) AS last_runner,
             (SELECT COUNT(*) FROM firings f WHERE f.task_id = t.id AND f.outcome IS NULL) AS unfinished
         FROM tasks t
         JOIN groups g ON g.id = t.group_id

@@ -58,7 +58,9 @@ fn move_cursor(batch: &IndexBatch) -> Statement<'_> {
 fn lock_inboxes(groups: Vec<&str>) -> Statement<'_> {
     statement!(
         "
-        SELECT id, head_ord, owner, last_runner FROM groups WHERE id = ANY($1) AND NOT removed
+        SELECT id, head_ord, owner,
+            (SELECT r.id FROM runners r WHERE r.id = last_runner AND NOT r.dead) AS last_runner
+        FROM groups WHERE id = ANY($1) AND NOT removed
         ORDER BY id
         FOR NO KEY UPDATE
         ",

@@ -45,8 +45,11 @@ fn choose(conn: &Connection, request: &ClaimRequest, limit: usize) -> Result<Vec
             "
             SELECT id FROM groups
             WHERE owner IS NULL AND ready_at IS NOT NULL AND not_before <= :now
-              -- Sticky: the workspace and the warm cache are at the runner that held the group last.
-              AND (last_runner IS NULL OR last_runner = :runner OR ready_at + :sticky <= :now)
+              -- Sticky: the workspace and the warm cache are at the runner that held the group last, while there is one.
+              AND (
+                  last_runner IS NULL OR last_runner = :runner OR ready_at + :sticky <= :now
+                  OR NOT EXISTS (SELECT 1 FROM runners last WHERE last.id = last_runner AND NOT last.dead)
+              )
             -- proto::claim::claim_order
             ORDER BY ready_at + CASE ready_kind WHEN 'task' THEN :ageing ELSE 0 END, ready_at, id
             LIMIT :limit

@@ -7,7 +7,6 @@ use proto::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::columns::{json_option, parsed, parsed_option, time, word};
-use super::error::one_row;
 use super::leases;
 use crate::delivering::Finish;
 use crate::{Error, Result};
@@ -98,9 +97,15 @@ pub(super) fn begin(conn: &Connection, hold: &Hold, id: OutboxId, now: Timestamp
     if touched == 0 { Ok(None) } else { get(conn, id) }
 }
 
-pub(super) fn finish(conn: &Connection, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
+pub(super) fn finish(
+    conn: &Connection,
+    id: OutboxId,
+    attempt: u32,
+    after: &AfterSend,
+    now: Timestamp,
+) -> Result<Option<OutboxId>> {
     let change = Finish::of(after);
-    let touched = conn
+    let ended = conn
         .prepare_cached(
             "
             UPDATE outbox SET
@@ -113,38 +118,46 @@ pub(super) fn finish(conn: &Connection, id: OutboxId, attempt: u32, after: &Afte
                 in_doubt = in_doubt OR :in_doubt,
                 done_at = CASE WHEN :state = 'pending' THEN NULL ELSE :now END
             WHERE id = :id AND state = 'sending' AND attempts = :attempt
+            RETURNING CASE WHEN :state <> 'pending' THEN (
+                SELECT behind.id FROM outbox behind
+                WHERE behind.chat_id = outbox.chat_id AND behind.seq > outbox.seq
+                  AND behind.state IN ('pending', 'sending')
+                ORDER BY behind.seq
+                LIMIT 1
+            ) END AS behind
             ",
         )?
-        .execute(named_params! {
-            ":state": change.state.as_str(),
-            ":platform_id": change.platform_id,
-            ":error": change.error,
-            ":not_before": change.not_before.map(|time| time.as_millis()),
-            ":progressed": change.progressed,
-            ":failed": change.failed,
-            ":sent_through": change.sent_through,
-            ":in_doubt": change.in_doubt,
-            ":now": now.as_millis(),
-            ":id": id.to_string(),
-            ":attempt": attempt,
-        })?;
-    if touched == 0 {
-        return match get(conn, id)? {
+        .query_row(
+            named_params! {
+                ":state": change.state.as_str(),
+                ":platform_id": change.platform_id,
+                ":error": change.error,
+                ":not_before": change.not_before.map(|time| time.as_millis()),
+                ":progressed": change.progressed,
+                ":failed": change.failed,
+                ":sent_through": change.sent_through,
+                ":in_doubt": change.in_doubt,
+                ":now": now.as_millis(),
+                ":id": id.to_string(),
+                ":attempt": attempt,
+            },
+            |row| parsed_option(row, "behind"),
+        )
+        .optional()?;
+    match ended {
+        Some(behind) => Ok(behind),
+        None => match get(conn, id)? {
             None => Err(Error::NotFound {
                 what: "delivery",
                 id: id.to_string(),
             }),
             // The answer to an earlier try of this very call was lost.
-            Some(row) if row.attempts == attempt && row.state == change.state => Ok(()),
+            Some(row) if row.attempts == attempt && row.state == change.state => Ok(None),
             Some(_) => Err(Error::Conflict(format!(
                 "attempt {attempt} at delivery {id} is not the one being made"
             ))),
-        };
+        },
     }
-    one_row(touched, || Error::NotFound {
-        what: "delivery",
-        id: id.to_string(),
-    })
 }
 
 pub(super) fn interrupted(conn: &Connection, channel: &str, account: &str) -> Result<Vec<Delivery>> {

@@ -322,7 +322,13 @@ impl Store for SqliteStore {
         self.writer.run(move |tx| deliveries::begin(tx, &hold, id, now)).await
     }
 
-    async fn finish_delivery(&self, id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Result<()> {
+    async fn finish_delivery(
+        &self,
+        id: OutboxId,
+        attempt: u32,
+        after: &AfterSend,
+        now: Timestamp,
+    ) -> Result<Option<OutboxId>> {
         let after = after.clone();
         self.writer
             .run(move |tx| deliveries::finish(tx, id, attempt, &after, now))

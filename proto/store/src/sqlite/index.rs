@@ -43,10 +43,15 @@ fn take_in(conn: &Connection, envelope: &Envelope, now: Timestamp, report: &mut 
     Ok(())
 }
 
-/// Who owns a group, and who held it last.
+/// Who owns a group, and who held it last, if that runner still lives.
 pub(super) fn runners_of(conn: &Connection, group: &GroupId) -> Result<(Option<RunnerId>, Option<RunnerId>)> {
     let runners = conn
-        .prepare_cached("SELECT owner, last_runner FROM groups WHERE id = ?1")?
+        .prepare_cached(
+            "
+            SELECT owner, (SELECT r.id FROM runners r WHERE r.id = last_runner AND NOT r.dead) AS last_runner
+            FROM groups WHERE id = ?1
+            ",
+        )?
         .query_row(params![group.as_str()], |row| {
             let (owner, last): (Option<String>, Option<String>) = (row.get("owner")?, row.get("last_runner")?);
             Ok((owner.map(RunnerId::new), last.map(RunnerId::new)))

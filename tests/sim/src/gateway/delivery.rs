@@ -166,7 +166,7 @@ impl Delivering {
             .await
         {
             Err(error @ store::Error::Unavailable(_)) => Err(error),
-            Ok(()) | Err(_) => Ok(()),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 

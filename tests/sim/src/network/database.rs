@@ -145,7 +145,7 @@ calls! {
 
     due_deliveries(channel: &str, account: &str, now: Timestamp, limit: u32) -> Vec<Delivery> = [channel, account](&channel, &account, now, limit);
     begin_delivery(hold: &Hold, id: OutboxId, now: Timestamp) -> Option<Delivery> = [hold](&hold, id, now);
-    finish_delivery(id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> () = [after](id, attempt, &after, now);
+    finish_delivery(id: OutboxId, attempt: u32, after: &AfterSend, now: Timestamp) -> Option<OutboxId> = [after](id, attempt, &after, now);
     interrupted_deliveries(channel: &str, account: &str) -> Vec<Delivery> = [channel, account](&channel, &account);
 
     waiting_chats(runner: &RunnerId, since: Timestamp, limit: u32) -> Vec<(GroupId, ChatId)> = [runner](&runner, since, None, limit);

@@ -128,6 +128,7 @@ impl Runner {
             self.publish(Hint::Outbox {
                 channel: channel.name().to_owned(),
                 account: ACCOUNT.to_owned(),
+                row: None,
             });
         }
     }

@@ -1,6 +1,6 @@
 //! How a hint travels: a small versioned JSON object, on the subjects of those it concerns.
 
-use proto::ids::{ChatId, GroupId, RunnerId};
+use proto::ids::{ChatId, GroupId, OutboxId, RunnerId};
 use proto::ipc::Progress;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,8 @@ enum WireHint {
     Outbox {
         channel: String,
         account: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        row: Option<(OutboxId, ChatId)>,
     },
     Working {
         group: GroupId,
@@ -69,7 +71,7 @@ pub(super) fn encode(hint: Hint) -> Result<Vec<u8>, serde_json::Error> {
         Hint::Ready { runner } => WireHint::Ready { runner },
         Hint::Inbox { group, owner, engages } => WireHint::Inbox { group, owner, engages },
         Hint::Stop { group, owner } => WireHint::Stop { group, owner },
-        Hint::Outbox { channel, account } => WireHint::Outbox { channel, account },
+        Hint::Outbox { channel, account, row } => WireHint::Outbox { channel, account, row },
         Hint::Working { group, chat, on } => WireHint::Working { group, chat, on },
         Hint::Progress { group, progress } => WireHint::Progress { group, progress },
         Hint::Tasks => WireHint::Tasks,
@@ -86,7 +88,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Hint, String> {
         WireHint::Ready { runner } => Hint::Ready { runner },
         WireHint::Inbox { group, owner, engages } => Hint::Inbox { group, owner, engages },
         WireHint::Stop { group, owner } => Hint::Stop { group, owner },
-        WireHint::Outbox { channel, account } => Hint::Outbox { channel, account },
+        WireHint::Outbox { channel, account, row } => Hint::Outbox { channel, account, row },
         WireHint::Working { group, chat, on } => Hint::Working { group, chat, on },
         WireHint::Progress { group, progress } => Hint::Progress { group, progress },
         WireHint::Tasks => Hint::Tasks,
@@ -109,7 +111,7 @@ pub(super) fn published(subjects: &Subjects, hint: &Hint) -> Vec<String> {
             Some(owner) => subjects.inbox(owner),
             None => subjects.any_inbox(),
         }],
-        Hint::Outbox { channel, account } => vec![subjects.outbox(channel, account)],
+        Hint::Outbox { channel, account, .. } => vec![subjects.outbox(channel, account)],
         Hint::Working { group, .. } => vec![subjects.working(), subjects.group(group)],
         Hint::Progress { group, .. } => vec![subjects.group(group)],
         Hint::Tasks => vec![subjects.tasks()],
@@ -163,6 +165,15 @@ mod tests {
             Hint::Outbox {
                 channel: "telegram".into(),
                 account: "bot 1".into(),
+                row: None,
+            },
+            Hint::Outbox {
+                channel: "telegram".into(),
+                account: "bot 1".into(),
+                row: Some((
+                    "00000000-0000-0000-0000-000000000007".parse().unwrap(),
+                    ChatId::new("test:1"),
+                )),
             },
             Hint::Working {
                 group: group.clone(),
