@@ -84,16 +84,15 @@ impl Metrics {
             inbox_wait_seconds: registered(
                 registry,
                 "clawhold_inbox_wait_seconds",
-                "Time from when a message was sent until a runner had read it for the agent it calls",
+                "Time from when a message was sent, by its platform's clock, until a runner had read it for the agent it calls",
                 Histogram::new(INBOX_WAITS),
             ),
         }
     }
 
     /// Takes note of messages just read for the first time.
-    pub(crate) fn observe_read(&self, messages: &[InboxMessage], now: Timestamp) {
+    pub(crate) fn observe_read<'a>(&self, messages: impl Iterator<Item = &'a InboxMessage>, now: Timestamp) {
         let calling = messages
-            .iter()
             .map(|message| &message.envelope)
             .filter(|envelope| envelope.engages && envelope.task.is_none());
         for envelope in calling {

@@ -74,6 +74,8 @@ pub struct DeliveryLoop {
     due: VecDeque<(OutboxId, ChatId)>,
     /// When the outbox was looked at last; none, if something may be due that is not known here.
     looked: Option<Monotonic>,
+    /// Whether that look found all there was.
+    found_all: bool,
     /// Tasks of their own: each holds a connection of the store while it goes on, and this loop waits for one itself.
     under_way: JoinSet<Ended>,
     /// Chats of which something is under way, and what hints named meanwhile: the end of a send may have been recorded just before
@@ -101,6 +103,7 @@ impl DeliveryLoop {
             breaker: Breaker::new(),
             due: VecDeque::new(),
             looked: None,
+            found_all: true,
             under_way: JoinSet::new(),
             busy_chats: HashMap::new(),
             resting_chats: HashMap::new(),
@@ -120,6 +123,7 @@ impl DeliveryLoop {
         self.note_standing(hold.is_some());
         let Some(hold) = hold else {
             self.due.clear();
+            self.looked = None;
             return Ok(());
         };
         let monotonic = self.tools.clock.monotonic();
@@ -134,6 +138,7 @@ impl DeliveryLoop {
             let (name, account) = (self.channel.name(), self.channel.account());
             let due = self.tools.store.due_deliveries(name, account, now, PASS_MAX).await?;
             self.due = due.into_iter().map(|delivery| (delivery.id, delivery.chat)).collect();
+            self.found_all = self.due.len() < PASS_MAX as usize;
             self.looked = Some(monotonic);
             self.begin_due(&hold, monotonic);
         }
@@ -141,10 +146,11 @@ impl DeliveryLoop {
     }
 
     /// Begins what is known to be due, without a look at the outbox; takes a whole pass when the last one was long ago or in an
-    /// earlier hold, or something is to be settled first.
+    /// earlier hold, found more than it took and that is done, or something is to be settled first.
     async fn go_on(&mut self) -> store::Result<()> {
         let monotonic = self.tools.clock.monotonic();
         let looked_lately = self.looked.is_some_and(|at| monotonic.since(at) < SWEEP);
+        let looked_lately = looked_lately && (self.found_all || !self.due.is_empty());
         let settled = |hold: &Hold| self.settled.is_some_and(|(epoch, _)| epoch == hold.epoch);
         match self.hold().filter(|hold| looked_lately && settled(hold)) {
             Some(hold) => {
@@ -207,6 +213,8 @@ impl DeliveryLoop {
                 }
             }
             let sweep = SWEEP.mul_f64(0.75 + (self.tools.random)() / 2.0);
+            let now = self.tools.clock.monotonic();
+            let sweep = sweep.saturating_sub(self.looked.map_or(Duration::ZERO, |looked| now.since(looked)));
             is_known = tokio::select! {
                 () = stop.cancelled() => false,
                 () = tokio::time::sleep(sweep) => false,

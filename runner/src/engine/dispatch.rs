@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Hint, Interest, Listener};
+use futures::FutureExt as _;
 use proto::claim::{ClaimRequest, STICKY_DELAY, choose_eviction};
 use proto::time::Timestamp;
 use service::crash_point;
@@ -138,6 +139,8 @@ fn pass_on_while_draining(engine: &Engine, mut hints: Box<dyn Listener>) {
         loop {
             if let Some(Hint::Ready { .. }) | None = hints.next().await {
                 tokio::time::sleep(STICKY_DELAY).await;
+                // One hint is for all that was asked meanwhile.
+                while hints.next().now_or_never().is_some() {}
                 to_others.publish(Hint::Ready { runner: None });
             }
         }

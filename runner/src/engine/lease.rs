@@ -71,10 +71,7 @@ async fn retire(engine: &Engine, patience: Duration) {
         runner, incarnation, ..
     } = &engine.settings;
     let retired = tokio::time::timeout(patience, engine.store.retire_runner(runner, *incarnation)).await;
-    if matches!(retired, Ok(Ok(()))) {
-        // What was left to it first is for everybody now.
-        engine.hints.publish(bus::Hint::Ready { runner: None });
-    } else {
+    if !matches!(retired, Ok(Ok(()))) {
         tracing::info!("the end of this runner could not be recorded; it will be noticed by its silence");
     }
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use proto::inbound::InboxMessage;
 use proto::ipc::AgentMessage;
 use proto::lease::Trust;
+use proto::prompt::last_ord;
 use proto::turn::run::{Event, Exit};
 
 use super::GroupRun;
@@ -125,8 +127,7 @@ impl GroupRun {
         match self.engine.store.read_follow_ups(&self.claimed.fence, after).await {
             Ok(messages) if messages.is_empty() => None,
             Ok(messages) => {
-                let engine = &self.engine;
-                engine.metrics.observe_read(&messages, engine.clock.now());
+                self.note_read(&messages);
                 Some(Event::InboxGrew(messages))
             }
             Err(store::Error::Fenced(_)) => Some(Event::FenceLost),
@@ -136,6 +137,13 @@ impl GroupRun {
                 None
             }
         }
+    }
+
+    /// Counts how long messages waited, each once: what the core does not take yet is read again.
+    pub(super) fn note_read(&mut self, messages: &[InboxMessage]) {
+        let new = messages.iter().filter(|message| message.ord > self.read_through);
+        self.engine.metrics.observe_read(new, self.engine.clock.now());
+        self.read_through = last_ord(messages).unwrap_or_default().max(self.read_through);
     }
 
     /// For the operator. The last words are for the debug log only: they may repeat what people said.

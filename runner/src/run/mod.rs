@@ -79,6 +79,8 @@ struct GroupRun {
     stray: Option<SandboxId>,
     /// Prompts handed over and not covered by a commit yet.
     prompts: Vec<HandedPrompt>,
+    /// How far the inbox was read.
+    read_through: InboxOrd,
     /// Chat the newest prompt came from.
     reply_chat: ChatId,
     /// The platform's id of the message that called the agent, where one can react to it.
@@ -127,6 +129,7 @@ impl GroupRun {
             sandbox: None,
             stray: None,
             prompts: Vec::new(),
+            read_through: InboxOrd::ZERO,
             reply_chat: ChatId::new(""),
             called_by: None,
             session: None,

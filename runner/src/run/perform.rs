@@ -79,7 +79,7 @@ impl GroupRun {
                     turn.messages = batch.messages.len(), lease.epoch = %fence.epoch, "turn begins"
                 );
                 if batch.attempt == 1 {
-                    engine.metrics.observe_read(&batch.messages, engine.clock.now());
+                    self.note_read(&batch.messages);
                 }
                 match decide_before_attempt(&batch) {
                     None => {

@@ -45,7 +45,10 @@ pub(super) async fn find(tx: &Tx, id: &TaskId) -> Result<Option<Task>> {
 }
 
 pub(super) async fn all(tx: &Tx, group: Option<&GroupId>) -> Result<Vec<Task>> {
-    let tasks = statement!(select!("WHERE $1 IS NULL OR group_id = $1 ORDER BY id"), group);
+    let tasks = match group {
+        Some(group) => statement!(select!("WHERE group_id = $1 ORDER BY id"), group),
+        None => statement!(select!("ORDER BY id")),
+    };
     columns::all(&tx.read(tasks).await?.rows, read)
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bus::Interest;
-use proto::ids::{ChatId, Epoch};
+use bus::{Hint, Interest};
+use proto::ids::{ChatId, Epoch, OutboxId};
 use proto::lease::holding::Hold;
 use proto::outbound::{AfterSend, Delivery, Limits, Part, decide_after_interruption, decide_after_send, next_part};
 use proto::time::Monotonic;
@@ -48,13 +48,19 @@ pub(super) async fn run(gateway: Rc<Gateway>, channel: Channel, holder: Rc<Holde
         busy: RefCell::default(),
         settled: Cell::default(),
     });
+    let mut named = None;
     loop {
         // A store that does not answer is asked again by the next sweep.
-        let _ = delivering.tick().await;
+        let _ = match named.take() {
+            Some((id, chat)) => delivering.go_on(id, chat).await,
+            None => delivering.tick().await,
+        };
         tokio::select! {
             biased;
             _ = stopping.wait_for(|stopping| *stopping) => return,
-            _ = hints.next() => {}
+            hint = hints.next() => if let Hint::Outbox { row, .. } = hint {
+                named = row;
+            },
             _ = held.changed() => {}
             () = gateway.me.sleep(gateway.world.about(SWEEP)) => {}
         }
@@ -74,15 +80,45 @@ impl Delivering {
         }
         let (rows, now) = (&self.gateway.rows, self.gateway.me.now());
         for delivery in rows.due_deliveries(self.channel.name(), ACCOUNT, now, PASS_MAX).await? {
-            if self.busy.borrow_mut().insert(delivery.chat.clone()) {
+            if !self.gateway.world.stands(Fence::ChargeBeforeSend) {
                 let (this, hold) = (Rc::clone(self), hold.clone());
-                self.gateway.me.spawn(async move {
-                    this.attempt(&hold, &delivery).await;
-                    this.busy.borrow_mut().remove(&delivery.chat);
+                self.begin(delivery.chat.clone(), async move {
+                    this.send_and_charge_later(&hold, &delivery).await
                 });
+            } else {
+                self.attempt(&hold, delivery.id, delivery.chat);
             }
         }
         Ok(())
+    }
+
+    /// Begins what a hint names, without a look at the outbox, where a pass was made in this hold.
+    async fn go_on(self: &Rc<Self>, id: OutboxId, chat: ChatId) -> store::Result<()> {
+        let stands = self.gateway.world.stands(Fence::ChargeBeforeSend);
+        let passed = |hold: &Hold| self.settled.get().is_some_and(|(epoch, _)| epoch == hold.epoch);
+        match self.holder.hold_trusted_now().filter(|hold| stands && passed(hold)) {
+            Some(hold) => {
+                self.attempt(&hold, id, chat);
+                Ok(())
+            }
+            None => self.tick().await,
+        }
+    }
+
+    fn attempt(self: &Rc<Self>, hold: &Hold, id: OutboxId, chat: ChatId) {
+        let (this, hold) = (Rc::clone(self), hold.clone());
+        self.begin(chat, async move { this.attempt_all(&hold, id).await });
+    }
+
+    /// Nothing of a chat overtakes what is under way.
+    fn begin(self: &Rc<Self>, chat: ChatId, attempt: impl Future<Output = ()> + 'static) {
+        if self.busy.borrow_mut().insert(chat.clone()) {
+            let this = Rc::clone(self);
+            self.gateway.me.spawn(async move {
+                attempt.await;
+                this.busy.borrow_mut().remove(&chat);
+            });
+        }
     }
 
     /// Decides about what somebody left in `sending`.
@@ -114,20 +150,20 @@ impl Delivering {
         Ok(())
     }
 
-    async fn attempt(&self, hold: &Hold, due: &Delivery) {
-        let gateway = &self.gateway;
-        if !gateway.world.stands(Fence::ChargeBeforeSend) {
-            return self.send_and_charge_later(hold, due).await;
-        }
-        match gateway.rows.begin_delivery(hold, due.id, gateway.me.now()).await {
-            Ok(Some(delivery)) => {
-                let after = self.send(hold, &delivery).await;
-                self.conclude(&delivery, &after).await;
-            }
-            Ok(None) => {}
-            Err(_) => {
-                self.settled.set(None);
-                gateway.me.sleep(SWEEP).await;
+    /// One row and, as each ends, the one behind it.
+    async fn attempt_all(&self, hold: &Hold, first: OutboxId) {
+        let (gateway, mut next) = (&self.gateway, Some(first));
+        while let Some(id) = next.take() {
+            match gateway.rows.begin_delivery(hold, id, gateway.me.now()).await {
+                Ok(Some(delivery)) => {
+                    let after = self.send(hold, &delivery).await;
+                    next = self.conclude(&delivery, &after).await;
+                }
+                Ok(None) => {}
+                Err(_) => {
+                    self.settled.set(None);
+                    gateway.me.sleep(SWEEP).await;
+                }
             }
         }
     }
@@ -150,14 +186,17 @@ impl Delivering {
         decide_after_send(outcome, delivery, &whole(delivery), self.channel.resend(), me.now())
     }
 
-    async fn conclude(&self, delivery: &Delivery, after: &AfterSend) {
-        while self.record(delivery, after).await.is_err() {
-            self.gateway.me.sleep(RECORD_RETRY).await;
+    async fn conclude(&self, delivery: &Delivery, after: &AfterSend) -> Option<OutboxId> {
+        loop {
+            match self.record(delivery, after).await {
+                Ok(behind) => return behind,
+                Err(_) => self.gateway.me.sleep(RECORD_RETRY).await,
+            }
         }
     }
 
-    /// Records what follows from an attempt; one that was charged again since has nothing to record.
-    async fn record(&self, delivery: &Delivery, after: &AfterSend) -> store::Result<()> {
+    /// Records what follows from an attempt; one that was charged again since has nothing to record. Returns the row behind it.
+    async fn record(&self, delivery: &Delivery, after: &AfterSend) -> store::Result<Option<OutboxId>> {
         let now = self.gateway.me.now();
         match self
             .gateway
@@ -166,7 +205,8 @@ impl Delivering {
             .await
         {
             Err(error @ store::Error::Unavailable(_)) => Err(error),
-            Ok(_) | Err(_) => Ok(()),
+            Err(_) => Ok(None),
+            Ok(behind) => Ok(behind),
         }
     }
 

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bus::Hint;
-use proto::ids::{ChatId, Incarnation, RunnerId};
+use proto::ids::{ChatId, Incarnation, OutboxId, RunnerId};
 use proto::lease::Trust;
 use tokio::sync::watch;
 
@@ -118,7 +118,7 @@ impl Runner {
         self.world.bus.publish(&self.me, hint);
     }
 
-    pub(crate) async fn publish_outbox(&self, chat: &ChatId) {
+    pub(crate) async fn publish_outbox(&self, chat: &ChatId, row: OutboxId) {
         // In the real runner the chat's row says this; a call more that may fail and changes nothing.
         let _ = self.rows.chat(chat).await;
         let channel = Channel::ALL
@@ -128,7 +128,7 @@ impl Runner {
             self.publish(Hint::Outbox {
                 channel: channel.name().to_owned(),
                 account: ACCOUNT.to_owned(),
-                row: None,
+                row: Some((row, chat.clone())),
             });
         }
     }

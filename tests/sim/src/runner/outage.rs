@@ -43,14 +43,9 @@ impl Notices {
             };
             let fresh = OutboxId::fresh(&runner.world.ids);
             // In doubt it is told again, under the same key.
-            if runner
-                .rows
-                .put_notice(&key, &notice, fresh, runner.me.now())
-                .await
-                .is_ok()
-            {
+            if let Ok(told) = runner.rows.put_notice(&key, &notice, fresh, runner.me.now()).await {
                 self.told.insert(group);
-                runner.publish_outbox(&notice.chat).await;
+                runner.publish_outbox(&notice.chat, told.outbox_id()).await;
             }
         }
     }

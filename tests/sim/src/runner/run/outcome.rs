@@ -45,8 +45,8 @@ impl GroupRun {
         match committed {
             Ok(committed) => {
                 self.prompts.retain(|(_, covered)| *covered > through);
-                for reply in &commit.replies {
-                    self.runner.publish_outbox(&reply.chat).await;
+                for (reply, row) in commit.replies.iter().zip(&ids) {
+                    self.runner.publish_outbox(&reply.chat, *row).await;
                 }
                 if let Some(upload) = upload.as_ref().filter(|_| !uploads_first) {
                     self.upload_files(upload).await;
@@ -91,8 +91,8 @@ impl GroupRun {
             failure.reason,
             failure.next.as_str()
         ));
-        if let AfterFailure::DeadLetter { notice, .. } = &failure.next {
-            self.runner.publish_outbox(&notice.chat).await;
+        if let AfterFailure::DeadLetter { notice: said, .. } = &failure.next {
+            self.runner.publish_outbox(&said.chat, notice).await;
         }
     }
 

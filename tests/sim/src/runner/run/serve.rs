@@ -56,8 +56,7 @@ impl GroupRun {
         let record = || runner.rows.record_effect(fence, turn, reply, fresh, runner.me.now());
         let recorded = until_known(runner, record).await;
         self.note(format_args!("effect {} of {turn}: {recorded:?}", reply.text));
-        recorded?;
-        runner.publish_outbox(&reply.chat).await;
+        runner.publish_outbox(&reply.chat, recorded?.outbox_id()).await;
         Ok(())
     }
 
