@@ -112,13 +112,14 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     let clients = Arc::new(Clients::default());
     let mut channels: Vec<Arc<dyn Channel>> =
         vec![Arc::new(CliChannel::new(config.name.clone(), Arc::clone(&clients)))];
+    let files = Files::new(deps.blobs);
     for hook in hooks.values() {
         channels.push(Arc::new(WebhookChannel::new(
             Arc::clone(hook),
+            files.clone(),
             Arc::clone(&deps.clock),
         )?));
     }
-    let files = Files::new(deps.blobs);
     let channel_deps = ChannelDeps {
         clock: Arc::clone(&deps.clock),
         ids: Arc::clone(&deps.ids),
@@ -158,13 +159,14 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         config.assistant_name,
         commands,
         deps.metrics.clone(),
-        Attachments::new(files, Arc::clone(&deps.clock)).transcribing(transcriber),
+        Attachments::new(files.clone(), Arc::clone(&deps.clock)).transcribing(transcriber),
         lifecycle.soft_stop(),
     ));
     let webhooks = WebhookApi {
         hooks: Arc::new(hooks),
         intake: Arc::clone(&intake),
         store: Arc::clone(&deps.store),
+        files: files.clone(),
         hints: Arc::clone(&deps.hints),
         clock: Arc::clone(&deps.clock),
         stop: stop.clone(),
@@ -215,7 +217,8 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         stop_writing.run_until_cancelled(metadata.write_behind()).await;
         Ok(())
     });
-    let delivering = deps.readiness.condition("delivery");
+    // A part: messages are taken without it, and what is said waits in the outbox.
+    let delivering = deps.readiness.part("delivery".to_owned());
     let tools = Tools {
         store: deps.store,
         ingress: deps.ingress,

@@ -1,7 +1,7 @@
 //! The world of this crate's tests: real rows, the local bus, a clock that stands still, and a channel that is scripted.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use proto::ids::{ChatId, GroupId, OutboxId, RunnerId, TurnId};
 use proto::inbound::{Addressed, EventKind, InboundEvent};
 use proto::lease::LeaseTimings;
 use proto::lease::holding::{Hold, LeaseName};
-use proto::outbound::{Delivery, Limits, OutboxState, Part, Reconciled, Reply, Resend, SendOutcome};
+use proto::outbound::{Delivery, Extra, Limits, OutboxState, Part, Reconciled, Reply, Resend, SendOutcome};
 use proto::sender_allowlist::OnInvalid;
 use proto::time::{Clock, Monotonic, Timestamp};
 use proto::turn::{TurnBatch, TurnCommit, Usage};
@@ -241,13 +241,17 @@ impl World {
 
     /// Puts a text into the outbox.
     pub(crate) async fn say(&self, chat: &ChatId, text: &str) -> OutboxId {
+        self.say_with(chat, text, None).await
+    }
+
+    pub(crate) async fn say_with(&self, chat: &ChatId, text: &str, extra: Option<Extra>) -> OutboxId {
         let id = OutboxId(self.uuid());
         let reply = Reply {
             key: String::new(),
             chat: chat.clone(),
             text: text.into(),
             sender: None,
-            extra: None,
+            extra,
         };
         self.store
             .put_notice(&id.to_string(), &reply, id, self.clock.now())
@@ -366,6 +370,8 @@ pub(crate) struct ScriptedChannel {
     pub(crate) limits: Limits,
     pub(crate) typed: Mutex<Vec<(ChatId, bool)>>,
     pub(crate) known: Mutex<VecDeque<Reconciled>>,
+    /// Whether what is asked before a message leaves is never answered.
+    pub(crate) is_stuck: AtomicBool,
 }
 
 impl ScriptedChannel {
@@ -382,6 +388,7 @@ impl ScriptedChannel {
             limits: Limits::NONE,
             typed: Mutex::default(),
             known: Mutex::default(),
+            is_stuck: AtomicBool::new(false),
         }
     }
 
@@ -413,6 +420,9 @@ impl Channel for ScriptedChannel {
     }
 
     async fn send(&self, _: &Delivery, part: &Part) -> SendOutcome {
+        if self.is_stuck.load(Ordering::Relaxed) {
+            return std::future::pending().await;
+        }
         self.given.lock().unwrap().push(part.text.clone());
         let answer = self.answers.lock().unwrap().pop_front();
         answer.unwrap_or(SendOutcome::Sent { platform_id: None })
@@ -426,4 +436,16 @@ impl Channel for ScriptedChannel {
         let known = self.known.lock().unwrap().pop_front();
         known.unwrap_or(Reconciled::CannotTell)
     }
+}
+
+/// Waits until it is so.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, waiting)
+        .await
+        .unwrap_or_else(|_| panic!("never came true: {what}"));
 }

@@ -12,8 +12,8 @@ use blobs::BlobStore;
 use bus::Hints;
 use chrono_tz::Tz;
 use proto::ids::{IdSource, Incarnation, RunnerId};
-use proto::lease::Trust;
-use proto::time::Clock;
+use proto::lease::decide_trust;
+use proto::time::{Clock, Monotonic};
 use store::Store;
 use tokio::sync::watch;
 
@@ -99,7 +99,8 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     let timings = config.runner.lease.timings();
     let sandboxes = deps.readiness.condition("sandboxes");
     let leased = deps.readiness.condition("lease");
-    let Some(incarnation) = register(&runner, config.runner.slots, &deps, &leased, lifecycle).await? else {
+    let Some((incarnation, registered)) = register(&runner, config.runner.slots, &deps, &leased, lifecycle).await?
+    else {
         return Ok(());
     };
     let snapshots = deps.blobs.as_ref().map(|blobs| {
@@ -116,6 +117,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     let snapshots = snapshots
         .transpose()
         .context("the directory of the snapshots cannot be made")?;
+    let trust = decide_trust(&timings, registered, deps.clock.monotonic());
     let engine = Arc::new(Engine {
         store: deps.store,
         hints: deps.hints,
@@ -140,7 +142,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         snapshots: snapshots.map(Arc::new),
         slots: Default::default(),
         accounts: Default::default(),
-        trust: watch::Sender::new(Trust::Full),
+        trust: watch::Sender::new(trust),
         runtime_state: watch::Sender::new(RuntimeState::Settling),
         settings: Settings {
             runner,
@@ -156,7 +158,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     lifecycle.spawn_support(
         "runner lease",
         Policy::Critical,
-        lease::run(Arc::clone(&engine), timings, leased),
+        lease::run(Arc::clone(&engine), timings, leased, registered),
     );
     lifecycle.spawn_support(
         "runner runtime watch",
@@ -167,18 +169,20 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     Ok(())
 }
 
-/// Begins this life. `None` when told to stop first. A life more than needed, after a lost answer, fences nobody but itself.
+/// Begins this life, and says when that was sent: the lease counts from there. `None` when told to stop first. A life more than
+/// needed, after a lost answer, fences nobody but itself.
 async fn register(
     runner: &RunnerId,
     slots: u32,
     deps: &Deps,
     leased: &Condition,
     lifecycle: &Lifecycle,
-) -> store::Result<Option<Incarnation>> {
+) -> store::Result<Option<(Incarnation, Monotonic)>> {
     let stop = lifecycle.soft_stop();
     loop {
+        let sent = deps.clock.monotonic();
         let error = match deps.store.register_runner(runner, slots, deps.clock.now()).await {
-            Ok(incarnation) => return Ok(Some(incarnation)),
+            Ok(incarnation) => return Ok(Some((incarnation, sent))),
             Err(error @ store::Error::Unavailable(_)) => error,
             Err(error) => return Err(error),
         };
@@ -194,5 +198,47 @@ async fn register(
         {
             return Ok(None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::service::ids::RandomIds;
+    use blobs::directory::DirectoryStore;
+    use bus::local::LocalHints;
+    use prometheus_client::registry::Registry;
+    use proto::time::{ManualClock, Timestamp};
+    use store::memory::MemoryStore;
+    use store::outage::{Manners, Outage};
+
+    use super::*;
+    use crate::sandbox::memory::{MemoryEngine, MemoryRuntime};
+
+    #[tokio::test]
+    async fn the_lease_counts_from_before_the_registration() {
+        let outage = Arc::new(Outage::around(Arc::new(MemoryStore::new())));
+        let clock = ManualClock::at(Timestamp::from_millis(1_800_000_000_000));
+        let deps = Deps {
+            store: Arc::clone(&outage) as Arc<dyn Store>,
+            hints: Arc::new(LocalHints::new()),
+            runtime: Arc::new(MemoryRuntime::new(MemoryEngine::new(), "test")),
+            blobs: None,
+            files: Arc::new(DirectoryStore::new(PathBuf::new())),
+            clock: Arc::new(clock.clone()),
+            ids: Arc::new(RandomIds),
+            random: || 0.5,
+            readiness: Readiness::new(),
+            metrics: Metrics::register(&mut Registry::default()),
+        };
+        let (leased, lifecycle) = (deps.readiness.condition("lease"), Lifecycle::new());
+        let runner = RunnerId::new("here");
+        let before = clock.monotonic();
+        outage.set(Manners::IsSilent);
+        let slow = async {
+            clock.advance(Duration::from_secs(20));
+            outage.set(Manners::Answers);
+        };
+        let (registered, ()) = tokio::join!(register(&runner, 1, &deps, &leased, &lifecycle), slow);
+        assert_eq!(registered.unwrap().unwrap().1, before);
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use gateway::api::wire::{DeadLetters, Status};
+use gateway::api::wire::{DeadLetters, Status, UndeliveredReplies};
 
 use super::control::Control;
 
@@ -18,6 +18,9 @@ pub(crate) struct StatusArgs {
     /// Lists the messages that were given up, newest first.
     #[arg(long)]
     dead_letters: bool,
+    /// Lists the replies that did not arrive, or may not have, newest first.
+    #[arg(long, conflicts_with = "dead_letters")]
+    undelivered: bool,
     /// Configuration file of the node [default: clawhold.toml, if there is one].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -32,6 +35,14 @@ pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
         match args.json {
             true => writeln!(out, "{}", serde_json::to_string_pretty(&letters)?)?,
             false => out.write_all(list(&letters).as_bytes())?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.undelivered {
+        let replies: UndeliveredReplies = control.get("/v1/undelivered").await?;
+        match args.json {
+            true => writeln!(out, "{}", serde_json::to_string_pretty(&replies)?)?,
+            false => out.write_all(list_undelivered(&replies).as_bytes())?,
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -67,7 +78,11 @@ fn table(status: &Status) -> String {
         (counts.owned_groups, "groups in a slot"),
         (counts.waiting_groups, "groups waiting for a slot"),
         (counts.outbox_pending, "replies waiting"),
-        (counts.outbox_uncertain, "replies that may not have arrived"),
+        (
+            counts.outbox_uncertain,
+            "replies that may not have arrived (see --undelivered)",
+        ),
+        (counts.outbox_dead, "replies given up (see --undelivered)"),
         (counts.dead_letters, "messages given up (see --dead-letters)"),
     ] {
         text.push_str(&format!("{number:>6}  {what}\n"));
@@ -83,6 +98,15 @@ fn list(letters: &DeadLetters) -> String {
         format!("{}  {group}  {chat}  {}\n    {text}\n", letter.at, letter.reason)
     };
     letters.dead_letters.iter().map(line).collect()
+}
+
+fn list_undelivered(replies: &UndeliveredReplies) -> String {
+    let line = |reply: &gateway::api::wire::UndeliveredReply| {
+        let text = reply.text.lines().next().unwrap_or_default();
+        let (at, state, group, chat) = (reply.at, reply.state.as_str(), &reply.group, &reply.chat);
+        format!("{at}  {state}  {group}  {chat}  {}\n    {text}\n", reply.reason)
+    };
+    replies.undelivered.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -105,6 +129,7 @@ mod tests {
                 owned_groups: 0,
                 outbox_pending: 0,
                 outbox_uncertain: 0,
+                outbox_dead: 0,
                 dead_letters: 0,
             },
         };

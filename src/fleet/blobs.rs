@@ -2,6 +2,7 @@
 //! takes over its own past and serves the groups whose files it has.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use blobs::BlobStore;
@@ -10,10 +11,16 @@ use blobs::nats::{self, NatsStore};
 use blobs::s3::{self, S3Store};
 use service::config::Secret;
 use service::lifecycle::Policy;
+use service::readiness::Readiness;
 
 use super::base::Base;
 use super::servers::{Trying, nats_config};
 use crate::config::fleet::{BlobKind, S3};
+
+/// Its name in `/readyz`.
+const CONDITION: &str = "blobs";
+/// Time between two looks at a store that works.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// Opens the store and says in `/readyz` whether it can be reached.
 ///
@@ -37,19 +44,33 @@ pub(super) async fn open(base: &Base) -> anyhow::Result<Arc<dyn BlobStore>> {
         }
         BlobKind::S3 => Arc::new(S3Store::new(&s3_options(&settings.s3)?)?),
     };
-    let (stop, watched) = (base.lifecycle.soft_stop(), Arc::clone(&store));
-    let mut trying = Trying::new(base.readiness.condition("blobs"));
-    let reaching = async move {
-        while let Err(error) = watched.check().await {
-            trying.failed(&error).await;
-        }
-        trying.condition.ok();
-    };
+    let (stop, readiness) = (base.lifecycle.soft_stop(), base.readiness.clone());
+    let trying = Trying::new(readiness.condition(CONDITION));
+    let watching = watch(Arc::clone(&store), trying, readiness, LOOK);
     base.lifecycle.spawn_support("blobs", Policy::BestEffort, async move {
-        stop.run_until_cancelled(reaching).await;
+        stop.run_until_cancelled(watching).await;
         Ok(())
     });
     Ok(store)
+}
+
+/// Says for ever whether the store can be reached and written. A service is not ready before it could; later it goes on with
+/// what needs no files, so that an outage is shown beside the rest.
+async fn watch(store: Arc<dyn BlobStore>, mut trying: Trying, readiness: Readiness, look: Duration) {
+    let mut was_reached = false;
+    loop {
+        match store.check().await {
+            Ok(()) => {
+                trying.reached();
+                if !was_reached {
+                    trying = Trying::new(readiness.part(CONDITION.to_owned()));
+                    was_reached = true;
+                }
+                tokio::time::sleep(look).await;
+            }
+            Err(error) => trying.failed(&error).await,
+        }
+    }
 }
 
 fn s3_options(settings: &S3) -> anyhow::Result<s3::Options> {
@@ -76,4 +97,57 @@ fn s3_options(settings: &S3) -> anyhow::Result<s3::Options> {
         session_token: exposed(&settings.session_token),
         allow_http: settings.allow_http,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use service::readiness::State;
+
+    use super::*;
+
+    /// Waits until `done`.
+    async fn until(what: &str, mut done: impl FnMut() -> bool) {
+        let waiting = async {
+            while !done() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+        assert!(waited.is_ok(), "no {what}");
+    }
+
+    #[tokio::test]
+    async fn an_outage_after_the_start_is_shown_and_its_end_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("blobs");
+        let away = || {
+            let _ = std::fs::remove_dir_all(&root);
+            std::fs::write(&root, "a file in its way").is_ok()
+        };
+        let readiness = Readiness::new();
+        let state = || readiness.report().conditions[CONDITION].clone();
+        let store = Arc::new(DirectoryStore::new(root.clone()));
+        let trying = Trying::new(readiness.condition(CONDITION));
+        assert!(away());
+        let story = async {
+            until(
+                "trouble at the start",
+                || matches!(state(), State::Degraded { reason } if reason.contains("could not write")),
+            )
+            .await;
+            std::fs::remove_file(&root).unwrap();
+            until("success", || state() == State::Ok).await;
+            for _ in 0..2 {
+                until("way to break it", away).await;
+                until("outage", || matches!(state(), State::Impaired { .. })).await;
+                assert!(readiness.report().ready, "the rest works");
+                std::fs::remove_file(&root).unwrap();
+                until("end of the outage", || state() == State::Ok).await;
+            }
+        };
+        tokio::select! {
+            () = watch(store, trying, readiness.clone(), Duration::from_millis(5)) => {}
+            () = story => {}
+        }
+    }
 }

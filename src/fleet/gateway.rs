@@ -63,7 +63,9 @@ pub(super) async fn start(mut base: Base) -> anyhow::Result<Option<::gateway::Ru
         security: config.security,
     };
     let running = ::gateway::start(config, deps, &base.lifecycle).await?;
-    let (indexing, stop) = (base.readiness.condition("indexer"), base.lifecycle.hard_stop());
+    // A part: messages are taken without it, and lie in the log. A balancer that asks must not take every gateway out.
+    let indexing = base.readiness.part("indexer".to_owned());
+    let stop = base.lifecycle.hard_stop();
     base.lifecycle.spawn_support("indexer", Policy::Critical, async move {
         Indexer::new(indexer).run(indexing, stop).await;
         Ok(())

@@ -75,11 +75,7 @@ pub(super) fn nats_config(base: &Base) -> anyhow::Result<nats::Config> {
     Ok(nats::Config {
         urls,
         login: login(settings, user)?,
-        tls: nats::Tls {
-            required: settings.ca_file.is_some() || settings.certificate_file.is_some(),
-            ca_file: settings.ca_file.clone(),
-            client: settings.certificate_file.clone().zip(settings.key_file.clone()),
-        },
+        tls: tls(settings)?,
         prefix: settings.prefix.clone(),
         replicas: settings.replicas,
         max_bytes: Some(settings.max_mb * 1024 * 1024),
@@ -109,6 +105,21 @@ fn addresses(url: &str) -> (Vec<String>, Option<(String, String)>) {
         }
     }
     (urls, found)
+}
+
+fn tls(settings: &crate::config::fleet::Nats) -> anyhow::Result<nats::Tls> {
+    let client = match (&settings.certificate_file, &settings.key_file) {
+        (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            bail!("nats.certificate_file and nats.key_file belong together: set both, or none of them")
+        }
+    };
+    Ok(nats::Tls {
+        required: settings.ca_file.is_some() || client.is_some(),
+        ca_file: settings.ca_file.clone(),
+        client,
+    })
 }
 
 fn login(settings: &crate::config::fleet::Nats, user: Option<(String, String)>) -> anyhow::Result<nats::Login> {
@@ -150,7 +161,7 @@ where
     loop {
         match stop.run_until_cancelled(attempt()).await? {
             Ok(reached) => {
-                trying.condition.ok();
+                trying.reached();
                 return Some(reached);
             }
             Err(error) => stop.run_until_cancelled(trying.failed(&error)).await?,
@@ -160,7 +171,7 @@ where
 
 /// Tries at something that may take long.
 pub(super) struct Trying {
-    pub(super) condition: Condition,
+    condition: Condition,
     wait: Duration,
     told: String,
 }
@@ -174,12 +185,22 @@ impl Trying {
         }
     }
 
+    /// Says that it works.
+    pub(super) fn reached(&mut self) {
+        if !self.told.is_empty() {
+            tracing::info!(reason = self.told, "what could not be had is there");
+        }
+        self.told.clear();
+        self.wait = RETRY.0;
+        self.condition.ok();
+    }
+
     /// Says what is wrong, and waits until it is time to try again.
     pub(super) async fn failed(&mut self, error: &(dyn Error + Sync)) {
         let reason = chain(error);
         self.condition.degraded(reason.as_str());
         if self.told != reason {
-            tracing::error!(reason, "not to be had yet; trying again");
+            tracing::error!(reason, "not to be had now; trying again");
             self.told = reason;
         }
         let random = 0.75 + (service::random::fraction)() / 2.0;
@@ -207,6 +228,22 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
+
+    #[test]
+    fn a_certificate_without_its_key_is_refused() {
+        let settings = |certificate: Option<&str>, key: Option<&str>| crate::config::fleet::Nats {
+            certificate_file: certificate.map(Into::into),
+            key_file: key.map(Into::into),
+            ..crate::config::fleet::Nats::default()
+        };
+        assert!(tls(&settings(None, None)).unwrap().client.is_none());
+        let both = tls(&settings(Some("/c.pem"), Some("/k.pem"))).unwrap();
+        assert!(both.required && both.client.is_some());
+        for half in [settings(Some("/c.pem"), None), settings(None, Some("/k.pem"))] {
+            let error = tls(&half).unwrap_err().to_string();
+            assert!(error.contains("nats.certificate_file and nats.key_file"), "{error}");
+        }
+    }
 
     #[test]
     fn who_we_are_may_be_in_the_address() {

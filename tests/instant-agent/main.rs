@@ -2,11 +2,13 @@
 //! agent-runner, keeps and loads its transcript and calls the model through the credential proxy like the real SDK, and thinks nothing.
 //!
 //! Its answer names every `#<number>` of its prompt, so that a checker sees which message was answered where. A prompt with
-//! `!early` in it makes it send a message before it answers. Like the real one it ends by itself when its runner is gone.
+//! `!early` in it makes it send a message before it answers; `!write`, `!fill` and `!read` do something with a file of the workspace
+//! ([`words::Wish`]). Like the real one it ends by itself when its runner is gone.
 
 // A program of its own: the inside of a sandbox, where nothing is injected.
 #![allow(clippy::disallowed_methods)]
 
+mod files;
 mod mail;
 mod model;
 mod words;
@@ -75,6 +77,7 @@ fn answer(mail: &mut Mail, prompt: &Prompt, session: &SessionId) -> Result<(), G
         let params = json!({ "text": text, "sender": null });
         mail.ask(request(format!("early-{}", prompt.uuid), "send_message", params))?;
     }
+    files::serve(mail, prompt)?;
     let outcome = model::call(mail, prompt)?;
     let (text, error) = match outcome {
         Ok(()) => (Some(words::answer(&numbers)), None),

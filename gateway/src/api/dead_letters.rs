@@ -8,13 +8,13 @@ use super::ControlApi;
 use super::wire::{DeadLetter, DeadLetters};
 use crate::http::{ApiError, Params};
 
-/// Dead letters in one answer.
-const LIMIT_MAX: u32 = 1_000;
+/// Rows in one answer.
+pub(super) const LIMIT_MAX: u32 = 1_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
 }
 
 pub(super) async fn list(

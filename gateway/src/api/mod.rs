@@ -8,6 +8,7 @@ mod groups;
 mod pairings;
 mod status;
 mod tasks;
+mod undelivered;
 pub mod wire;
 
 use std::sync::Arc;
@@ -66,6 +67,7 @@ impl ControlApi {
             .route("/v1/pairings/{code}", delete(pairings::reject))
             .route("/v1/pairings/{code}/approve", post(pairings::approve))
             .route("/v1/dead-letters", get(dead_letters::list))
+            .route("/v1/undelivered", get(undelivered::list))
             .merge(tasks::routes())
             .with_state(self)
     }

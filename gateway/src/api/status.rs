@@ -19,6 +19,7 @@ pub(super) async fn get(State(api): State<ControlApi>) -> Result<Json<Status>, A
             owned_groups: counts.owned_groups,
             outbox_pending: counts.outbox_pending,
             outbox_uncertain: counts.outbox_uncertain,
+            outbox_dead: counts.outbox_dead,
             dead_letters: counts.dead_letters,
         },
     }))

@@ -4,7 +4,8 @@ pub mod tasks;
 
 use proto::command::PairCode;
 use proto::group::{Chat, Group, GroupSettings};
-use proto::ids::{ChatId, GroupId, InboxOrd};
+use proto::ids::{ChatId, GroupId, InboxOrd, OutboxId};
+use proto::outbound::OutboxState;
 use proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -134,6 +135,8 @@ pub struct StatusCounts {
     pub outbox_pending: u64,
     /// Replies that may or may not have arrived.
     pub outbox_uncertain: u64,
+    /// Replies that were given up.
+    pub outbox_dead: u64,
     /// Messages that were given up.
     pub dead_letters: u64,
 }
@@ -143,6 +146,32 @@ pub struct StatusCounts {
 pub struct DeadLetters {
     /// Newest first.
     pub dead_letters: Vec<DeadLetter>,
+}
+
+/// Answer to `GET /v1/undelivered`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UndeliveredReplies {
+    /// Newest first.
+    pub undelivered: Vec<UndeliveredReply>,
+}
+
+/// A reply that did not arrive, or may not have.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UndeliveredReply {
+    /// Identity.
+    pub id: OutboxId,
+    /// Whose agent said it.
+    pub group: GroupId,
+    /// Where.
+    pub chat: ChatId,
+    /// `uncertain` (it may have arrived) or `dead`.
+    pub state: OutboxState,
+    /// The text.
+    pub text: String,
+    /// Why.
+    pub reason: String,
+    /// When it was given up.
+    pub at: Timestamp,
 }
 
 /// A message that was given up.

@@ -7,6 +7,7 @@
 mod build;
 mod feed;
 mod host;
+mod lenient;
 mod receive_error;
 
 #[cfg(test)]

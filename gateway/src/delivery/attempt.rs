@@ -50,10 +50,10 @@ pub(super) enum Next {
     Behind(OutboxId),
 }
 
-/// How the charging of an attempt ended.
+/// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begun {
-    /// It was charged, made and recorded.
+    /// It is recorded.
     Clear,
     /// It was not this loop's to make, or not yet.
     Refused,
@@ -61,17 +61,24 @@ pub(super) enum Begun {
     InDoubt,
     /// The account is somebody else's since this hold.
     LeaseLost(Epoch),
+    /// The hold ended before it was known whether it arrived: the row stays in `sending`, and who holds the account next decides.
+    Left,
+}
+
+/// What is known of an attempt.
+enum Known {
+    Outcome(SendOutcome),
+    /// The platform cannot tell; the channel's policy decides.
+    Nothing,
+    /// The hold ended before.
+    HoldEnded,
 }
 
 impl Attempt {
     pub(super) async fn make(self, id: OutboxId, chat: ChatId) -> Ended {
         let now = self.tools.clock.now();
-        let (mut verdict, mut next) = (None, None);
         let begun = match self.tools.store.begin_delivery(&self.hold, id, now).await {
-            Ok(Some(delivery)) => {
-                (next, verdict) = self.send_and_record(&delivery).await;
-                Begun::Clear
-            }
+            Ok(Some(delivery)) => return self.send_and_record(delivery).await,
             // Somebody else took it, another is before it, or its chat moved to another account.
             Ok(None) => Begun::Refused,
             Err(store::Error::LeaseLost(_)) => Begun::LeaseLost(self.hold.epoch),
@@ -84,8 +91,8 @@ impl Attempt {
         Ended {
             chat,
             begun,
-            next,
-            verdict,
+            next: None,
+            verdict: None,
         }
     }
 
@@ -93,19 +100,16 @@ impl Attempt {
     pub(super) async fn settle(self, delivery: Delivery) -> Ended {
         let part = self.part(&delivery);
         let after = match self.reconcile(&delivery, &part).await {
-            Some(outcome) => self.decide(outcome, &delivery, &part),
-            None => decide_after_interruption(&delivery, &part, self.channel.resend(), self.tools.clock.now()),
+            Known::Outcome(outcome) => self.decide(outcome, &delivery, &part),
+            Known::Nothing => {
+                decide_after_interruption(&delivery, &part, self.channel.resend(), self.tools.clock.now())
+            }
+            Known::HoldEnded => return left(delivery, None),
         };
-        let next = self.record_at_length(&delivery, &after).await;
-        Ended {
-            chat: delivery.chat,
-            begun: Begun::Clear,
-            next,
-            verdict: None,
-        }
+        self.record_at_length(delivery, &after, None).await
     }
 
-    async fn send_and_record(&self, delivery: &Delivery) -> (Option<Next>, Option<Verdict>) {
+    async fn send_and_record(&self, delivery: Delivery) -> Ended {
         service::crash_point!("delivery.before-send");
         // The charge may have taken long. Sent now, it could overtake or repeat what the next holder sends.
         if !self.lease.is_trusted_under(&self.hold, &*self.tools.clock) {
@@ -114,18 +118,27 @@ impl Attempt {
                 not_before: delivery.created_at,
                 counts: false,
             };
-            return (self.record_at_length(delivery, &after).await, None);
+            return self.record_at_length(delivery, &after, None).await;
         }
-        let part = self.part(delivery);
-        let outcome = self.channel.send(delivery, &part).await;
-        service::crash_point!("delivery.after-send");
-        let verdict = Verdict::of(&outcome);
-        let known = match outcome {
-            SendOutcome::Uncertain { .. } => self.reconcile(delivery, &part).await,
-            _ => None,
+        let part = self.part(&delivery);
+        // A channel may have much to ask before the message itself leaves, which must not be after the hold has ended.
+        let outcome = tokio::select! {
+            biased;
+            outcome = self.channel.send(&delivery, &part) => outcome,
+            () = self.lease.ended(&self.hold, &*self.tools.clock) => return left(delivery, None),
         };
-        let after = self.decide(known.unwrap_or(outcome), delivery, &part);
-        (self.record_at_length(delivery, &after).await, Some(verdict))
+        service::crash_point!("delivery.after-send");
+        let verdict = Some(Verdict::of(&outcome));
+        let outcome = match outcome {
+            SendOutcome::Uncertain { .. } => match self.reconcile(&delivery, &part).await {
+                Known::Outcome(known) => known,
+                Known::Nothing => outcome,
+                Known::HoldEnded => return left(delivery, verdict),
+            },
+            _ => outcome,
+        };
+        let after = self.decide(outcome, &delivery, &part);
+        self.record_at_length(delivery, &after, verdict).await
     }
 
     fn part(&self, delivery: &Delivery) -> Part {
@@ -136,25 +149,26 @@ impl Attempt {
         decide_after_send(outcome, delivery, part, self.channel.resend(), self.tools.clock.now())
     }
 
-    /// Asks the platform whether a part arrived; none, if it cannot tell in time.
-    async fn reconcile(&self, delivery: &Delivery, part: &Part) -> Option<SendOutcome> {
+    /// Asks the platform whether a part arrived, as long as that is ours to ask.
+    async fn reconcile(&self, delivery: &Delivery, part: &Part) -> Known {
         let deadline = self.tools.clock.monotonic() + RECONCILE_SPAN;
         loop {
             match self.channel.reconcile(delivery, part).await {
-                Reconciled::Arrived { platform_id } => return Some(SendOutcome::Sent { platform_id }),
+                Reconciled::Arrived { platform_id } => return Known::Outcome(SendOutcome::Sent { platform_id }),
                 Reconciled::NotArrived => {
-                    return Some(SendOutcome::NotSent {
+                    return Known::Outcome(SendOutcome::NotSent {
                         reason: "no answer came, and the platform does not have it".to_owned(),
                         retry_after: None,
                     });
                 }
-                Reconciled::CannotTell => return None,
+                Reconciled::CannotTell => return Known::Nothing,
                 Reconciled::AskLater(wait) => {
                     let wait = wait.max(RECONCILE_WAIT_MIN);
-                    // The next holder asks for itself.
-                    let is_ours = self.lease.is_trusted_under(&self.hold, &*self.tools.clock);
-                    if !is_ours || self.tools.clock.monotonic() + wait > deadline {
-                        return None;
+                    if !self.lease.is_trusted_under(&self.hold, &*self.tools.clock) {
+                        return Known::HoldEnded;
+                    }
+                    if self.tools.clock.monotonic() + wait > deadline {
+                        return Known::Nothing;
                     }
                     tokio::time::sleep(wait).await;
                 }
@@ -162,14 +176,13 @@ impl Attempt {
         }
     }
 
-    /// Until the outcome is recorded nothing else of this chat may leave, so this waits as long as it takes. Returns what is to leave
-    /// next in the chat.
-    async fn record_at_length(&self, delivery: &Delivery, after: &AfterSend) -> Option<Next> {
+    /// Until the outcome is recorded nothing else of this chat may leave, so this waits as long as it takes.
+    async fn record_at_length(&self, delivery: Delivery, after: &AfterSend, verdict: Option<Verdict>) -> Ended {
         let now = self.tools.clock.now();
-        loop {
-            match record(&self.tools, delivery, after, now).await {
-                Ok(_) if matches!(after, AfterSend::Part { .. }) => return Some(Next::Part(delivery.id)),
-                Ok(behind) => return behind.map(Next::Behind),
+        let next = loop {
+            match record(&self.tools, &delivery, after, now).await {
+                Ok(_) if matches!(after, AfterSend::Part { .. }) => break Some(Next::Part(delivery.id)),
+                Ok(behind) => break behind.map(Next::Behind),
                 Err(error) => tracing::warn!(
                     error = &*error,
                     delivery.id = %delivery.id,
@@ -177,7 +190,26 @@ impl Attempt {
                 ),
             }
             tokio::time::sleep(RECORD_RETRY).await;
+        };
+        Ended {
+            chat: delivery.chat,
+            begun: Begun::Clear,
+            next,
+            verdict,
         }
+    }
+}
+
+fn left(delivery: Delivery, verdict: Option<Verdict>) -> Ended {
+    tracing::warn!(
+        delivery.id = %delivery.id,
+        "the lease of the account ended before it was known whether this arrived; its next holder decides"
+    );
+    Ended {
+        chat: delivery.chat,
+        begun: Begun::Left,
+        next: None,
+        verdict,
     }
 }
 

@@ -1,9 +1,14 @@
 //! The lease of an account as delivery sees it: whether it may act now, and under which hold.
 
+use std::time::Duration;
+
 use proto::lease::holding::Hold;
 use proto::time::Clock;
 use store::keeper::{Held, Keeper};
 use tokio::sync::watch;
+
+/// How often the end of trust is looked for, which no message announces.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// The lease of one account.
 #[derive(Clone, Debug)]
@@ -32,6 +37,13 @@ impl Lease {
     /// Whether the account may be acted for right now, under this very hold.
     pub(crate) fn is_trusted_under(&self, hold: &Hold, clock: &dyn Clock) -> bool {
         self.hold(clock).as_ref() == Some(hold)
+    }
+
+    /// Waits until the account may not be acted for under this hold. Cancel-safe.
+    pub(crate) async fn ended(&self, hold: &Hold, clock: &dyn Clock) {
+        while self.is_trusted_under(hold, clock) {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Whether the lease's row can be read and written: who waits for another holder is healthy, too.

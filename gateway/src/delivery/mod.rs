@@ -1,7 +1,7 @@
 //! The way out: outbox rows of one account leave through its channel, in order per chat, chats side by side.
 //!
 //! Of all gateways the one that holds the account's lease delivers ([`account`]). An attempt is charged under that hold
-//! before anything leaves, the hold is looked at again right before it leaves, and its outcome is recorded afterwards. So
+//! before anything leaves, is made only for as long as the hold lasts, and its outcome is recorded afterwards. So
 //! a crash at any moment leaves a row in `sending`; the platform is asked whether it arrived, and where that cannot be known
 //! the channel's stated policy decides. This loop decides nothing about texts or retries: that is [`proto::outbound`].
 
@@ -326,6 +326,7 @@ impl DeliveryLoop {
                 );
                 self.lost = Some(epoch);
             }
+            Begun::Left => self.settled = None,
             Begun::InDoubt => {
                 self.settled = None;
                 let rested = self.tools.clock.monotonic() + SWEEP;

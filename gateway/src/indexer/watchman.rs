@@ -16,8 +16,11 @@ use super::problems::{Problems, WATCHMAN};
 
 /// Time between two looks; two of them are enough to take a partition up within about a second.
 const LOOK: Duration = Duration::from_millis(500);
-/// Time between two purges. Purging late only costs the server's disk.
+/// Time between two purges, as long as little is indexed: purging late costs the server's disk.
 const PURGE: Duration = Duration::from_secs(30);
+/// Messages of the log behind which a cursor is purged at once. What is indexed counts against what one group may have in the
+/// log until it is purged: this is far below that, and some looks away from it.
+const PURGE_BEHIND: u64 = 2_000;
 /// A lag that a person should know of.
 const LAG_MAX: Duration = Duration::from_secs(30);
 
@@ -95,14 +98,15 @@ impl Watchman {
         let lag = ages.max().unwrap_or_default();
         self.deps.metrics.set_lag(lag);
         self.views.send_replace(Some(Arc::new(looks)));
-        self.purge().await?;
+        self.purge(&cursors).await?;
         Ok(lag)
     }
 
-    /// Removes from the log what is committed.
-    async fn purge(&mut self) -> Result<(), Failure> {
+    /// Removes from the log what is committed, when it is time or much.
+    async fn purge(&mut self, seen: &[PartitionCursor]) -> Result<(), Failure> {
         let now = self.deps.clock.monotonic();
-        if self.purged_at.is_some_and(|at| now.since(at) < PURGE) {
+        let is_time = self.purged_at.is_none_or(|at| now.since(at) >= PURGE);
+        if !is_time && !seen.iter().any(|cursor| self.behind(cursor) >= PURGE_BEHIND) {
             return Ok(());
         }
         let IndexerDeps { store, log, .. } = &self.deps;
@@ -121,6 +125,14 @@ impl Watchman {
         self.purged = cursors;
         self.purged_at = Some(now);
         Ok(())
+    }
+
+    /// How far a cursor moved since the last purge, in messages of the log: no fewer than those of its partition.
+    fn behind(&self, cursor: &PartitionCursor) -> u64 {
+        let same =
+            |purged: &&PartitionCursor| purged.partition == cursor.partition && purged.generation == cursor.generation;
+        let purged = self.purged.iter().find(same).map_or(0, |purged| purged.through);
+        cursor.through.saturating_sub(purged)
     }
 }
 

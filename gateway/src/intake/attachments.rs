@@ -26,6 +26,8 @@ const FILES_MAX: usize = 10;
 const PARALLEL_MAX: usize = 4;
 /// How long the files of one message are tried for.
 pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the voice notes of one message are tried to be put into words for.
+pub(super) const TRANSCRIBE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Wait before a platform is asked again for a file that it did not give.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -37,10 +39,10 @@ pub struct Attachments {
     transcriber: Option<Transcriber>,
 }
 
-/// A file that was fetched, and what else the text says of it.
+/// A file that was fetched.
 struct Fetched {
     received: ReceivedFile,
-    transcript: Option<String>,
+    contents: Bytes,
 }
 
 impl Attachments {
@@ -71,6 +73,7 @@ impl Attachments {
         channel: &dyn Channel,
     ) -> Result<Envelope, FileError> {
         let deadline = self.clock.monotonic() + FETCH_TIMEOUT;
+        let (mut lines, mut voices) = (Vec::new(), Vec::new());
         for (index, file) in files.iter().enumerate() {
             let brought = if index < FILES_MAX {
                 let until = deadline.since(self.clock.monotonic());
@@ -81,18 +84,28 @@ impl Attachments {
                 Err(format!("only the first {FILES_MAX} files of a message are"))
             };
             let line = match brought {
-                Ok(Fetched { received, transcript }) => {
-                    let lines = [Some(received.line()), transcript];
+                Ok(Fetched { received, contents }) => {
+                    let line = received.line();
+                    if received.kind == FileKind::Voice {
+                        voices.push((index, received.file.media_type.clone(), contents));
+                    }
                     envelope.details.files.push(received);
-                    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
+                    line
                 }
                 Err(reason) => file.line_without(&reason),
             };
-            if !envelope.text.is_empty() {
-                envelope.text.push('\n');
-            }
-            envelope.text.push_str(&line);
+            lines.push(line);
         }
+        if let Some(transcriber) = &self.transcriber {
+            let deadline = self.clock.monotonic() + TRANSCRIBE_TIMEOUT;
+            for (index, media_type, recording) in voices {
+                let until = deadline.since(self.clock.monotonic());
+                let words = transcriber.line(&media_type, recording, until).await;
+                lines[index] = format!("{}\n{words}", lines[index]);
+            }
+        }
+        lines.splice(0..0, Some(envelope.text).filter(|text| !text.is_empty()));
+        envelope.text = lines.join("\n");
         Ok(envelope)
     }
 
@@ -130,11 +143,7 @@ impl Attachments {
         if !self.files.keep(&blob, contents.clone()).await? {
             return Ok(Err("it is larger than the blob store takes".to_owned()));
         }
-        let transcript = match &self.transcriber {
-            Some(hook) if kind == FileKind::Voice => Some(hook.line(&received.file.media_type, contents).await),
-            _ => None,
-        };
-        Ok(Ok(Fetched { received, transcript }))
+        Ok(Ok(Fetched { received, contents }))
     }
 
     /// The same for each try at the same message (of a day).

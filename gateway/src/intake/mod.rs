@@ -13,7 +13,7 @@ mod unindexed;
 use std::sync::Arc;
 use std::time::Duration;
 
-use attachments::FETCH_TIMEOUT;
+use attachments::{FETCH_TIMEOUT, TRANSCRIBE_TIMEOUT};
 use bus::{Accepted, Ingress, IngressError};
 use proto::command::{Command, Verdict, asks_for_pairing, understand};
 use proto::group::{Chat, ChatSeen, Group};
@@ -185,7 +185,7 @@ impl Intake {
         let (intake, channel) = (Arc::clone(self), Arc::clone(channel));
         let (seen, joins) = (seen.clone(), joins.cloned());
         self.under_way.spawn(async move {
-            let limit = INTAKE_TIMEOUT + FETCH_TIMEOUT;
+            let limit = INTAKE_TIMEOUT + FETCH_TIMEOUT + TRANSCRIBE_TIMEOUT;
             let taken = intake
                 .take_within(limit, &seen, event, joins.as_ref(), Some(&*channel))
                 .await;

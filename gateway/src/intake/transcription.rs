@@ -3,6 +3,8 @@
 //! `POST` with the recording as body and its media type; the answer is `{"text": "…"}`. What comes of it is a line of the
 //! message. A hook that fails costs the words, never the message.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use reqwest::Method;
@@ -37,8 +39,8 @@ impl Transcriber {
     }
 
     /// The line that says what was said, or why that is not known.
-    pub(super) async fn line(&self, media_type: &str, recording: Bytes) -> String {
-        let request = self.rest.request(Method::POST, &self.url);
+    pub(super) async fn line(&self, media_type: &str, recording: Bytes, within: Duration) -> String {
+        let request = self.rest.request(Method::POST, &self.url).timeout(within);
         let request = request.header(CONTENT_TYPE, media_type).body(recording);
         let said = match self.rest.call(request).await {
             Exchange::Answered(answered) if answered.status.is_success() => answered.json::<Transcript>(),

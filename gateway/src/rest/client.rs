@@ -14,11 +14,18 @@ use super::{Answered, Exchange};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a call may take in all, unless its caller sets another time.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Slowest line that a file gets through on.
+const BYTES_PER_S_MIN: u64 = 128 * 1024;
 /// How long a connection without calls is kept: shorter than the idle time-outs of common proxies, so that few calls go out
 /// on a connection that the other side is just closing.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Largest answer that is read: platforms' answers are lists of at most some hundred entries.
 pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long a call may take in all that carries this much, in its request or its answer.
+pub fn timeout_for(bytes: usize) -> Duration {
+    CALL_TIMEOUT + Duration::from_secs((bytes as u64).div_ceil(BYTES_PER_S_MIN))
+}
 
 /// A client for one API.
 #[derive(Clone, Debug)]
@@ -61,14 +68,25 @@ impl Rest {
         }
     }
 
-    /// Makes the call and reads its answer.
+    /// Makes the call and reads its answer. One that carries a file needs the time of [`timeout_for`].
     pub async fn call(&self, request: RequestBuilder) -> Exchange {
-        self.call_up_to(request, BODY_BYTES_MAX).await
+        let sent = request.send().await;
+        self.exchange(sent, BODY_BYTES_MAX).await
     }
 
-    /// As [`Rest::call`], with another bound for the answer's size.
+    /// Downloads: the answer may be this large, and take the time of that size. It begins as soon as any other.
     pub async fn call_up_to(&self, request: RequestBuilder, bytes_max: usize) -> Exchange {
-        let response = match request.send().await {
+        let request = request.timeout(timeout_for(bytes_max));
+        match tokio::time::timeout(CALL_TIMEOUT, request.send()).await {
+            Ok(sent) => self.exchange(sent, bytes_max).await,
+            Err(_) => Exchange::Lost {
+                reason: format!("no answer began within {} s", CALL_TIMEOUT.as_secs()),
+            },
+        }
+    }
+
+    async fn exchange(&self, sent: reqwest::Result<Response>, bytes_max: usize) -> Exchange {
+        let response = match sent {
             Ok(response) => response,
             Err(error) if error.is_connect() || error.is_builder() => {
                 return Exchange::NotSent {
@@ -93,14 +111,19 @@ impl Rest {
     async fn read(&self, response: Response, bytes_max: usize) -> Result<Bytes, String> {
         let mut stream = response.bytes_stream();
         let mut body = BytesMut::new();
-        while let Some(chunk) = stream.next().await {
+        loop {
+            // A dead connection is not waited for as long as a large file may take.
+            let next = tokio::time::timeout(CALL_TIMEOUT, stream.next()).await;
+            let next = next.map_err(|_| format!("the answer stopped for {} s", CALL_TIMEOUT.as_secs()))?;
+            let Some(chunk) = next else {
+                return Ok(body.freeze());
+            };
             let chunk = chunk.map_err(|error| self.said(error))?;
             if body.len() + chunk.len() > bytes_max {
                 return Err(format!("the answer is larger than {bytes_max} bytes"));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body.freeze())
     }
 
     /// The error with its causes, without the address and the credentials.

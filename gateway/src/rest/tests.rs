@@ -65,6 +65,27 @@ async fn an_error_whose_text_is_cut_off_is_still_that_error() {
     assert!(matches!(exchange, Exchange::Answered(answer) if answer.status == StatusCode::BAD_REQUEST));
 }
 
+#[tokio::test]
+async fn a_download_is_bounded_by_its_size_and_read_whole() {
+    for (bytes_max, is_whole) in [(5, true), (4, false)] {
+        let rest = rest(&peer(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await);
+        let request = rest.request(reqwest::Method::GET, "file");
+        match rest.call_up_to(request, bytes_max).await {
+            Exchange::Answered(answer) => assert!(is_whole && answer.body == "hello"),
+            Exchange::Lost { reason } => assert!(!is_whole && reason.contains("larger than 4"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_time_for_a_file_grows_with_its_size() {
+    const MIB: usize = 1024 * 1024;
+    for (bytes, seconds) in [(0, 30), (1, 31), (MIB, 38), (20 * MIB, 190), (72 * MIB, 606)] {
+        assert_eq!(timeout_for(bytes).as_secs(), seconds, "{bytes}");
+    }
+}
+
 fn outcome(status: u16, retry_after: Option<&str>) -> SendOutcome {
     let mut headers = HeaderMap::new();
     if let Some(value) = retry_after {

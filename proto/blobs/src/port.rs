@@ -46,4 +46,13 @@ pub trait BlobStore: Send + Sync + 'static {
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable), saying what is wrong.
     async fn check(&self) -> Result<()>;
+
+    /// Which life of the store this is: another text once all it held was lost and it was made anew, and its blobs cannot be
+    /// there any more. Always the same for a store that cannot tell.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable).
+    async fn identity(&self) -> Result<String> {
+        Ok(String::new())
+    }
 }

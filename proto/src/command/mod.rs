@@ -164,7 +164,7 @@ pub fn understand(
 pub fn asks_for_pairing(event: &InboundEvent, chat: &Chat, allowlist: &SenderAllowlist) -> bool {
     let rule = allowlist.rule_for(&chat.id);
     let may_speak = event.is_from_me || rule.mode != Mode::Drop || rule.allows(&event.sender);
-    let asks = event.text.trim() == "/pair" || event.addressed == Addressed::Direct;
+    let asks = words::ask_for_pairing(&event.text) || event.addressed == Addressed::Direct;
     may_speak && asks && !event.is_bot && event.kind == EventKind::Message
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::group::GroupSettings;
-use crate::ids::GroupId;
+use crate::ids::{ChatId, GroupId};
 use crate::time::Timestamp;
 use crate::trigger::Trigger;
 
@@ -119,5 +119,50 @@ fn a_pairing_code_is_short_typed_in_any_case_and_made_of_letters_that_are_not_mi
     assert_ne!(PairCode::from_bits(1), PairCode::from_bits(2));
     for wrong in ["", "ABCD", "ABCD234O", "ABCD23456", "ABCD 345"] {
         assert!(PairCode::parse(wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_chat_without_a_group_asks_for_pairing_with_or_without_a_name_before_it() {
+    let chat = Chat {
+        id: ChatId::new("tg:1"),
+        channel: "telegram".into(),
+        account: "1".into(),
+        name: None,
+        is_group_chat: true,
+        group: None,
+        last_seen_at: Timestamp::from_millis(0),
+        parent: None,
+    };
+    let asks = |text: &str| {
+        let event = InboundEvent {
+            dedup_key: "telegram:1:1".into(),
+            chat: chat.id.clone(),
+            sender: "7".into(),
+            sender_name: "Ann".into(),
+            text: text.into(),
+            sent_at: Timestamp::from_millis(0),
+            is_from_me: false,
+            is_bot: false,
+            addressed: Addressed::No,
+            kind: EventKind::Message,
+            quote: None,
+            files: Vec::new(),
+            trace: None,
+        };
+        asks_for_pairing(&event, &chat, &SenderAllowlist::allow_everybody())
+    };
+    for text in ["/pair", " /pair\n", "@Andy /pair", "@andy\n/pair "] {
+        assert!(asks(text), "{text:?}");
+    }
+    for text in [
+        "pair",
+        "/pair list",
+        "@Andy",
+        "Andy /pair",
+        "@Andy, please /pair",
+        "/pair @Andy",
+    ] {
+        assert!(!asks(text), "{text:?}");
     }
 }

@@ -18,6 +18,17 @@ impl Command {
     }
 }
 
+/// Whether a text in a chat without a group asks for pairing. There is no group whose trigger could be asked, so any name
+/// may be called before the command: nothing but a code comes of it.
+pub(super) fn ask_for_pairing(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words.as_slice() {
+        ["/pair"] => true,
+        [called, "/pair"] => called.starts_with('@'),
+        _ => false,
+    }
+}
+
 fn pair(text: &str) -> Option<Pair> {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words.as_slice() {

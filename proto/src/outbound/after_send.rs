@@ -67,7 +67,8 @@ pub fn decide_after_send(
         AfterSend::Retry {
             reason,
             not_before: now + retry_after.unwrap_or_else(|| backoff(failures)),
-            counts: true,
+            // A platform that asks for a short wait again and again has a limit, not a failure.
+            counts: retry_after.is_none_or(|wait| wait >= backoff(failures)),
         }
     };
     match (outcome, resend) {

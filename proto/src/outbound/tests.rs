@@ -116,6 +116,25 @@ fn the_platform_decides_when_to_retry_else_the_wait_doubles_up_to_five_minutes()
     assert_eq!(wait(9, Some(Duration::from_secs(7))), 7);
 }
 
+/// Else a platform that says "in a second" for twenty minutes would cost the reply.
+#[test]
+fn a_short_wait_that_the_platform_asks_for_does_not_count_towards_giving_up() {
+    let counts = |failures, retry_after: u64| {
+        let busy = SendOutcome::NotSent {
+            reason: "429".into(),
+            retry_after: Some(Duration::from_secs(retry_after)),
+        };
+        match after(busy, failures, Resend::Never, Timestamp::from_millis(0)) {
+            AfterSend::Retry { counts, .. } => counts,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(counts(0, 1), "no shorter than our own");
+    assert!(!counts(1, 1));
+    assert!(!counts(30, 299));
+    assert!(counts(30, 300));
+}
+
 #[test]
 fn what_the_account_itself_refuses_is_not_counted_towards_giving_up() {
     let down = SendOutcome::AccountDown {

@@ -13,6 +13,8 @@ pub const ATTEMPTS_MAX: u32 = 5;
 pub const RUNNER_DEATHS_MAX: u32 = 10;
 /// Wait after the first failed attempt unless something else is configured; doubles with each further one.
 pub const BACKOFF: Duration = Duration::from_secs(5);
+/// Shortest and longest wait for something that is no fault of the message, such as a store of files that is away.
+pub const AWAY_WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 /// Share of the wait that is drawn at random, so that groups hit by one outage do not return together.
 pub const JITTER: f64 = 0.2;
 
@@ -38,10 +40,11 @@ pub fn decide_after_failure(
     }
 }
 
-/// Decides whether a turn may be attempted at all: once [`RUNNER_DEATHS_MAX`] runners died over it, its head is given up
-/// before it kills another one. Such an attempt never gets as far as failing, so this cannot wait for a failure.
+/// Decides whether a turn may be attempted at all: once [`RUNNER_DEATHS_MAX`] runners died over it, or [`ATTEMPTS_MAX`] attempts
+/// counted, its head is given up before another one. Attempts that kill their runner or panic never get as far as failing, so
+/// this cannot wait for a failure.
 pub fn decide_before_attempt(batch: &TurnBatch) -> Option<AfterFailure> {
-    if batch.runner_deaths < RUNNER_DEATHS_MAX {
+    if batch.runner_deaths < RUNNER_DEATHS_MAX && batch.attempt <= ATTEMPTS_MAX {
         return None;
     }
     let head = head_of(&batch.messages)?;
@@ -55,7 +58,19 @@ pub fn decide_before_attempt(batch: &TurnBatch) -> Option<AfterFailure> {
 /// Wait before the attempt after `attempt`: `base`·2ⁿ⁻¹, ±20 %.
 pub fn backoff(base: Duration, attempt: u32, random: f64) -> Duration {
     let doubled = base.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    doubled.mul_f64(1.0 + JITTER * (2.0 * random.clamp(0.0, 1.0) - 1.0))
+    jittered(doubled, random)
+}
+
+/// Wait before an attempt over `batch` that could not begin is made again. It grows with the age of the batch, which is known
+/// wherever the next one is made; nobody counts such attempts.
+pub fn wait_while_away(batch: &[InboxMessage], random: f64, now: Timestamp) -> Duration {
+    let age = head_of(batch).map_or(Duration::ZERO, |head| now.since(head.envelope.sent_at));
+    let (shortest, longest) = AWAY_WAIT;
+    jittered((age / 2).clamp(shortest, longest), random)
+}
+
+fn jittered(wait: Duration, random: f64) -> Duration {
+    wait.mul_f64(1.0 + JITTER * (2.0 * random.clamp(0.0, 1.0) - 1.0))
 }
 
 /// The short notice a chat gets when its message is given up.
@@ -87,6 +102,64 @@ fn head_of(batch: &[InboxMessage]) -> Option<&InboxMessage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::{ChatId, GroupId, InboxOrd, TurnId};
+    use crate::inbound::{Details, Envelope};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    fn message(age: Duration) -> InboxMessage {
+        let envelope = Envelope {
+            dedup_key: "cli:local:1".into(),
+            group: GroupId::parse("main").unwrap(),
+            chat: ChatId::new("cli:main"),
+            sender: "u".into(),
+            sender_name: "Ann".into(),
+            text: "hi".into(),
+            sent_at: NOW - age,
+            engages: true,
+            trace: None,
+            task: None,
+            details: Details::default(),
+        };
+        InboxMessage {
+            ord: InboxOrd(7),
+            envelope,
+        }
+    }
+
+    fn given_up(attempt: u32, runner_deaths: u32) -> bool {
+        let batch = TurnBatch {
+            turn: TurnId(uuid::Uuid::nil()),
+            attempt,
+            runner_deaths,
+            cursor: InboxOrd(6),
+            messages: vec![message(Duration::ZERO)],
+            session: None,
+            interrupted: None,
+            snapshot: None,
+        };
+        match decide_before_attempt(&batch) {
+            Some(AfterFailure::DeadLetter { through, .. }) => through == InboxOrd(7),
+            Some(AfterFailure::Retry { .. }) | None => false,
+        }
+    }
+
+    #[test]
+    fn what_never_gets_as_far_as_failing_is_given_up_before_the_next_attempt() {
+        assert!(!given_up(ATTEMPTS_MAX, RUNNER_DEATHS_MAX - 1));
+        assert!(given_up(ATTEMPTS_MAX + 1, 0));
+        assert!(given_up(1, RUNNER_DEATHS_MAX));
+    }
+
+    #[test]
+    fn the_wait_for_what_is_away_grows_with_the_age_of_what_waits() {
+        let wait = |age, random| wait_while_away(&[message(Duration::from_secs(age))], random, NOW).as_millis();
+        assert_eq!(
+            [0, 4, 20, 3_600].map(|age| wait(age, 0.5)),
+            [2_000, 2_000, 10_000, 30_000]
+        );
+        assert_eq!((wait(20, 0.0), wait(20, 1.0)), (8_000, 12_000));
+    }
 
     #[test]
     fn q_09_the_wait_doubles_from_five_seconds() {

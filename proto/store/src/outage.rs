@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use crate::pairing::Asked;
 use crate::{
     Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, Error, GroupStanding, Noted, Removed, Result,
-    RunnerRow, Store, TranscriptPart, TurnRecord, UsageTotal,
+    RunnerRow, Store, TranscriptPart, TurnRecord, Undelivered, UsageTotal,
 };
 
 /// How a store behaves towards its callers.
@@ -161,6 +161,7 @@ forward! {
     end_pairing(code: &PairCode, group: Option<&GroupId>, by: &str, now: Timestamp) -> ChatId;
     audit(limit: u32) -> Vec<AuditEntry>;
     dead_letters(limit: u32) -> Vec<DeadLetter>;
+    undelivered(limit: u32) -> Vec<Undelivered>;
     counts(now: Timestamp) -> Counts;
     remove_old(keep: Duration, limit: u32, now: Timestamp) -> Removed;
     check() -> ();

@@ -119,6 +119,17 @@ pub struct DeadLetter {
     pub at: Timestamp,
 }
 
+/// A row of the outbox that did not arrive, or may not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// The row: `uncertain` or `dead`.
+    pub delivery: Delivery,
+    /// Why.
+    pub reason: Option<String>,
+    /// When it was given up.
+    pub at: Timestamp,
+}
+
 /// What is recorded of a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnRecord {
@@ -147,6 +158,8 @@ pub struct Counts {
     pub outbox_pending: u64,
     /// Outbox rows that may or may not have arrived.
     pub outbox_uncertain: u64,
+    /// Outbox rows that were given up.
+    pub outbox_dead: u64,
     /// Dead letters.
     pub dead_letters: u64,
 }
@@ -590,6 +603,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Dead letters, newest first.
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>>;
+    /// Outbox rows that were given up or may not have arrived, newest first.
+    async fn undelivered(&self, limit: u32) -> Result<Vec<Undelivered>>;
     /// Numbers of rows.
     async fn counts(&self, now: Timestamp) -> Result<Counts>;
     /// Removes at most `limit` rows older than `keep`: covered messages (with their dedup keys: platforms re-send within

@@ -120,8 +120,8 @@ fn has_room(engine: &Engine) -> bool {
     engine.slots.used() < slots_of(engine) || !engine.slots.evictable().is_empty()
 }
 
-/// Passes on to whoever has room what this runner was asked first, once others may claim it too.
-fn pass_on(engine: &Engine) {
+/// Passes on to whoever has room what this runner was asked first, or cannot serve, once others may claim it too.
+pub(crate) fn pass_on(engine: &Engine) {
     let hints = Arc::clone(&engine.hints);
     engine
         .lifecycle

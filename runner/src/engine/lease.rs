@@ -13,14 +13,20 @@ use tokio::time::error::Elapsed;
 
 use super::{Engine, Settings};
 
-/// Sends heartbeats for ever; ends with an error when this life of the runner is over.
+/// Sends heartbeats for ever; ends with an error when this life of the runner is over. `registered` is when the registration was
+/// sent, which is the first good heartbeat.
 ///
 /// A beat whose answer does not come hides neither that trust ends meanwhile nor a stop.
-pub(crate) async fn run(engine: Arc<Engine>, timings: LeaseTimings, condition: Condition) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    engine: Arc<Engine>,
+    timings: LeaseTimings,
+    condition: Condition,
+    registered: Monotonic,
+) -> anyhow::Result<()> {
     let hard_stop = engine.lifecycle.hard_stop();
-    let mut last_good_sent = engine.clock.monotonic();
+    let mut last_good_sent = registered;
     engine.proxies.trust_until(last_good_sent + timings.trust);
-    let (mut under_way, mut next_beat) = (pin!(Fuse::terminated()), last_good_sent);
+    let (mut under_way, mut next_beat) = (pin!(Fuse::terminated()), registered);
     loop {
         let now = engine.clock.monotonic();
         note_trust(&engine, &timings, last_good_sent, &condition);

@@ -82,7 +82,9 @@ async fn give_all_back(engine: &Engine, unserved: &[Fence]) {
 
 async fn give_back(engine: &Engine, fence: &Fence) -> Result<(), Box<dyn std::error::Error>> {
     kill_sandboxes_of(engine, fence).await?;
-    match engine.store.release_group(fence, true, engine.clock.now()).await {
+    // A run that panics each time must not run for ever: its attempt counts.
+    let interrupted = !engine.slots.broke_off(fence);
+    match engine.store.release_group(fence, interrupted, engine.clock.now()).await {
         Ok(()) | Err(store::Error::Fenced(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -90,7 +92,9 @@ async fn give_back(engine: &Engine, fence: &Fence) -> Result<(), Box<dyn std::er
 
 async fn kill_sandboxes_of(engine: &Engine, fence: &Fence) -> Result<(), RuntimeError> {
     for found in engine.runtime.list().await? {
-        if found.labels.runner == fence.runner && found.labels.group == fence.group {
+        let of_group = found.labels.runner == fence.runner && found.labels.group == fence.group;
+        // A later one is of a claim that is served: this one has been ended by somebody else meanwhile.
+        if of_group && found.labels.epoch <= fence.epoch {
             engine.runtime.kill(&found.id).await?;
         }
     }

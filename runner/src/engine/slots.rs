@@ -41,6 +41,8 @@ pub(crate) enum Activity {
 #[derive(Default)]
 pub(crate) struct Slots {
     runs: Mutex<BTreeMap<GroupId, Entry>>,
+    /// Claims whose run panicked, the newest of each group.
+    broken_off: Mutex<BTreeMap<GroupId, Epoch>>,
     freed: Notify,
 }
 
@@ -59,18 +61,34 @@ impl Slots {
             orders: Arc::clone(&orders),
             activity: Activity::Busy,
         };
+        self.broken_off().remove(&fence.group);
         self.lock().insert(fence.group.clone(), entry);
         orders
     }
 
     /// Frees the slot of a run that ended; a later claim of the same group keeps its own.
     pub(crate) fn free(&self, fence: &Fence) {
+        self.free_unnoticed(fence);
+        self.freed.notify_one();
+    }
+
+    /// As [`Slots::free`], but nothing is claimed for it at once: others may look first.
+    pub(crate) fn free_unnoticed(&self, fence: &Fence) {
         let mut runs = self.lock();
         if runs.get(&fence.group).is_some_and(|entry| entry.epoch == fence.epoch) {
             runs.remove(&fence.group);
         }
-        drop(runs);
-        self.freed.notify_one();
+    }
+
+    /// As [`Slots::free`], for a run that panicked: its claim is still to be ended.
+    pub(crate) fn free_broken_off(&self, fence: &Fence) {
+        self.broken_off().insert(fence.group.clone(), fence.epoch);
+        self.free(fence);
+    }
+
+    /// Whether the run of this claim panicked.
+    pub(crate) fn broke_off(&self, fence: &Fence) -> bool {
+        self.broken_off().get(&fence.group) == Some(&fence.epoch)
     }
 
     /// Resolves when a slot was freed since the last call.
@@ -130,6 +148,11 @@ impl Slots {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<GroupId, Entry>> {
         // Nothing panics while holding it; a poisoned map would still be consistent.
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn broken_off(&self) -> MutexGuard<'_, BTreeMap<GroupId, Epoch>> {
+        // Likewise.
+        self.broken_off.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

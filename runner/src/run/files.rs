@@ -10,14 +10,23 @@ use proto::ids::{OutboxId, TurnId};
 use proto::lease::Trust;
 use proto::outbound::Reply;
 use proto::snapshot::SnapshotRef;
+use proto::turn::TurnBatch;
+use proto::turn::retry::wait_while_away;
+use proto::turn::run::Event;
+use tokio::time::Instant;
 
 use super::GroupRun;
 use super::launch::{LaunchError, failed};
 use crate::engine::persist::until_known;
+use crate::engine::slots::{Activity, Command};
 use crate::snapshot::{Error, Root, Snapshots};
 
 /// Wait before an upload is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
+
+/// Time that a group whose files are away keeps its slot from others: where more of them wait than there are slots, each is looked
+/// for no more often.
+const KEEPS: Duration = Duration::from_secs(1);
 
 /// Why a turn's files are not safe.
 pub(super) enum NotSafe {
@@ -39,12 +48,47 @@ impl GroupRun {
                 self.roots = Some(roots);
                 Ok(())
             }
-            // A store that cannot be reached is no fault of the message.
-            Err(error) if is_unavailable(&error) => Err(LaunchError::RuntimeDown(format!(
-                "the files of a group cannot be brought here: {}",
-                chain(&error)
-            ))),
+            Err(error) if is_unavailable(&error) => Err(LaunchError::FilesAway(chain(&error))),
             Err(error) => Err(LaunchError::Failed(chain(&error))),
+        }
+    }
+
+    /// Waits while the group's files are away: with the claim, so that they are not asked for by one runner after the other, and
+    /// without a sandbox. Ends early for another group that needs the slot; the attempt is given back either way.
+    pub(super) async fn wait_for_files(&mut self, batch: &TurnBatch, reason: &str) -> Event {
+        let (engine, fence) = (Arc::clone(&self.engine), self.claimed.fence.clone());
+        let wait = wait_while_away(&batch.messages, (engine.random)(), engine.clock.now());
+        tracing::warn!(
+            group.id = %fence.group, turn.id = %batch.turn, reason, wait_ms = wait.as_millis() as u64,
+            "the files of a group cannot be brought here; its messages wait"
+        );
+        self.tell_working(false);
+        let began = Instant::now();
+        let mut yields = false;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Event::Stop,
+                _ = self.trust.wait_for(|trust| *trust == Trust::Lost) => return Event::FenceLost,
+                () = self.drain.cancelled() => return Event::Interrupted,
+                command = self.orders.next(), if yields => match command {
+                    Command::Evict => {
+                        engine.slots.note(&fence, Activity::Closing);
+                        return Event::Interrupted;
+                    }
+                    Command::StopTurn(turn) if turn == batch.turn => return Event::StopTurn(turn),
+                    // Whoever has the group next reads its inbox.
+                    Command::StopTurn(_) | Command::Look | Command::Called | Command::OthersWait(_) => {}
+                },
+                () = tokio::time::sleep_until(began + wait) => {
+                    self.gives_way = true;
+                    return Event::Interrupted;
+                }
+                () = tokio::time::sleep_until(began + KEEPS), if !yields => {
+                    yields = true;
+                    engine.slots.note(&fence, Activity::Idle(engine.clock.monotonic()));
+                }
+            }
         }
     }
 

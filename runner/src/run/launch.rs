@@ -47,6 +47,8 @@ struct Launched {
 pub(super) enum LaunchError {
     /// The container runtime or the image is not there: no fault of the message.
     RuntimeDown(String),
+    /// The store of the group's files cannot be reached: no fault of the message, and no other group's trouble.
+    FilesAway(String),
     /// Anything else: an attempt that failed.
     Failed(String),
 }

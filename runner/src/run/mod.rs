@@ -30,8 +30,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::engine::Engine;
 use crate::engine::slots::{Activity, Orders};
+use crate::engine::{Engine, dispatch};
 use crate::sandbox::SandboxId;
 use crate::snapshot::Root;
 use sandbox::Sandbox;
@@ -46,25 +46,46 @@ pub(crate) fn spawn(engine: Arc<Engine>, claimed: Claimed, orders: Arc<Orders>) 
     lifecycle.spawn("run", Policy::BestEffort, async move {
         // The slot is freed even when the run panics: a defect in one group must not cost the others a slot. What the
         // panic left owned is given back by the reconciling sweep.
-        let _slot = SlotGuard {
+        let mut slot = SlotGuard {
             engine: Arc::clone(&engine),
             fence: claimed.fence.clone(),
+            ended: None,
         };
-        GroupRun::new(engine, claimed, orders).drive().await;
+        slot.ended = Some(GroupRun::new(engine, claimed, orders).drive().await);
         Ok(())
     });
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// Whoever comes first may have the group.
+    Over,
+    /// Others may have it first: they may be able to do what this runner cannot.
+    GivesWay,
 }
 
 struct SlotGuard {
     engine: Arc<Engine>,
     fence: Fence,
+    /// None while it runs, and for ever if it panics.
+    ended: Option<Ended>,
 }
 
 impl Drop for SlotGuard {
     fn drop(&mut self) {
-        self.engine.slots.free(&self.fence);
+        let Self { engine, fence, ended } = self;
+        match ended {
+            Some(Ended::Over) => engine.slots.free(fence),
+            Some(Ended::GivesWay) => {
+                engine.slots.free_unnoticed(fence);
+                dispatch::pass_on(engine);
+                return;
+            }
+            None => engine.slots.free_broken_off(fence),
+        }
         // Only now: a group that is claimed again must find its old sandbox gone.
-        self.engine.hints.publish(Hint::Ready { runner: None });
+        engine.hints.publish(Hint::Ready { runner: None });
     }
 }
 
@@ -97,6 +118,8 @@ struct GroupRun {
     scheduled: Scheduled,
     /// Whether the core knows that the runner drains.
     draining: bool,
+    /// Whether its files were away, and nobody here wanted its slot.
+    gives_way: bool,
     trust: watch::Receiver<Trust>,
     drain: CancellationToken,
     stop: CancellationToken,
@@ -138,6 +161,7 @@ impl GroupRun {
             said: 0,
             scheduled: Scheduled::default(),
             draining: false,
+            gives_way: false,
             trust: engine.trust.subscribe(),
             drain: engine.lifecycle.soft_stop(),
             stop: engine.lifecycle.hard_stop(),
@@ -146,7 +170,7 @@ impl GroupRun {
         }
     }
 
-    async fn drive(mut self) {
+    async fn drive(mut self) -> Ended {
         let fence = self.claimed.fence.clone();
         tracing::debug!(group.id = %fence.group, lease.epoch = %fence.epoch, "group claimed");
         let mut effects = VecDeque::from([Effect::BeginTurn]);
@@ -166,6 +190,7 @@ impl GroupRun {
         self.discard_sandbox().await;
         self.forget_files();
         self.tell_working(false);
+        if self.gives_way { Ended::GivesWay } else { Ended::Over }
     }
 
     fn activity(&self) -> Activity {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proto::ids::TurnId;
 use proto::ipc::CloseReason;
 use proto::turn::TurnBatch;
-use proto::turn::retry::{decide_after_failure, decide_before_attempt};
+use proto::turn::retry::{ATTEMPTS_MAX, decide_after_failure, decide_before_attempt};
 use proto::turn::run::{Effect, Event, Exit, OpenTurn};
 use service::crash_point;
 use store::Begun;
@@ -87,7 +87,11 @@ impl GroupRun {
                         Event::Begun(batch)
                     }
                     Some(next) => {
-                        let reason = format!("{} runners died over it", batch.runner_deaths);
+                        let reason = if batch.attempt > ATTEMPTS_MAX {
+                            "its runs panicked".to_owned()
+                        } else {
+                            format!("{} runners died over it", batch.runner_deaths)
+                        };
                         self.end_attempt(batch.turn, reason, next, false).await;
                         Event::GivenUp
                     }
@@ -127,6 +131,7 @@ impl GroupRun {
                 self.engine.runtime_is_down(reason);
                 Some(Event::Interrupted)
             }
+            Err(LaunchError::FilesAway(reason)) => Some(self.wait_for_files(batch, &reason).await),
             Err(LaunchError::Failed(reason)) => Some(Event::Exited(Exit { reason })),
         }
     }

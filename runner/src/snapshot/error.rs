@@ -37,6 +37,9 @@ pub enum Error {
     /// The call does not fit what happened before: `restore` comes first in each claim.
     #[error("the files were not restored at epoch {0}: nothing is known of what is committed")]
     NotRestored(Epoch),
+    /// The store was made anew since the committed snapshot: what that refers to is gone, and everything must be uploaded.
+    #[error("the store of files has lost what it held")]
+    StoreMadeAnew,
     /// The store of blobs failed.
     #[error(transparent)]
     Blobs(#[from] blobs::Error),

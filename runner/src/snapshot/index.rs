@@ -23,13 +23,22 @@ pub(super) struct Index {
     pub(super) row: SnapshotRef,
     /// What it consists of.
     pub(super) manifest: Manifest,
+    /// Identity of the store that held all of it. One that was made anew since has none of it.
+    #[serde(default)]
+    pub(super) store: String,
     /// For each entry: the file as it was when it had these contents; none for what is no file or could still change unseen.
     stats: Vec<Option<Stat>>,
 }
 
 impl Index {
     /// An index of roots just scanned or restored; `stats` in the order of the manifest's entries.
-    pub(super) fn new(row: SnapshotRef, manifest: Manifest, stats: Vec<Option<Stat>>, roots: &[Root]) -> Self {
+    pub(super) fn new(
+        row: SnapshotRef,
+        manifest: Manifest,
+        store: String,
+        stats: Vec<Option<Stat>>,
+        roots: &[Root],
+    ) -> Self {
         let looked_at = roots
             .iter()
             .filter_map(|root| Some((root.name.to_owned(), identity(root)?)));
@@ -38,6 +47,7 @@ impl Index {
             roots: looked_at.collect(),
             row,
             manifest,
+            store,
             stats,
         }
     }

@@ -181,31 +181,41 @@ impl Snapshots {
         moved: &Arc<Moved>,
     ) -> Result<Option<SnapshotRef>, Error> {
         let id = SnapshotId::fresh(self.deps.ids.as_ref());
-        let scan = Scan {
-            roots: roots.to_vec(),
-            base: state.base.clone(),
-            quota: self.deps.quota,
-            probe: disk.probe.clone(),
-            id,
-            moved: Arc::clone(moved),
-        };
         state.pending = None;
-        let started = &mut state.started;
+        let (mut base, started) = (state.base.clone(), &mut state.started);
         let mut note = |name: &blobs::BlobName| {
             // Before the blob: after a crash the next owner on this host knows that it must look.
             std::fs::write(&disk.uploading, b"").map_err(files("note that an upload began"))?;
             started.push(name.to_string());
             Ok(())
         };
-        let upload = Upload {
-            blobs: self.deps.blobs.as_ref(),
-            group,
-            epoch,
-            id,
-            started: &mut note,
-            moved: Arc::clone(moved),
+        let (index, scanned) = loop {
+            let scan = Scan {
+                roots: roots.to_vec(),
+                base: base.clone(),
+                always: base.is_none() && state.base.is_some(),
+                quota: self.deps.quota,
+                probe: disk.probe.clone(),
+                id,
+                moved: Arc::clone(moved),
+            };
+            let upload = Upload {
+                blobs: self.deps.blobs.as_ref(),
+                group,
+                epoch,
+                id,
+                based_on: base.as_ref().map(|base| base.store.clone()),
+                put_to: None,
+                started: &mut note,
+                moved: Arc::clone(moved),
+            };
+            match upload.run(scan).await {
+                // Nothing was put yet.
+                Err(Error::StoreMadeAnew) => base = None,
+                other => break other?,
+            }
+            tracing::warn!(group.id = %group, "the store of files has lost what it held: all files of the group are uploaded");
         };
-        let (index, scanned) = upload.run(scan).await?;
         if index.is_none()
             && let Some(base) = &mut state.base
         {
@@ -295,6 +305,8 @@ impl Snapshots {
         moved: &Arc<Moved>,
     ) -> Result<Index, Error> {
         let blobs = self.deps.blobs.as_ref();
+        // Before the manifest: a store that has that has all that it refers to.
+        let store = blobs.identity().await?;
         let manifest = Arc::new(fetch_manifest(blobs, wanted, moved).await?);
         let owner = self.deps.owner;
         let (all, list, of) = (roots.to_vec(), Arc::clone(&manifest), group.clone());
@@ -305,13 +317,14 @@ impl Snapshots {
         })
         .await?;
         let fetched = fetch(blobs, roots, &manifest, planned, &stage, moved).await;
-        let (all, disk, row, moved) = (roots.to_vec(), disk.clone(), wanted.clone(), Arc::clone(moved));
+        let (all, disk, moved) = (roots.to_vec(), disk.clone(), Arc::clone(moved));
+        let of = (wanted.clone(), store);
         blocking(move || {
             let stage = Arc::try_unwrap(stage)
                 .map_err(|_| files("use a staging directory")(std::io::Error::other("in use")))?;
             let applied = fetched.and_then(|plan| {
                 plan.make.iter().for_each(|_| moved.add_file());
-                put_in_place(&all, owner, &disk, &manifest, &plan, &stage, row)
+                put_in_place(&all, owner, &disk, &manifest, &plan, &stage, of)
             });
             let removed = stage.remove().map_err(files("remove a staging directory"));
             applied.and_then(|index| removed.map(|()| index))
@@ -341,7 +354,7 @@ fn put_in_place(
     manifest: &Manifest,
     plan: &super::restore::Plan,
     stage: &Stage,
-    row: SnapshotRef,
+    (row, store): (SnapshotRef, String),
 ) -> Result<Index, Error> {
     // From here on the tree is of no snapshot until all is done.
     match std::fs::remove_file(&disk.index) {
@@ -349,7 +362,7 @@ fn put_in_place(
         _ => {}
     }
     let stats = apply(roots, owner, manifest, plan, stage)?;
-    let index = Index::new(row, manifest.clone(), stats, roots);
+    let index = Index::new(row, manifest.clone(), store, stats, roots);
     index.save(&disk.index).map_err(files("store the index"))?;
     Ok(index)
 }

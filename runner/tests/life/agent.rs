@@ -1,16 +1,18 @@
-//! The agents: each reads its first message, and answers it or dies of it.
+//! The agents: each answers what it is told, or dies of it, until it is asked to finish.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proto::ids::{GroupId, TurnId};
-use proto::ipc::{self, AgentMessage, AgentResult, HostMessage, Start};
+use proto::ipc::{self, AgentMessage, AgentResult, HostMessage, Prompt, Start};
 use proto::turn::Usage;
 use runner::sandbox::memory::{Program, program};
 use runner::sandbox::{Exit, SandboxSpec};
 use serde_json::json;
 
+/// Where a group's workspace is in its sandbox.
+const WORKSPACE: &str = "/workspace/group";
 /// Between two looks into the mailbox.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -38,49 +40,77 @@ impl Agents {
     }
 
     pub(crate) fn answered(&self, group: &str) -> bool {
-        self.answered.lock().unwrap().iter().any(|id| id.as_str() == group)
+        self.answers(group) > 0
+    }
+
+    pub(crate) fn answers(&self, group: &str) -> usize {
+        let answered = self.answered.lock().unwrap();
+        answered.iter().filter(|id| id.as_str() == group).count()
     }
 
     async fn live(self, spec: SandboxSpec) -> Exit {
-        let Start { group, prompt, .. } = first_message(&spec).await;
-        self.turns.lock().unwrap().push((group.id.clone(), prompt.turn_id));
-        if prompt.text.contains("crash") {
-            return Exit {
-                code: 1,
-                oom_killed: false,
+        let mut said = 0;
+        for number in 1.. {
+            let prompt = match message(&spec, number).await {
+                HostMessage::Start(start) => {
+                    let Start { prompt, .. } = *start;
+                    said += 1;
+                    let ready = AgentMessage::Ready {
+                        agent_runner: "test".to_owned(),
+                        sdk: "none".to_owned(),
+                    };
+                    say(&spec, said, &ready);
+                    prompt
+                }
+                HostMessage::Prompt { prompt } => prompt,
+                HostMessage::Answer(_) => continue,
+                HostMessage::Close { .. } => return exit(0),
             };
+            self.turns
+                .lock()
+                .unwrap()
+                .push((spec.labels.group.clone(), prompt.turn_id));
+            if prompt.text.contains("crash") {
+                return exit(1);
+            }
+            if prompt.text.contains("write") {
+                std::fs::write(mounted(&spec, WORKSPACE).join("notes"), "kept").unwrap();
+            }
+            said += 1;
+            say(&spec, said, &answer(&prompt));
+            self.answered.lock().unwrap().push(spec.labels.group.clone());
         }
-        let ready = AgentMessage::Ready {
-            agent_runner: "test".to_owned(),
-            sdk: "none".to_owned(),
-        };
-        say(&spec, 1, &ready);
-        let result = AgentResult {
-            subtype: "success".to_owned(),
-            is_error: false,
-            text: Some("done".to_owned()),
-            consumed_through: Some(prompt.through),
-            session_id: None,
-            num_turns: 1,
-            duration_ms: 0,
-            cost_usd: None,
-            usage: Usage::default(),
-            error: None,
-        };
-        say(&spec, 2, &AgentMessage::Result(result));
-        self.answered.lock().unwrap().push(group.id);
-        std::future::pending().await
+        unreachable!("there is always a next message")
     }
 }
 
-async fn first_message(spec: &SandboxSpec) -> Start {
-    let path = mailbox(spec, ipc::IN_DIR).join(ipc::file_name(1));
+fn exit(code: i64) -> Exit {
+    Exit {
+        code,
+        oom_killed: false,
+    }
+}
+
+fn answer(prompt: &Prompt) -> AgentMessage {
+    AgentMessage::Result(AgentResult {
+        subtype: "success".to_owned(),
+        is_error: false,
+        text: Some("done".to_owned()),
+        consumed_through: Some(prompt.through),
+        session_id: None,
+        num_turns: 1,
+        duration_ms: 0,
+        cost_usd: None,
+        usage: Usage::default(),
+        error: None,
+    })
+}
+
+async fn message(spec: &SandboxSpec, number: u64) -> HostMessage {
+    let path = mailbox(spec, ipc::IN_DIR).join(ipc::file_name(number));
     loop {
         if let Ok(contents) = std::fs::read(&path) {
-            match serde_json::from_slice(&contents).unwrap() {
-                HostMessage::Start(start) => return *start,
-                other => panic!("{other:?} before the start"),
-            }
+            return serde_json::from_slice(&contents).unwrap();
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -98,6 +128,10 @@ fn say(spec: &SandboxSpec, number: u64, message: &AgentMessage) {
 
 /// Where a mailbox of the sandbox is on the host.
 pub(crate) fn mailbox(spec: &SandboxSpec, target: &str) -> PathBuf {
+    mounted(spec, target).join(ipc::MAILBOX)
+}
+
+fn mounted(spec: &SandboxSpec, target: &str) -> PathBuf {
     let mount = spec.mounts.iter().find(|mount| mount.target == target);
-    mount.unwrap().source.join(ipc::MAILBOX)
+    mount.unwrap().source.clone()
 }

@@ -3,13 +3,20 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod agent;
+mod away;
 mod rough;
 mod world;
 
 use std::time::{Duration, Instant};
 
+use bus::{Hint, Hints};
 use proto::ids::{GroupId, RunnerId};
+use proto::time::Clock;
+use proto::turn::TurnState;
+use proto::turn::retry::ATTEMPTS_MAX;
 use runner::config::Lease;
+use service::lifecycle::Lifecycle;
+use service::readiness::State;
 use store::Store;
 use store::outage::Manners;
 
@@ -117,4 +124,92 @@ async fn a_runner_that_starts_while_the_store_is_away_begins_when_it_is_back() {
     assert_eq!(group, GroupId::parse("a").unwrap());
     world.say("a", "hello").await;
     world.until("an answer", || world.agents.answered("a")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_whose_files_are_away_waits_for_them_and_costs_others_a_moment() {
+    let (mut world, blobs) = World::prepare().with_blobs();
+    world.slots = 1;
+    let elsewhere = Lifecycle::new();
+    world.start_runner_as("elsewhere", &elsewhere).await.unwrap().unwrap();
+    world.say("moved", "write something").await;
+    world
+        .until_async("the answer", async || !world.said("moved").await.is_empty())
+        .await;
+    elsewhere.begin_hard_stop();
+    world
+        .until_async("the end of the claim", async || world.owned().await.is_empty())
+        .await;
+    blobs.withhold(Some("moved"));
+    world.start_runner().await.unwrap().unwrap();
+
+    world.append("moved", "and now?").await;
+    // Past the moment in which the runner that had the group last may have it first.
+    world.clock.advance(Duration::from_secs(1));
+    world.until("a restore", || blobs.refused() > 0).await;
+    world.say("a", "hello").await;
+    world
+        .until("another try, and the answer of the other group", || {
+            let report = world.readiness.report();
+            assert_eq!(report.conditions["sandboxes"], State::Ok, "sandboxes can be started");
+            blobs.refused() > 1 && world.agents.answered("a")
+        })
+        .await;
+    assert_eq!(world.said("moved").await.len(), 1, "nobody is told of an outage");
+
+    blobs.withhold(None);
+    world
+        .until_async("the answer", async || world.said("moved").await.len() > 1)
+        .await;
+    let turn = world.turn("moved").await;
+    assert_eq!((turn.state, turn.attempt), (TurnState::Committed, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_over_which_every_run_panics_is_given_up_and_costs_nobody_else() {
+    let world = World::start().await;
+    world.rough.panics_over("a");
+    world.say("a", "hello").await;
+    world.until("a panic", || world.rough.panics() > 0).await;
+    world.say("b", "hello").await;
+    world.until("the other answer", || world.agents.answered("b")).await;
+    world
+        .until_async("the notice", async || !world.said("a").await.is_empty())
+        .await;
+    assert_eq!(world.rough.panics(), ATTEMPTS_MAX);
+    let said = world.said("a").await;
+    assert!(said.len() == 1 && said[0].starts_with("Sorry"), "{said:?}");
+    let letters = world.rows.dead_letters(10).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert!(letters[0].reason.contains("panicked"), "{}", letters[0].reason);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn giving_back_an_old_claim_does_not_kill_the_sandbox_of_the_next() {
+    let world = World::start().await;
+    // The runner has looked after its own past, for which it lists.
+    world.say("first", "hello").await;
+    world.until("the first answer", || world.agents.answered("first")).await;
+    world.rough.hangs_when_listing(true);
+    world.group("lost").await;
+    world.append("lost", "hello").await;
+    let lost = claim_of_a_lost_answer(&world).await;
+    world
+        .until("the question", || world.rough.listings_that_hang() > 0)
+        .await;
+    // Meanwhile somebody else ends the claim, and this runner takes the group again.
+    world.rows.release_group(&lost, true, world.clock.now()).await.unwrap();
+    world.hints.publish(Hint::Ready { runner: None });
+    world.until("the answer", || world.agents.answered("lost")).await;
+    world.rough.hangs_when_listing(false);
+    // One pass at a time: what comes of the next one, the first has ended before.
+    world.group("another").await;
+    world.append("another", "hello").await;
+    claim_of_a_lost_answer(&world).await;
+    world
+        .until("the last answer", || world.agents.answered("another"))
+        .await;
+    let acting = world.engine.acting();
+    let of_group = acting.iter().find(|spec| spec.labels.group == lost.group);
+    assert_eq!(of_group.unwrap().labels.epoch, lost.epoch.next());
 }

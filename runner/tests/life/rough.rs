@@ -1,5 +1,6 @@
 //! A container runtime that fails when told, around the one in memory.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
@@ -15,6 +16,9 @@ pub(crate) struct Rough {
     kill_fails: AtomicBool,
     failed_kills: AtomicU32,
     breaks_links: AtomicBool,
+    /// A group whose sandboxes are never started: the runner's code panics over each.
+    panics_over: Mutex<Option<String>>,
+    panics: AtomicU32,
     pauses_to_fail: AtomicU32,
     hangs: watch::Sender<bool>,
     hanging: AtomicU32,
@@ -27,6 +31,8 @@ impl Rough {
             kill_fails: AtomicBool::default(),
             failed_kills: AtomicU32::default(),
             breaks_links: AtomicBool::default(),
+            panics_over: Mutex::default(),
+            panics: AtomicU32::default(),
             pauses_to_fail: AtomicU32::default(),
             hangs: watch::Sender::new(false),
             hanging: AtomicU32::default(),
@@ -44,6 +50,14 @@ impl Rough {
     /// Sandboxes whose mailbox is gone before anything is put into it.
     pub(crate) fn breaks_links(&self, breaks: bool) {
         self.breaks_links.store(breaks, Ordering::SeqCst);
+    }
+
+    pub(crate) fn panics_over(&self, group: &str) {
+        *self.panics_over.lock().unwrap() = Some(group.to_owned());
+    }
+
+    pub(crate) fn panics(&self) -> u32 {
+        self.panics.load(Ordering::SeqCst)
     }
 
     pub(crate) fn pauses_that_fail(&self, times: u32) {
@@ -77,6 +91,11 @@ impl SandboxRuntime for Rough {
     }
 
     async fn start(&self, spec: &SandboxSpec) -> Result<Started, RuntimeError> {
+        let panics = self.panics_over.lock().unwrap().as_deref() == Some(spec.labels.group.as_str());
+        if panics {
+            self.panics.fetch_add(1, Ordering::SeqCst);
+            panic!("as told");
+        }
         if self.breaks_links.load(Ordering::SeqCst) {
             std::fs::remove_dir_all(mailbox(spec, ipc::IN_DIR)).unwrap();
         }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use blobs::BlobStore;
 use blobs::directory::DirectoryStore;
 use bus::local::LocalHints;
 use bus::{Hint, Hints};
 use chrono_tz::Tz;
 use prometheus_client::registry::Registry;
-use proto::claim::ClaimRequest;
+use proto::claim::{ClaimRequest, Fence};
 use proto::group::{ChatSeen, Group, GroupSettings};
 use proto::ids::{ChatId, GroupId, RunnerId};
 use proto::inbound::{Details, Envelope};
@@ -21,13 +22,14 @@ use runner::{Config, Deps, Metrics};
 use service::ids::RandomIds;
 use service::lifecycle::Lifecycle;
 use service::readiness::Readiness;
-use store::Store;
 use store::memory::MemoryStore;
 use store::outage::Outage;
+use store::{Store, TurnRecord};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use crate::agent::Agents;
+use crate::away::Away;
 use crate::rough::Rough;
 
 pub(crate) const RUNNER: &str = "here";
@@ -46,7 +48,10 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) readiness: Readiness,
     pub(crate) lease: config::Lease,
-    hints: Arc<LocalHints>,
+    pub(crate) slots: u32,
+    /// Where groups keep their files, if they do.
+    pub(crate) blobs: Option<Arc<Away>>,
+    pub(crate) hints: Arc<LocalHints>,
     lifecycle: Lifecycle,
     data: TempDir,
     messages: AtomicU32,
@@ -72,6 +77,8 @@ impl World {
             clock: ManualClock::at(Timestamp::from_millis(1_800_000_000_000)),
             readiness: Readiness::new(),
             lease: config::Lease::default(),
+            slots: config::Runner::default().slots,
+            blobs: None,
             hints: Arc::new(LocalHints::new()),
             lifecycle: Lifecycle::new(),
             data: TempDir::new().unwrap(),
@@ -88,16 +95,29 @@ impl World {
         world
     }
 
+    /// Groups keep their files where other runners find them.
+    pub(crate) fn with_blobs(mut self) -> (Self, Arc<Away>) {
+        let blobs = Arc::new(Away::at(self.data.path().join("blobs")));
+        self.blobs = Some(Arc::clone(&blobs));
+        (self, blobs)
+    }
+
     pub(crate) fn start_runner(&self) -> JoinHandle<anyhow::Result<()>> {
+        self.start_runner_as(RUNNER, &self.lifecycle)
+    }
+
+    /// One of another name, with files of its own and a life of its own.
+    pub(crate) fn start_runner_as(&self, name: &str, lifecycle: &Lifecycle) -> JoinHandle<anyhow::Result<()>> {
         let config = Config {
             install: INSTALL.to_owned(),
-            data_dir: self.data.path().to_owned(),
+            data_dir: self.data.path().join(name),
             installation: Vec::new(),
             group_quota_mb: 1,
             assistant_name: "Andy".to_owned(),
             timezone: Tz::UTC,
             runner: config::Runner {
-                name: RUNNER.to_owned(),
+                name: name.to_owned(),
+                slots: self.slots,
                 lease: self.lease,
                 mount_allowlist: self.data.path().join("none.json"),
                 ..config::Runner::default()
@@ -112,15 +132,15 @@ impl World {
             store: Arc::clone(&self.outage) as Arc<dyn Store>,
             hints: Arc::clone(&self.hints) as Arc<dyn Hints>,
             runtime: Arc::clone(&self.rough) as _,
-            blobs: None,
-            files: Arc::new(DirectoryStore::new(self.data.path().join("blobs"))),
+            blobs: self.blobs.clone().map(|blobs| blobs as Arc<dyn BlobStore>),
+            files: Arc::new(DirectoryStore::new(self.data.path().join("files"))),
             clock: Arc::new(self.clock.clone()),
             ids: Arc::new(RandomIds),
             random: || 0.5,
             readiness: self.readiness.clone(),
             metrics: Metrics::register(&mut Registry::default()),
         };
-        let lifecycle = self.lifecycle.clone();
+        let lifecycle = lifecycle.clone();
         tokio::spawn(async move { runner::start(config, deps, &lifecycle).await })
     }
 
@@ -187,6 +207,18 @@ impl World {
         self.rows.turn(turn).await.unwrap()?.error
     }
 
+    /// What is recorded of the newest turn of a group that reached an agent.
+    pub(crate) async fn turn(&self, group: &str) -> TurnRecord {
+        let turn = self.agents.turn_of(group).unwrap();
+        self.rows.turn(turn).await.unwrap().unwrap()
+    }
+
+    /// All that was said in a group.
+    pub(crate) async fn said(&self, group: &str) -> Vec<String> {
+        let said = self.rows.deliveries_after(&chat_of(group), 0, 100).await.unwrap();
+        said.into_iter().map(|delivery| delivery.text).collect()
+    }
+
     pub(crate) async fn until(&self, what: &str, predicate: impl Fn() -> bool) {
         self.until_async(what, async || predicate()).await;
     }
@@ -211,7 +243,7 @@ fn chat_of(group: &str) -> ChatId {
 }
 
 /// Takes what is ready in the runner's name, as a claim does whose answer never reaches it.
-pub(crate) async fn claim_of_a_lost_answer(world: &World) {
+pub(crate) async fn claim_of_a_lost_answer(world: &World) -> Fence {
     let row = world.rows.runners().await.unwrap().remove(0);
     let request = ClaimRequest {
         runner: RunnerId::new(RUNNER),
@@ -219,6 +251,7 @@ pub(crate) async fn claim_of_a_lost_answer(world: &World) {
         free_slots: 1,
         now: world.clock.now(),
     };
-    let claimed = world.rows.claim_groups(&request).await.unwrap();
+    let mut claimed = world.rows.claim_groups(&request).await.unwrap();
     assert_eq!(claimed.len(), 1);
+    claimed.remove(0).fence
 }

@@ -1,16 +1,14 @@
 //! The reaper: declares runners dead whose heartbeat stands still, so that others take over their groups.
 //!
-//! [`watch`] decides, from readings of the heartbeats and this process's own monotonic clock alone; this file reads the
+//! [`proto::lease::watch`] decides, from readings of the heartbeats and this process's own monotonic clock alone; this reads the
 //! rows and acts. Invariant: an outage of the store is never taken for the silence of a runner.
-
-mod watch;
 
 use bus::Hint;
 use proto::lease::LeaseTimings;
+use proto::lease::watch::{Reading, Watch};
 use store::RunnerRow;
 use tokio_util::sync::CancellationToken;
 
-use self::watch::Watch;
 use crate::leadership::Leadership;
 use crate::service::Deps;
 
@@ -75,13 +73,14 @@ impl Reaper {
         let asked = self.deps.clock.monotonic();
         let rows = self.deps.store.runners().await?;
         let answered = self.deps.clock.monotonic();
-        let silent = self.watch.read(&rows, asked, answered);
+        let living: Vec<_> = rows.iter().filter(|row| !row.dead).collect();
+        let silent = self.watch.read(living.iter().map(|row| reading(row)), asked, answered);
         if !self.leadership.leads() {
             return Ok(());
         }
-        for silent in silent {
+        for silent in living.into_iter().filter(|row| silent.contains(&row.runner)) {
             // One that cannot be freed now is found again by the next pass; the others do not wait for it.
-            if let Err(error) = self.declare_dead(&silent).await {
+            if let Err(error) = self.declare_dead(silent).await {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(runner.id = %silent.runner, error, "a silent runner could not be declared dead yet");
             }
@@ -107,5 +106,13 @@ impl Reaper {
             self.deps.hints.publish(Hint::Ready { runner: None });
         }
         Ok(())
+    }
+}
+
+fn reading(row: &RunnerRow) -> Reading {
+    Reading {
+        runner: row.runner.clone(),
+        incarnation: row.incarnation,
+        heartbeat: row.heartbeat,
     }
 }

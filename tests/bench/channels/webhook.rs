@@ -86,7 +86,7 @@ impl Peer for WebhookPeer {
     }
 
     fn channel(&self, deps: &ChannelDeps) -> Arc<dyn Channel> {
-        Arc::new(WebhookChannel::new(Arc::clone(&self.hook), Arc::clone(&deps.clock)).unwrap())
+        Arc::new(WebhookChannel::new(Arc::clone(&self.hook), deps.files.clone(), Arc::clone(&deps.clock)).unwrap())
     }
 
     fn faults(&self) -> &Faults {

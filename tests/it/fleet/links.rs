@@ -87,7 +87,17 @@ async fn a_gateway_cut_off_from_the_database_still_takes_messages() {
     }
     fleet.gateways[0].links.postgres.cut().await;
     let numbers = [fleet.platform.say(0, "").await, fleet.platform.say(1, "").await];
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // It says what is wrong, and a balancer goes on sending to it.
+    fleet
+        .until("the trouble to be told", async || {
+            let Some(report) = fleet.gateways[0].readiness().await else {
+                return false;
+            };
+            assert_eq!(report["ready"], true, "{report}");
+            let is_impaired = |part: &str| report["conditions"][part]["state"] == "impaired";
+            is_impaired("indexer") && is_impaired("delivery")
+        })
+        .await;
     assert!(numbers.iter().all(|number| !fleet.platform.is_answered(*number)));
     fleet.gateways[0].links.heal().await;
     fleet

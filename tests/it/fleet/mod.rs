@@ -3,6 +3,7 @@
 mod answering;
 mod chaos;
 mod crashes;
+mod files;
 mod links;
 mod servers_away;
 mod tasks;

@@ -98,6 +98,11 @@ impl Channel for CliChannel {
     }
 
     async fn send(&self, delivery: &Delivery, _: &Part) -> SendOutcome {
+        if delivery.extra.is_some() {
+            return SendOutcome::Rejected {
+                reason: "the local chat shows texts only, no files and no reactions".to_owned(),
+            };
+        }
         let reply = ReplyEvent {
             seq: delivery.seq,
             id: delivery.id,

@@ -3,6 +3,7 @@
 use proto::inbound::EventKind;
 
 use super::{Act, Rig, Subject};
+use crate::files::Files;
 use crate::health::Receiving;
 
 pub(in crate::channel) async fn a_duplicate_is_taken_once<S: Subject>() {
@@ -62,7 +63,13 @@ pub(in crate::channel) async fn a_file_is_named_and_can_be_fetched<S: Subject>()
     let _gateway = rig.live().await;
     rig.subject.act(Act::Attach("notes.txt", b"remember the milk")).await;
     rig.until("the file", |heard| heard.count("notes.txt") == 1).await;
-    assert!(rig.heard.find("notes.txt").unwrap().engages);
+    let heard = rig.heard.find("notes.txt").unwrap();
+    assert!(heard.engages);
+    let [file] = &*heard.details.files else {
+        panic!("it was not fetched: {heard:?}")
+    };
+    let contents = Files::new(rig.world.blobs()).read(&file.file).await.unwrap();
+    assert_eq!(&*contents, b"remember the milk");
 }
 
 pub(in crate::channel) async fn a_thread_is_a_chat_of_its_own_in_the_same_group<S: Subject>() {

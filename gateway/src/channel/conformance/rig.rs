@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proto::group::ChatSeen;
 use proto::ids::{ChatId, GroupId, OutboxId};
-use proto::outbound::{Delivery, Extra, OutboxState, Part, Reply, next_part};
+use proto::outbound::{Delivery, Extra, OutboxState, Part, next_part};
 use proto::time::{Clock, Timestamp};
 use service::clock::SystemClock;
 use service::ids::RandomIds;
@@ -102,21 +102,7 @@ impl<S: Subject> Rig<S> {
 
     /// The agent says something.
     pub(crate) async fn say(&self, chat: &ChatId, text: &str, extra: Option<Extra>) -> OutboxId {
-        let id = OutboxId(self.world.uuid());
-        let reply = Reply {
-            key: String::new(),
-            chat: chat.clone(),
-            text: text.to_owned(),
-            sender: None,
-            extra,
-        };
-        let now = self.now();
-        self.world
-            .store
-            .put_notice(&id.to_string(), &reply, id, now)
-            .await
-            .unwrap();
-        id
+        self.world.say_with(chat, text, extra).await
     }
 
     /// The outbox rows of a chat in order.

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Discord;
 use super::api::CallError;
-use super::model::{Guild, Message, Snowflake};
+use super::model::{Guild, Identified, Message, Snowflake};
 use super::position::Position;
 use super::receive::Reading;
-use crate::channel::ReceiveError;
+use crate::channel::{ReceiveError, lenient};
 
 /// Messages of one page: the most there are.
 const PAGE: usize = 100;
@@ -149,7 +150,7 @@ impl Discord {
         for _ in 0..PAGES_MAX {
             let route = format!("GET channels/{channel}/messages");
             let path = format!("channels/{channel}/messages?after={after}&limit={PAGE}");
-            let page: Vec<Message> = match self.api.get(&route, &path).await {
+            let page: Vec<Value> = match self.api.get(&route, &path).await {
                 Ok(page) => page,
                 // Not for us, or gone: there is nothing to fill.
                 Err(CallError::NoAccess(_)) => return Ok(()),
@@ -157,10 +158,15 @@ impl Discord {
             };
             let is_last = page.len() < PAGE;
             // Newest first; a history does not say which guild it is of.
-            for mut message in page.into_iter().rev() {
-                after = after.max(message.id);
-                message.guild_id = guild;
-                self.take_message(&message, reading).await?;
+            for object in page.iter().rev() {
+                if let Ok(Identified { id }) = Identified::deserialize(object) {
+                    after = after.max(id);
+                }
+                // One that is not understood would end the feed, here as with every later connection.
+                if let Some(mut message) = lenient::one::<Message>(object) {
+                    message.guild_id = guild;
+                    self.take_message(&message, reading).await?;
+                }
             }
             if is_last {
                 return Ok(());

@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use proto::outbound::{Delivery, Extra, Part};
+use serde::Deserialize as _;
+use serde_json::Value;
 
 use super::Discord;
 use super::api::CallError;
-use super::model::{Message, Snowflake};
+use super::model::{Identified, Message, Snowflake};
+use crate::channel::lenient;
 
 /// Messages of one page: the most there are.
 const PAGE: usize = 100;
@@ -32,22 +35,28 @@ impl Discord {
         let since = Snowflake::at(delivery.created_at - SKEW).max(self.places.last_sent(channel));
         let route = format!("GET channels/{channel}/messages");
         let mut before: Option<Snowflake> = None;
-        for page in 0..PAGES_MAX {
+        for look in 0..PAGES_MAX {
             let bound = before.map_or_else(String::new, |id| format!("&before={id}"));
             let path = format!("channels/{channel}/messages?limit={PAGE}{bound}");
-            let messages: Vec<Message> = match self.api.get(&route, &path).await {
-                Ok(messages) => messages,
+            let page: Vec<Value> = match self.api.get(&route, &path).await {
+                Ok(page) => page,
                 Err(CallError::NoAccess(_)) => return Ok(Found::Unreadable),
                 Err(CallError::Refused(reason) | CallError::Failed(reason)) => return Err(reason),
             };
+            // What is not understood is none of ours: those are plain.
+            let messages: Vec<Message> = page.iter().filter_map(lenient::one).collect();
             let newer = messages.iter().filter(|message| message.id > since);
             // Of several alike the oldest is the one in doubt.
             if let Some(message) = newer.rev().find(|message| is_it(message, self.bot, delivery, part)) {
                 return Ok(Found::Here(message.id));
             }
-            match messages.last() {
-                None if page == 0 => return Ok(Found::Unreadable),
-                Some(oldest) if oldest.id > since && messages.len() == PAGE => before = Some(oldest.id),
+            match page
+                .iter()
+                .rev()
+                .find_map(|object| Identified::deserialize(object).ok())
+            {
+                None if look == 0 => return Ok(Found::Unreadable),
+                Some(oldest) if oldest.id > since && page.len() == PAGE => before = Some(oldest.id),
                 _ => return Ok(Found::NotHere),
             }
         }

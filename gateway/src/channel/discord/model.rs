@@ -6,6 +6,8 @@ use std::str::FromStr;
 use proto::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::channel::lenient;
+
 /// 2015-01-01, where Discord's count of milliseconds begins.
 const EPOCH_MS: i64 = 1_420_070_400_000;
 /// Bits of an id below its milliseconds.
@@ -170,9 +172,9 @@ pub(super) struct Guild {
     pub(super) unavailable: bool,
     #[serde(default)]
     pub(super) name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::each")]
     pub(super) channels: Vec<Channel>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::each")]
     pub(super) threads: Vec<Channel>,
 }
 
@@ -180,7 +182,7 @@ pub(super) struct Guild {
 pub(super) struct Ready {
     pub(super) session_id: String,
     pub(super) resume_gateway_url: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::each")]
     pub(super) guilds: Vec<Guild>,
 }
 

@@ -84,13 +84,17 @@ impl Discord {
                 return Ok(false);
             }
             "GUILD_CREATE" => {
-                let guild: Guild = parse(&event)?;
+                // A guild that is not understood is waited for no longer than one that does not tell.
+                let Some(guild) = read::<Guild>(&event) else {
+                    return Ok(false);
+                };
                 self.places.learn(&guild);
                 return self.fill_guild(&guild, reading).await;
             }
             "CHANNEL_UPDATE" | "CHANNEL_DELETE" | "THREAD_UPDATE" | "THREAD_DELETE" | "GUILD_UPDATE" => {
-                let changed: Identified = parse(&event)?;
-                self.places.forget(changed.id);
+                if let Some(changed) = read::<Identified>(&event) {
+                    self.places.forget(changed.id);
+                }
                 return Ok(false);
             }
             "MESSAGE_CREATE" => match read::<Message>(&event) {

@@ -16,6 +16,7 @@ use super::nonce::nonce;
 use super::outcome::outcome;
 use super::places::channel_of;
 use crate::files::FileError;
+use crate::rest::timeout_for;
 
 /// How long it is waited before a history that could not be read is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
@@ -138,7 +139,8 @@ impl Discord {
     }
 
     async fn react(&self, channel: Snowflake, message: &str, emoji: &str) -> SendOutcome {
-        let Ok(message) = message.parse::<Snowflake>() else {
+        // An edited message goes by its own id and when that was.
+        let Ok(message) = message.split(':').next().unwrap_or_default().parse::<Snowflake>() else {
             return SendOutcome::Rejected {
                 reason: format!("{message:?} is no id of a message on Discord"),
             };
@@ -173,6 +175,7 @@ fn body(request: RequestBuilder, part: &Part, nonce: &str, file: Option<(&Attach
         return request.json(&payload);
     };
     payload["attachments"] = json!([{ "id": 0, "filename": file.name }]);
+    let request = request.timeout(timeout_for(content.len()));
     request.multipart(form(&payload, file, content))
 }
 

@@ -1,17 +1,21 @@
 //! The few calls to the Gmail API. One that is refused for its token is made once more with a fresh one: it was not executed.
 
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::google::{ApiError, google_error, read_error};
-use super::model::{HistoryPage, Label, Labels, MessageList, MessageRef, Profile, RawMessage, Thread};
+use super::model::{HistoryPage, Label, Labels, Message, MessageList, MessageRef, Profile, Thread};
 use super::oauth::{TokenError, Tokens};
-use crate::rest::{Exchange, Rest};
+use super::upload;
+use crate::rest::{Exchange, Rest, timeout_for};
 
 /// Largest mail that is read, as it travels: Gmail takes mails of 50 MB, and a third is added on the way.
 const MAIL_BYTES_MAX: usize = 72 * 1024 * 1024;
+/// Where mails are sent that may be larger than what goes as JSON.
+const SEND: &str = "upload/gmail/v1/users/me/messages/send?uploadType=multipart";
 /// Changes on one page.
 const HISTORY_PAGE: &str = "100";
 /// Mails on one page of a search.
@@ -27,24 +31,37 @@ impl Api {
         Self { rest, tokens }
     }
 
-    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.rest.request(method, &format!("gmail/v1/users/me/{path}"))
     }
 
-    pub(super) async fn call(&self, request: RequestBuilder, bytes_max: usize) -> Result<Exchange, TokenError> {
+    /// Makes a call; one that downloads with the bound of its answer.
+    async fn call(&self, request: RequestBuilder, bytes_max: Option<usize>) -> Result<Exchange, TokenError> {
         let token = self.tokens.get(None).await?;
         let again = request.try_clone();
-        let exchange = self.rest.call_up_to(request.bearer_auth(&token), bytes_max).await;
+        let exchange = self.call_as(&token, request, bytes_max).await;
         match (&exchange, again) {
             (Exchange::Answered(answered), Some(again)) if answered.status == StatusCode::UNAUTHORIZED => {
                 let fresh = self.tokens.get(Some(&token)).await?;
-                Ok(self.rest.call_up_to(again.bearer_auth(fresh), bytes_max).await)
+                Ok(self.call_as(&fresh, again, bytes_max).await)
             }
             _ => Ok(exchange),
         }
     }
 
-    async fn read<T: DeserializeOwned>(&self, request: RequestBuilder, bytes_max: usize) -> Result<T, ApiError> {
+    async fn call_as(&self, token: &str, request: RequestBuilder, bytes_max: Option<usize>) -> Exchange {
+        let request = request.bearer_auth(token);
+        match bytes_max {
+            Some(bytes_max) => self.rest.call_up_to(request, bytes_max).await,
+            None => self.rest.call(request).await,
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        bytes_max: Option<usize>,
+    ) -> Result<T, ApiError> {
         match self.call(request, bytes_max).await? {
             Exchange::NotSent { reason } | Exchange::Lost { reason } => Err(ApiError::Failed(reason)),
             Exchange::Answered(answered) if answered.status.is_success() => answered.json().map_err(ApiError::Failed),
@@ -54,12 +71,12 @@ impl Api {
 
     async fn ask<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, ApiError> {
         let request = self.request(Method::GET, path).query(query);
-        self.read(request, crate::rest::BODY_BYTES_MAX).await
+        self.read(request, None).await
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, ApiError> {
         let request = self.request(Method::POST, path).json(body);
-        self.read(request, crate::rest::BODY_BYTES_MAX).await
+        self.read(request, None).await
     }
 
     pub(super) async fn profile(&self) -> Result<Profile, ApiError> {
@@ -83,9 +100,28 @@ impl Api {
         self.ask("messages", &query).await
     }
 
-    pub(super) async fn message(&self, id: &str) -> Result<RawMessage, ApiError> {
+    /// A mail, all of it.
+    pub(super) async fn message(&self, id: &str) -> Result<Message, ApiError> {
         let request = self.request(Method::GET, &format!("messages/{id}"));
-        self.read(request.query(&[("format", "raw")]), MAIL_BYTES_MAX).await
+        let request = request.query(&[("format", "raw")]);
+        self.read(request, Some(MAIL_BYTES_MAX)).await
+    }
+
+    /// A mail's headers.
+    pub(super) async fn message_head(&self, id: &str) -> Result<Message, ApiError> {
+        self.ask(&format!("messages/{id}"), &[("format", "metadata")]).await
+    }
+
+    /// Sends a mail into a thread. As an upload: of JSON Google takes no more than about 5 MB.
+    pub(super) async fn send(&self, thread: &str, mail: &[u8]) -> Result<Exchange, TokenError> {
+        let (media_type, body) = upload::related(&json!({ "threadId": thread }), mail);
+        let request = self
+            .rest
+            .request(Method::POST, SEND)
+            .timeout(timeout_for(body.len()))
+            .header(CONTENT_TYPE, media_type)
+            .body(body);
+        self.call(request, None).await
     }
 
     /// The headers of a thread's mails.

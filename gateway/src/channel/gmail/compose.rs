@@ -46,13 +46,8 @@ pub(super) fn answered(thread: &Thread, address: &str) -> Option<Answered> {
 }
 
 fn read(message: &ThreadMessage, address: &str) -> Option<(Answered, bool)> {
-    // Read by the parser of mails: addresses and encoded words are its business.
-    let lines = message.payload.headers.iter();
-    let block: String = lines
-        .map(|header| format!("{}: {}\r\n", header.name, header.value))
-        .chain(["\r\n".to_owned()])
-        .collect();
-    let mail = MessageParser::default().parse(block.as_bytes())?;
+    let head = message.payload.head();
+    let mail = MessageParser::default().parse(head.as_bytes())?;
     let is_own = mail
         .from()
         .is_some_and(|from| from.contains(&address.to_lowercase()) || from.contains(address));

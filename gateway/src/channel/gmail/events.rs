@@ -6,7 +6,7 @@ use proto::inbound::{Addressed, EventKind, InboundEvent};
 use proto::time::Timestamp;
 
 use super::mail::Mail;
-use super::model::RawMessage;
+use super::model::Message;
 use super::{ACCOUNT, CHANNEL};
 
 /// Labels under which nothing is taken.
@@ -28,9 +28,9 @@ pub(super) fn is_wanted(labels: &[String], taken: &str, only_primary: bool) -> b
 }
 
 /// The chat that a thread is.
-pub(super) fn thread_seen(raw: &RawMessage, mail: &Mail, seen_at: Timestamp) -> ChatSeen {
+pub(super) fn thread_seen(message: &Message, mail: &Mail, seen_at: Timestamp) -> ChatSeen {
     ChatSeen {
-        id: ChatId::new(format!("{CHANNEL}:{}", raw.thread_id)),
+        id: ChatId::new(format!("{CHANNEL}:{}", message.thread_id)),
         channel: CHANNEL.to_owned(),
         account: ACCOUNT.to_owned(),
         name: Some(mail.subject.clone()),
@@ -54,8 +54,8 @@ pub(super) fn main_seen(main: &Chat, seen_at: Timestamp) -> ChatSeen {
 }
 
 /// When Gmail received it; `now` where it does not say.
-pub(super) fn received_at(raw: &RawMessage, now: Timestamp) -> Timestamp {
-    raw.internal_date.parse().map_or(now, Timestamp::from_millis)
+pub(super) fn received_at(message: &Message, now: Timestamp) -> Timestamp {
+    message.internal_date.parse().map_or(now, Timestamp::from_millis)
 }
 
 /// Where a mail is said.
@@ -73,7 +73,7 @@ pub(super) enum Place<'c> {
 }
 
 /// The mail, as it is said there.
-pub(super) fn event(raw: &RawMessage, mail: Mail, place: Place<'_>, now: Timestamp) -> InboundEvent {
+pub(super) fn event(message: &Message, mail: Mail, place: Place<'_>, now: Timestamp) -> InboundEvent {
     let (chat, text, addressed) = match place {
         Place::Main(chat) => {
             let head = format!(
@@ -94,12 +94,12 @@ pub(super) fn event(raw: &RawMessage, mail: Mail, place: Place<'_>, now: Timesta
         }
     };
     InboundEvent {
-        dedup_key: format!("{CHANNEL}:{ACCOUNT}:{}", raw.id),
+        dedup_key: format!("{CHANNEL}:{ACCOUNT}:{}", message.id),
         chat: chat.clone(),
         sender: mail.address,
         sender_name: mail.name,
         text: text.trim_end().to_owned(),
-        sent_at: received_at(raw, now),
+        sent_at: received_at(message, now),
         is_from_me: false,
         is_bot: false,
         addressed,

@@ -54,6 +54,17 @@ pub(super) fn read(id: &str, bytes: &[u8]) -> Option<Mail> {
     })
 }
 
+/// A mail of which the headers alone could be had.
+pub(super) fn read_head(id: &str, head: &str, reason: &str) -> Option<Mail> {
+    let mail = read(id, head.as_bytes())?;
+    Some(Mail {
+        text: format!("[Text and files of the mail (not fetched: {reason})]"),
+        // Whatever the parser takes for one has no bytes.
+        files: Vec::new(),
+        ..mail
+    })
+}
+
 /// The bytes of a file of a mail.
 pub(super) fn file(bytes: &[u8], index: usize) -> Option<Vec<u8>> {
     let message = MessageParser::default().parse(bytes)?;

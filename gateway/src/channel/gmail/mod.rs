@@ -19,6 +19,8 @@ mod receive;
 mod send;
 #[cfg(test)]
 mod tests;
+mod tries;
+mod upload;
 
 use std::sync::{Arc, OnceLock};
 
@@ -40,6 +42,7 @@ use api::Api;
 use doubts::Doubts;
 use google::ApiError;
 use oauth::Tokens;
+use tries::Tries;
 
 /// Name of this channel.
 pub const CHANNEL: &str = "gmail";
@@ -54,6 +57,7 @@ pub struct Gmail {
     clock: Arc<dyn Clock>,
     hints: Arc<dyn Hints>,
     doubts: Doubts,
+    tries: Tries,
     /// The mailbox's address, once Gmail has said it.
     address: OnceLock<String>,
 }
@@ -73,6 +77,7 @@ impl Gmail {
             clock: Arc::clone(&deps.clock),
             hints: Arc::clone(&deps.hints),
             doubts: Doubts::default(),
+            tries: Tries::default(),
             address: OnceLock::new(),
         })
     }
@@ -127,8 +132,10 @@ impl Channel for Gmail {
         if !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(gone());
         }
-        let raw = self.api.message(id).await?;
-        let bytes = mail::decode(&raw.raw)
+        let message = self.api.message(id).await?;
+        let bytes = message
+            .raw
+            .and_then(|raw| mail::decode(&raw))
             .and_then(|bytes| mail::file(&bytes, index))
             .ok_or_else(gone)?;
         match bytes.len() as u64 <= bytes_max {

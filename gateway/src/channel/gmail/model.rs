@@ -48,13 +48,17 @@ pub(super) struct Added {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RawMessage {
+pub(super) struct Message {
     pub(super) id: String,
     pub(super) thread_id: String,
     #[serde(default)]
     pub(super) label_ids: Vec<String>,
     pub(super) internal_date: String,
-    pub(super) raw: String,
+    /// All of it, in `format=raw`.
+    pub(super) raw: Option<String>,
+    /// What is said of it, in `format=metadata`.
+    #[serde(default)]
+    pub(super) payload: Payload,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,6 +80,17 @@ pub(super) struct ThreadMessage {
 pub(super) struct Payload {
     #[serde(default)]
     pub(super) headers: Vec<Header>,
+}
+
+impl Payload {
+    /// A mail of these headers alone, for the parser of mails: addresses and encoded words are its business.
+    pub(super) fn head(&self) -> String {
+        let lines = self.headers.iter();
+        lines
+            .map(|header| format!("{}: {}\r\n", header.name, header.value))
+            .chain(["\r\n".to_owned()])
+            .collect()
+    }
 }
 
 #[derive(Debug, Deserialize)]

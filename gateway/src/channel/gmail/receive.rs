@@ -10,7 +10,7 @@ use proto::time::Monotonic;
 use serde::{Deserialize, Serialize};
 
 use super::google::ApiError;
-use super::model::MessageRef;
+use super::model::{Message, MessageRef};
 use super::{ACCOUNT, CHANNEL, Gmail, events, mail};
 use crate::channel::{Feed, ReceiveError};
 use crate::config::GmailDelivery;
@@ -22,6 +22,10 @@ const OVERLAP: Duration = Duration::from_secs(3_600);
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often the watch is renewed: Google says daily; it lasts a week.
 const WATCH_EVERY: Duration = Duration::from_secs(24 * 3_600);
+/// Tries after which a mail that cannot be fetched is taken by its headers.
+const TRIES_MAX: u32 = 3;
+/// How often a mail that is being fetched counts as a sign of life: a large one takes minutes.
+const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(10);
 /// Pages of one search: beyond it a mailbox was silent for so long that somebody must look.
 const SEARCH_PAGES_MAX: usize = 100;
 
@@ -196,50 +200,69 @@ impl Gmail {
         if message.label_ids.as_deref().is_some_and(|labels| !is_wanted(labels)) {
             return Ok(());
         }
-        let raw = match self.api.message(&message.id).await {
-            Ok(raw) => raw,
+        let message = match self.fetch(feed, &message.id).await {
+            Ok(message) => message,
             // Deleted meanwhile.
             Err(ApiError::NotFound) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
         feed.alive();
-        if !is_wanted(&raw.label_ids) {
+        if !is_wanted(&message.label_ids) {
             return Ok(());
         }
-        let Some(mail) = mail::decode(&raw.raw).and_then(|bytes| mail::read(&raw.id, &bytes)) else {
-            tracing::warn!(mail.id = %raw.id, "a mail cannot be read and is left in the mailbox");
+        let Some(mail) = read(&message) else {
+            tracing::warn!(mail.id = %message.id, "a mail cannot be read and is left in the mailbox");
             return Ok(());
         };
         if mail.address.eq_ignore_ascii_case(&self.address().await?) {
             return Ok(());
         }
-        let taken = self.hand_over(feed, &raw, mail).await?;
+        let taken = self.hand_over(feed, &message, mail).await?;
         let is_taken = matches!(
             taken,
             Some(Taken::Accepted | Taken::Context | Taken::Duplicate | Taken::Command)
         );
         if is_taken {
-            let read: &[&str] = if self.settings.mark_read { &["UNREAD"] } else { &[] };
-            if let Err(error) = self.api.modify(&raw.id, &[label], read).await {
+            // What the agent has not read stays new to the person.
+            let is_read = self.settings.mark_read && message.raw.is_some();
+            let read: &[&str] = if is_read { &["UNREAD"] } else { &[] };
+            if let Err(error) = self.api.modify(&message.id, &[label], read).await {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(mail.id = %raw.id, error, "a mail was taken and could not be labelled");
+                tracing::warn!(mail.id = %message.id, error, "a mail was taken and could not be labelled");
             }
         }
         Ok(())
     }
 
-    async fn hand_over(
-        &self,
-        feed: &Feed,
-        raw: &super::model::RawMessage,
-        mail: mail::Mail,
-    ) -> Result<Option<Taken>, ReceiveError> {
+    /// The mail; the headers alone of one that failed too often: it must not hold back for ever what comes after it. Where
+    /// they cannot be had either, it is Gmail that fails, and it is tried again.
+    async fn fetch(&self, feed: &Feed, id: &str) -> Result<Message, ApiError> {
+        let failure = match while_alive(feed, self.api.message(id)).await {
+            Err(failure @ ApiError::Failed(_)) => failure,
+            known => return known,
+        };
+        let tries = self.tries.failed(id);
+        if tries < TRIES_MAX {
+            return Err(failure);
+        }
+        let head = self.api.message_head(id).await?;
+        let error = &failure as &dyn std::error::Error;
+        tracing::warn!(
+            mail.id = id,
+            tries,
+            error,
+            "a mail cannot be fetched and is taken by its headers"
+        );
+        Ok(head)
+    }
+
+    async fn hand_over(&self, feed: &Feed, message: &Message, mail: mail::Mail) -> Result<Option<Taken>, ReceiveError> {
         let now = self.clock.now();
-        let seen = events::thread_seen(raw, &mail, events::received_at(raw, now));
+        let seen = events::thread_seen(message, &mail, events::received_at(message, now));
         match self.settings.deliver_to {
             GmailDelivery::Threads if mail.is_automatic => {
                 // Its answer would go to a machine, which may answer again.
-                tracing::debug!(mail.id = %raw.id, "a mail that no person wrote is left in the mailbox");
+                tracing::debug!(mail.id = %message.id, "a mail that no person wrote is left in the mailbox");
                 Ok(None)
             }
             GmailDelivery::Threads => {
@@ -248,20 +271,44 @@ impl Gmail {
                     chat: &seen.id,
                     joins: group.is_some(),
                 };
-                let event = events::event(raw, mail, place, now);
+                let event = events::event(message, mail, place, now);
                 Ok(Some(feed.take_for(&seen, event, group).await))
             }
             GmailDelivery::Main => {
                 feed.see(&seen).await?;
                 let Some(main) = feed.main_chat().await? else {
-                    tracing::warn!(mail.id = %raw.id, "there is no chat of main for a mail: it is left in the mailbox");
+                    tracing::warn!(mail.id = %message.id, "there is no chat of main for a mail: it is left in the mailbox");
                     return Ok(None);
                 };
-                let event = events::event(raw, mail, events::Place::Main(&main.id), now);
+                let event = events::event(message, mail, events::Place::Main(&main.id), now);
                 let seen = events::main_seen(&main, now);
                 Ok(Some(feed.take(&seen, event).await))
             }
         }
+    }
+}
+
+fn read(message: &Message) -> Option<mail::Mail> {
+    match &message.raw {
+        Some(raw) => mail::read(&message.id, &mail::decode(raw)?),
+        None => {
+            let reason = format!("Gmail did not give them in {TRIES_MAX} tries");
+            mail::read_head(&message.id, &message.payload.head(), &reason)
+        }
+    }
+}
+
+/// A call that is bounded by itself and may take longer than a feed may be silent.
+async fn while_alive<T>(feed: &Feed, call: impl Future<Output = T>) -> T {
+    let signs = async {
+        loop {
+            tokio::time::sleep(SIGN_OF_LIFE_EVERY).await;
+            feed.alive();
+        }
+    };
+    tokio::select! {
+        done = call => done,
+        never = signs => never,
     }
 }
 

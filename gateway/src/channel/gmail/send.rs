@@ -5,19 +5,14 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE;
 use bytes::Bytes;
 use proto::ids::ChatId;
 use proto::outbound::{Attachment, Delivery, Extra, Part, Reconciled, SendOutcome};
-use reqwest::Method;
-use serde_json::json;
 
 use super::google::{ApiError, send_outcome};
 use super::model::MessageRef;
 use super::{CHANNEL, Gmail, compose};
 use crate::files::FileError;
-use crate::rest::BODY_BYTES_MAX;
 
 /// Largest file of a mail: Gmail takes 25 MB in all, and a third is added on the way.
 const FILE_BYTES_MAX: u64 = 18 * 1024 * 1024;
@@ -97,10 +92,7 @@ impl Gmail {
     }
 
     async fn send_raw(&self, thread: &str, delivery: &Delivery, part: &Part, raw: &[u8]) -> SendOutcome {
-        let body = json!({ "raw": URL_SAFE.encode(raw), "threadId": thread });
-        let request = self.api.request(Method::POST, "messages/send").json(&body);
-        let called = self.api.call(request, BODY_BYTES_MAX).await;
-        let outcome = match send_outcome(called, self.clock.now()) {
+        let outcome = match send_outcome(self.api.send(thread, raw).await, self.clock.now()) {
             Ok(outcome) => outcome,
             Err(answered) => match answered.json::<MessageRef>() {
                 Ok(sent) => SendOutcome::Sent {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::model::{Page, User};
 use crate::channel::ReceiveError;
-use crate::rest::{Answered, Exchange, Rest};
+use crate::rest::{Answered, Exchange, Rest, timeout_for};
 
 /// The Web API, with the tokens of one app.
 pub(super) struct Api {
@@ -76,7 +76,11 @@ impl Api {
     /// Bytes to an address that Slack gave for them; it knows the file, so no token goes along.
     pub(super) async fn upload(&self, url: &str, bytes: bytes::Bytes, media_type: &str) -> Result<(), CallError> {
         let request = self.rest.request(Method::POST, url).header("content-type", media_type);
-        match self.rest.call(request.body(bytes)).await {
+        match self
+            .rest
+            .call(request.timeout(timeout_for(bytes.len())).body(bytes))
+            .await
+        {
             Exchange::NotSent { reason } => Err(CallError::NotSent(reason)),
             Exchange::Lost { reason } => Err(CallError::Lost(reason)),
             Exchange::Answered(answered) if answered.status.is_success() => Ok(()),

@@ -80,7 +80,11 @@ impl Reader<'_> {
     ) -> Option<(ChatSeen, InboundEvent)> {
         let message = heard.message();
         let addressed = self.addressed(message, channel);
-        let place = self.place(message, channel, addressed);
+        let read = read_text(&message.text);
+        let command = self.command(&read);
+        // A command is about the chat it is given in: the code that one is paired by belongs there, too.
+        let opens = addressed == Addressed::Mention && command.is_none();
+        let place = self.place(message, channel, opens);
         let (kind, suffix, at) = match heard {
             Heard::New(_) => (EventKind::Message, String::new(), message.ts.as_str()),
             Heard::Edited { at, .. } => (EventKind::Edited, format!("/edited/{at}"), at),
@@ -90,7 +94,7 @@ impl Reader<'_> {
             EventKind::Message => message.files.iter().filter_map(incoming).collect(),
             EventKind::Edited | EventKind::Deleted => Vec::new(),
         };
-        let text = read_text(&message.text);
+        let text = command.unwrap_or(&read).to_owned();
         if message.ts.is_empty() || (text.trim().is_empty() && files.is_empty()) {
             return None;
         }
@@ -127,6 +131,12 @@ impl Reader<'_> {
         Some((seen, event))
     }
 
+    /// What begins with `/` behind a mention of us: Slack's composer takes what begins with `/` itself for its own.
+    fn command(self, text: &str) -> Option<&str> {
+        let rest = text.trim_start().strip_prefix(&format!("<@{}>", self.me.user_id))?;
+        Some(rest.trim_start()).filter(|rest| rest.starts_with('/'))
+    }
+
     /// SL-06: the mention stays in the text, the core puts the trigger in front of it.
     fn addressed(self, message: &Message, channel: &str) -> Addressed {
         if message.text.contains(&format!("<@{}>", self.me.user_id)) {
@@ -139,9 +149,9 @@ impl Reader<'_> {
     }
 
     /// SL-08 flattened threads; here an answer in a thread is in the thread. The first message of one is in the channel.
-    fn place(self, message: &Message, channel: &str, addressed: Addressed) -> Place {
+    fn place(self, message: &Message, channel: &str, opens: bool) -> Place {
         let place = Place::channel(channel);
-        let opens = self.answer_in_threads && addressed == Addressed::Mention && !place.is_direct();
+        let opens = opens && self.answer_in_threads && !place.is_direct();
         let thread = match &message.thread_ts {
             Some(thread) if *thread != message.ts => Some(thread.clone()),
             _ => opens.then(|| message.ts.clone()),

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use proto::time::{Monotonic, Timestamp};
 
 use super::Slack;
@@ -28,6 +29,8 @@ const PAGE: &str = "200";
 const PAGES_MAX: usize = 10;
 /// Channels listed: 20 000 of them.
 const CHANNEL_PAGES_MAX: usize = 100;
+/// Channels noted at a time when a connection begins: no event is taken before all are, and each may wait for a name.
+const NOTED_AT_A_TIME: usize = 8;
 /// Wait before a channel is tried again that could not be read.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -68,7 +71,8 @@ impl Slack {
         let listed = self
             .api
             .pages("users.conversations", &query, CHANNEL_PAGES_MAX, |page| {
-                channels.extend(page.channels)
+                feed.alive();
+                channels.extend(page.channels);
             })
             .await;
         if !listed? {
@@ -77,18 +81,22 @@ impl Slack {
                 "the bot is in more channels than are looked through"
             );
         }
-        for channel in &channels {
-            self.note_channel(Way::Feed(feed), channel).await;
-        }
-        let now = self.clock.monotonic();
-        let behind = channels
-            .into_iter()
-            .filter(|_| since.is_some())
-            .map(|channel| (channel.id, now));
-        Ok(Gap {
+        let noting = channels.into_iter().map(|channel| async move {
+            self.note_channel(Way::Feed(feed), &channel).await;
+            channel.id
+        });
+        let mut noting = futures::stream::iter(noting).buffer_unordered(NOTED_AT_A_TIME);
+        let mut gap = Gap {
             since,
-            behind: behind.collect(),
-        })
+            behind: HashMap::new(),
+        };
+        while let Some(channel) = noting.next().await {
+            feed.alive();
+            if since.is_some() {
+                gap.behind.insert(channel, self.clock.monotonic());
+            }
+        }
+        Ok(gap)
     }
 
     /// Reads one channel up. When Slack does not answer now, it is left for later.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::channel::lenient;
+
 /// A message, as events and histories carry it; also what became of one.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -91,7 +93,9 @@ pub(super) struct Me {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Page {
+    #[serde(deserialize_with = "lenient::each")]
     pub(super) channels: Vec<Channel>,
+    #[serde(deserialize_with = "lenient::each")]
     pub(super) messages: Vec<Message>,
     pub(super) response_metadata: Next,
 }

@@ -45,7 +45,7 @@ impl Slack {
             Err(error) => return outcome(Err(not_sent(error))),
         };
         match &delivery.extra {
-            Some(Extra::Reaction { message, emoji }) => self.react(message, emoji).await,
+            Some(Extra::Reaction { message, emoji }) => self.react(&place, message, emoji).await,
             Some(Extra::File(file)) if part.from == 0 => self.share(delivery, part, &place, file).await,
             Some(Extra::File(_)) | None => self.post(delivery, part, &place).await,
         }
@@ -129,12 +129,18 @@ impl Slack {
         Ok(upload.file_id)
     }
 
-    async fn react(&self, message: &str, emoji: &str) -> SendOutcome {
+    async fn react(&self, place: &Place, message: &str, emoji: &str) -> SendOutcome {
         let Some((channel, ts)) = parse_message_id(message) else {
             return SendOutcome::Rejected {
                 reason: format!("{message:?} is no message of Slack's"),
             };
         };
+        // The agent names the message: what it may reach is decided by the chat alone.
+        if channel != place.channel {
+            return SendOutcome::Rejected {
+                reason: format!("the message {message:?} is in another chat: react in the chat it was written in"),
+            };
+        }
         let Some(name) = emoji::name(emoji) else {
             return SendOutcome::Rejected {
                 reason: format!("Slack's name of the emoji {emoji} is not known here: give its name, such as :tada:"),

@@ -135,7 +135,8 @@ impl Refusal {
 
     /// Whether the text may be taken in a plainer form: formatting can be broken, and in odd cases (tabs) longer than its source.
     pub(super) fn is_about_formatting(&self) -> bool {
-        self.code == 400 && (self.says.contains("can't parse entities") || self.says.contains("message is too long"))
+        let complaints = ["can't parse entities", "message is too long", "caption is too long"];
+        self.code == 400 && complaints.iter().any(|complaint| self.says.contains(complaint))
     }
 }
 

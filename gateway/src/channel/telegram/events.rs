@@ -15,6 +15,8 @@ pub(super) enum Said {
     Nothing,
     /// Something to take.
     Event(Box<(ChatSeen, InboundEvent)>),
+    /// *Start* was pressed where a person and the bot are alone: something to take only from a chat without a group.
+    Started(Box<(ChatSeen, InboundEvent)>),
     /// A question about the chat or the bot itself, which the adapter answers.
     Asked(Question, Place, Chat),
     /// A group became a supergroup and has another id since; said in the old chat.
@@ -57,12 +59,15 @@ pub(super) fn read(update: &Update, me: &User) -> Said {
         Command::Ours("chatid", _) => return Said::Asked(Question::ChatId, place(message), message.chat.clone()),
         Command::Ours("ping", _) => return Said::Asked(Question::Ping, place(message), message.chat.clone()),
         // Sent by the app itself when somebody opens the chat of a bot.
+        Command::Ours("start", _) if message.chat.kind == "private" && kind == EventKind::Message => {
+            return Said::Started(Box::new(event(message, me, kind, update.update_id)));
+        }
         Command::Ours("start", _) => return Said::Nothing,
         Command::Ours(..) | Command::None => {}
     }
     let (mut seen, mut event) = event(message, me, kind, update.update_id);
     if let Command::Ours(name, rest) = command {
-        // Without the name of the bot, which groups add to tell bots apart.
+        // Without the name of the bot, which groups add to tell bots apart, before it or behind it.
         event.text = format!("/{name}{rest}");
     }
     if let Some(from) = message.migrate_from_chat_id {
@@ -91,7 +96,7 @@ enum Command<'t> {
 }
 
 fn command<'t>(text: &'t str, me: &User) -> Command<'t> {
-    let Some(rest) = text.strip_prefix('/') else {
+    let Some(rest) = called(text, me).unwrap_or(text).strip_prefix('/') else {
         return Command::None;
     };
     let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
@@ -101,6 +106,12 @@ fn command<'t>(text: &'t str, me: &User) -> Command<'t> {
         Some(_) => Command::Foreign,
         None => Command::Ours(name, rest),
     }
+}
+
+/// What follows a mention of us at the beginning.
+fn called<'t>(text: &'t str, me: &User) -> Option<&'t str> {
+    let (name, rest) = text.strip_prefix('@')?.split_once(char::is_whitespace)?;
+    is_name_of(name, me).then(|| rest.trim_start())
 }
 
 fn event(message: &Message, me: &User, kind: EventKind, update: i64) -> (ChatSeen, InboundEvent) {

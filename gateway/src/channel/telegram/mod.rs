@@ -27,6 +27,7 @@ use proto::ids::ChatId;
 use proto::outbound::{Delivery, Extra, Limits, Part, Resend, SendOutcome, TextUnit};
 use proto::time::Clock;
 use serde_json::{Value, json};
+use store::Store;
 use tokio::sync::OnceCell;
 
 use super::host::checked_base_url;
@@ -66,6 +67,7 @@ pub struct TelegramChannel {
     webhook: Option<Webhook>,
     resend: Resend,
     files: Files,
+    store: Arc<dyn Store>,
     assistant_name: String,
     clock: Arc<dyn Clock>,
     /// Whether the feed ended badly last time.
@@ -105,6 +107,7 @@ impl TelegramChannel {
             webhook: webhook.map(|url| Webhook::new(url, &account, token)),
             resend: config.resend.into(),
             files: deps.files.clone(),
+            store: Arc::clone(&deps.store),
             assistant_name: deps.assistant_name.clone(),
             clock: Arc::clone(&deps.clock),
             troubled: AtomicBool::new(false),

@@ -119,6 +119,14 @@ impl TelegramChannel {
                 self.answer(question, place, &chat).await;
                 return Ok(());
             }
+            Said::Started(event) => {
+                let known = self.store.chat(&event.0.id).await?;
+                // Who has a group would call the agent by it.
+                if known.is_some_and(|chat| chat.group.is_some()) {
+                    return Ok(());
+                }
+                *event
+            }
             Said::Left { from, to } => {
                 self.moved.note(from, to);
                 return Ok(());

@@ -6,16 +6,19 @@ use reqwest::multipart::{Form, Part as FormPart};
 use serde_json::{Value, json};
 
 use super::TelegramChannel;
-use super::api::{Api, CallError};
+use super::api::{Api, CallError, Refusal};
 use super::format;
 use super::place::{Place, message_id, parse_message_id};
 use super::wire::SentMessage;
 use crate::files::FileError;
+use crate::rest::timeout_for;
 
 /// Largest picture that Telegram shows as one; a larger one goes as a document.
 const PHOTO_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// Largest file a bot may send.
 const FILE_BYTES_MAX: u64 = 50 * 1024 * 1024;
+/// Marks by which an emoji asks to be shown as text or as a picture. Telegram takes reactions without them only.
+const VARIATIONS: [char; 2] = ['\u{fe0e}', '\u{fe0f}'];
 
 impl TelegramChannel {
     pub(super) async fn send_part(&self, delivery: &Delivery, part: &Part) -> SendOutcome {
@@ -23,7 +26,7 @@ impl TelegramChannel {
             return rejected(format!("{} is no chat of Telegram", delivery.chat));
         };
         if let Some(Extra::Reaction { message, emoji }) = &delivery.extra {
-            return self.react(message, emoji).await;
+            return self.react(place, message, emoji).await;
         }
         let file = match &delivery.extra {
             Some(Extra::File(file)) if part.from == 0 => match self.read(file).await {
@@ -67,13 +70,20 @@ impl TelegramChannel {
         sent.map(|sent| (place, sent))
     }
 
-    async fn react(&self, message: &str, emoji: &str) -> SendOutcome {
-        let Some((chat, message)) = parse_message_id(message) else {
+    async fn react(&self, place: Place, message: &str, emoji: &str) -> SendOutcome {
+        let Some((chat, number)) = parse_message_id(message) else {
             return rejected(format!("{message:?} is no message of Telegram"));
         };
         let chat = self.moved.follow(Place::chat(chat)).chat;
+        // The agent names the message: what it may reach is decided by the chat alone.
+        if chat != self.moved.follow(place).chat {
+            return rejected(format!(
+                "the message {message:?} is in another chat: react in the chat it was written in"
+            ));
+        }
+        let emoji = emoji.replace(VARIATIONS, "");
         let reaction = json!([{ "type": "emoji", "emoji": emoji }]);
-        let parameters = json!({ "chat_id": chat, "message_id": message, "reaction": reaction });
+        let parameters = json!({ "chat_id": chat, "message_id": number, "reaction": reaction });
         match self.api.call::<Value>("setMessageReaction", &parameters).await {
             Ok(_) => SendOutcome::Sent { platform_id: None },
             Err(error) => error.outcome(),
@@ -107,25 +117,42 @@ async fn send_once(
     file: Option<&(&Attachment, Bytes)>,
 ) -> Result<SentMessage, CallError> {
     let html = format::html(text);
-    let is_refused = |sent: &Result<SentMessage, CallError>, why: fn(&super::api::Refusal) -> bool| {
-        sent.as_ref().err().and_then(CallError::refusal).is_some_and(why)
-    };
-    let Some((file, bytes)) = file else {
-        // A text of nothing but marks would be empty.
-        let formatted = if html.is_empty() { format::escape(text) } else { html };
-        let sent = say(bot, place, &formatted, Some("HTML")).await;
-        return if is_refused(&sent, super::api::Refusal::is_about_formatting) {
+    // A text of nothing but marks would be empty.
+    let html = if html.is_empty() { format::escape(text) } else { html };
+    let Some(file) = file else {
+        let sent = say(bot, place, &html, Some("HTML")).await;
+        return if is_refused(&sent, Refusal::is_about_formatting) {
             say(bot, place, text, None).await
         } else {
             sent
         };
     };
-    let kind = kind_of(file);
-    let sent = upload(bot, place, kind, file, bytes.clone(), &html).await;
+    let kind = kind_of(file.0);
+    let sent = share(bot, place, kind, file, &html, text).await;
     if kind == "photo" && is_refused(&sent, is_about_picture) {
-        return upload(bot, place, "document", file, bytes.clone(), &html).await;
+        return share(bot, place, "document", file, &html, text).await;
     }
     sent
+}
+
+/// A file with its caption. As it is written the caption surely fits: it was cut to.
+async fn share(
+    bot: &Api,
+    place: Place,
+    kind: &'static str,
+    file: &(&Attachment, Bytes),
+    html: &str,
+    text: &str,
+) -> Result<SentMessage, CallError> {
+    let sent = upload(bot, place, kind, file, html, Some("HTML")).await;
+    if is_refused(&sent, Refusal::is_about_formatting) {
+        return upload(bot, place, kind, file, text, None).await;
+    }
+    sent
+}
+
+fn is_refused(sent: &Result<SentMessage, CallError>, why: fn(&Refusal) -> bool) -> bool {
+    sent.as_ref().err().and_then(CallError::refusal).is_some_and(why)
 }
 
 async fn say(bot: &Api, place: Place, text: &str, mode: Option<&str>) -> Result<SentMessage, CallError> {
@@ -143,9 +170,9 @@ async fn upload(
     bot: &Api,
     place: Place,
     kind: &'static str,
-    file: &Attachment,
-    bytes: Bytes,
+    (file, bytes): &(&Attachment, Bytes),
     caption: &str,
+    mode: Option<&'static str>,
 ) -> Result<SentMessage, CallError> {
     let length = bytes.len() as u64;
     let part = || FormPart::stream_with_length(bytes.clone(), length).file_name(file.name.clone());
@@ -156,10 +183,14 @@ async fn upload(
         form = form.text("message_thread_id", thread.to_string());
     }
     if !caption.is_empty() {
-        form = form.text("caption", caption.to_owned()).text("parse_mode", "HTML");
+        form = form.text("caption", caption.to_owned());
+        if let Some(mode) = mode {
+            form = form.text("parse_mode", mode);
+        }
     }
     let method = if kind == "photo" { "sendPhoto" } else { "sendDocument" };
-    bot.make(bot.request(method).multipart(form.part(kind, part))).await
+    let request = bot.request(method).timeout(timeout_for(bytes.len()));
+    bot.make(request.multipart(form.part(kind, part))).await
 }
 
 fn kind_of(file: &Attachment) -> &'static str {
@@ -171,7 +202,7 @@ fn kind_of(file: &Attachment) -> &'static str {
     }
 }
 
-fn is_about_picture(refusal: &super::api::Refusal) -> bool {
+fn is_about_picture(refusal: &Refusal) -> bool {
     refusal.code == 400 && (refusal.says.contains("PHOTO_") || refusal.says.contains("IMAGE_"))
 }
 

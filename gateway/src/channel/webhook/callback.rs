@@ -4,20 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode, header};
-use proto::outbound::{Delivery, SendOutcome};
+use proto::outbound::{Delivery, Extra, SendOutcome};
 use proto::time::Clock;
 
 use super::hook::Hook;
 use super::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
-use super::wire::Reply;
+use super::wire::{File, Reaction, Reply};
+use crate::files::{FileError, Files};
+use crate::rest::timeout_for;
 
 /// Header by which the receiver deduplicates.
 pub(super) const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the receiver may take to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest wait a receiver may ask for: beyond that we ask again.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
@@ -25,23 +27,37 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 pub(super) struct Callbacks {
     url: String,
     client: reqwest::Client,
+    files: Files,
     clock: Arc<dyn Clock>,
 }
 
 impl Callbacks {
-    pub(super) fn new(url: String, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub(super) fn new(url: String, files: Files, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
             // A redirect would carry a signed reply to an address nobody configured.
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .context("no HTTP client for callbacks can be made")?;
-        Ok(Self { url, client, clock })
+        Ok(Self {
+            url,
+            client,
+            files,
+            clock,
+        })
     }
 
     pub(super) async fn send(&self, hook: &Hook, delivery: &Delivery) -> SendOutcome {
-        let body = serde_json::to_vec(&reply(hook, delivery)).expect("replies are plain data with text keys");
+        let reply = match reply(hook, delivery, &self.files).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                return SendOutcome::NotSent {
+                    reason: error.to_string(),
+                    retry_after: None,
+                };
+            }
+        };
+        let body = serde_json::to_vec(&reply).expect("replies are plain data with text keys");
         let timestamp = self.clock.now().as_millis() / 1000;
         let sent = self
             .client
@@ -50,6 +66,7 @@ impl Callbacks {
             .header(TIMESTAMP_HEADER, timestamp)
             .header(SIGNATURE_HEADER, sign(hook.secret(), timestamp, &body))
             .header(IDEMPOTENCY_HEADER, delivery.id.to_string())
+            .timeout(timeout_for(body.len()))
             .body(body)
             .send()
             .await;
@@ -64,16 +81,38 @@ impl Callbacks {
     }
 }
 
-/// A delivery as the platform sees it.
-pub(super) fn reply(hook: &Hook, delivery: &Delivery) -> Reply {
-    Reply {
+/// A delivery as the platform sees it; an error if its file cannot be read now.
+pub(super) async fn reply(hook: &Hook, delivery: &Delivery, files: &Files) -> Result<Reply, FileError> {
+    let (file, reaction) = match &delivery.extra {
+        Some(Extra::File(attachment)) => {
+            let content = match files.read(attachment).await {
+                Ok(bytes) => Some(STANDARD.encode(bytes)),
+                Err(FileError::Gone { .. }) => None,
+                Err(error @ FileError::Unavailable(_)) => return Err(error),
+            };
+            let file = File {
+                name: attachment.name.clone(),
+                media_type: attachment.media_type.clone(),
+                content,
+            };
+            (Some(file), None)
+        }
+        Some(Extra::Reaction { message, emoji }) => {
+            let (message, emoji) = (message.clone(), emoji.clone());
+            (None, Some(Reaction { message, emoji }))
+        }
+        None => (None, None),
+    };
+    Ok(Reply {
         id: delivery.id,
         seq: delivery.seq,
         chat: hook.platform_chat(&delivery.chat).to_owned(),
         text: delivery.text.clone(),
         sender: delivery.sender.clone(),
         created_at: delivery.created_at,
-    }
+        file,
+        reaction,
+    })
 }
 
 fn answered(status: StatusCode, headers: &HeaderMap) -> SendOutcome {

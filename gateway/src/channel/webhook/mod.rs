@@ -24,6 +24,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::channel::Channel;
+use crate::files::Files;
 use crate::http::ApiError;
 use crate::intake::Intake;
 use callback::Callbacks;
@@ -43,9 +44,9 @@ impl WebhookChannel {
     ///
     /// # Errors
     /// When no HTTP client can be made.
-    pub fn new(hook: Arc<Hook>, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub fn new(hook: Arc<Hook>, files: Files, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let callbacks = match &hook.callback_url {
-            Some(url) => Some(Callbacks::new(url.clone(), clock)?),
+            Some(url) => Some(Callbacks::new(url.clone(), files, clock)?),
             None => None,
         };
         Ok(Self { hook, callbacks })
@@ -85,6 +86,8 @@ pub struct WebhookApi {
     pub intake: Arc<Intake>,
     /// Rows to poll.
     pub store: Arc<dyn Store>,
+    /// Files of replies.
+    pub files: Files,
     /// Wakes who polls.
     pub hints: Arc<dyn Hints>,
     /// Checks the time of signing.

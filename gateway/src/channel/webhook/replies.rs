@@ -73,7 +73,17 @@ async fn replies_after(api: &WebhookApi, hook: &Hook, chat: &str, after: i64) ->
         .store
         .deliveries_after(&hook.chat_id(chat), after, REPLIES_MAX)
         .await?;
-    let replies: Vec<_> = rows.iter().map(|row| callback::reply(hook, row)).collect();
+    let mut replies = Vec::new();
+    for row in &rows {
+        let reply = callback::reply(hook, row, &api.files).await;
+        let reply = reply.map_err(|error| ApiError::busy(error.to_string()))?;
+        let is_large = reply.file.is_some();
+        replies.push(reply);
+        // One file in one answer.
+        if is_large {
+            break;
+        }
+    }
     let after = replies.last().map_or(after, |last| last.seq);
     Ok(Replies { replies, after })
 }

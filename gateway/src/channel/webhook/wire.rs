@@ -64,6 +64,32 @@ pub struct Reply {
     pub sender: Option<String>,
     /// When it was written.
     pub created_at: Timestamp,
+    /// A file of the agent; the text is its caption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<File>,
+    /// A reaction to a message; there is no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reaction: Option<Reaction>,
+}
+
+/// A file with its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// File name; never a path.
+    pub name: String,
+    /// IANA media type.
+    pub media_type: String,
+    /// Base64, with padding. None when it is kept no longer.
+    pub content: Option<String>,
+}
+
+/// A reaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reaction {
+    /// The id of the message, as the platform gave it.
+    pub message: String,
+    /// One emoji.
+    pub emoji: String,
 }
 
 /// Answer to a poll.

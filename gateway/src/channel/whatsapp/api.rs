@@ -11,7 +11,7 @@ use super::graph_error::GraphError;
 use crate::channel::FetchError;
 use crate::channel::host::checked_base_url;
 use crate::config::{WhatsApp, WhatsAppAccount};
-use crate::rest::{Exchange, Rest};
+use crate::rest::{Exchange, Rest, timeout_for};
 
 /// Where Graph is.
 const OFFICIAL: &str = "https://graph.facebook.com";
@@ -80,7 +80,7 @@ impl Api {
 
     /// Uploads a file; its id, or what was said instead. Nobody sees a file that is only uploaded.
     pub(super) async fn upload(&self, name: &str, media_type: &str, contents: Bytes) -> Result<String, Exchange> {
-        let length = contents.len() as u64;
+        let (length, timeout) = (contents.len() as u64, timeout_for(contents.len()));
         let part = Part::stream_with_length(contents, length).file_name(name.to_owned());
         let Ok(part) = part.mime_str(media_type) else {
             return Err(Exchange::NotSent {
@@ -92,7 +92,7 @@ impl Api {
             .text("type", media_type.to_owned())
             .part("file", part);
         let path = self.path(&[&self.phone_number_id, "media"]);
-        let request = self.rest.request(Method::POST, &path).multipart(form);
+        let request = self.rest.request(Method::POST, &path).timeout(timeout).multipart(form);
         match self.rest.call(request.bearer_auth(&self.token)).await {
             Exchange::Answered(answered) if answered.status.is_success() => match answered.json::<Uploaded>() {
                 Ok(uploaded) => Ok(uploaded.id),

@@ -10,14 +10,16 @@ use axum::routing::get;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 use sha2::Sha256;
 use store::Noted;
 use subtle::ConstantTimeEq as _;
 
-use super::notification::{Message, Notification, Status, Value};
+use super::notification::{Change, Contact, Entry, Message, Notification, Status, Value};
 use super::recent::Said;
 use super::{WhatsAppChannel, events};
-use crate::channel::Inbound;
+use crate::channel::{Inbound, lenient};
 use crate::intake::Refused;
 
 /// Path of the webhook.
@@ -66,7 +68,7 @@ async fn notify(State(hook): State<Hook>, headers: HeaderMap, body: Bytes) -> St
     if !is_signed(hook.channel.app_secret.expose().as_bytes(), &headers, &body) {
         return StatusCode::UNAUTHORIZED;
     }
-    let Ok(notification) = serde_json::from_slice::<Notification>(&body) else {
+    let Some(notification) = read(&body) else {
         // Signed, so it is Meta's; said again it would not be understood either.
         tracing::warn!(channel.name = super::CHANNEL, "a notification is not understood");
         return StatusCode::OK;
@@ -89,6 +91,38 @@ async fn notify(State(hook): State<Hook>, headers: HeaderMap, body: Bytes) -> St
     match all_taken {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// A notification without those of its parts that are not understood: Meta puts many into one, and the others would be lost
+/// with them.
+fn read(body: &[u8]) -> Option<Notification> {
+    let mut body: Json = serde_json::from_slice(body).ok()?;
+    for entry in list(&mut body, "entry") {
+        for change in list(entry, "changes") {
+            if let Some(value) = change.get_mut("value") {
+                keep::<Contact>(value, "contacts");
+                keep::<Message>(value, "messages");
+                keep::<Status>(value, "statuses");
+            }
+        }
+        keep::<Change>(entry, "changes");
+    }
+    keep::<Entry>(&mut body, "entry");
+    lenient::one(&body)
+}
+
+fn list<'j>(object: &'j mut Json, name: &str) -> &'j mut [Json] {
+    let list = object.get_mut(name).and_then(Json::as_array_mut);
+    list.map(Vec::as_mut_slice).unwrap_or_default()
+}
+
+/// Leaves in a list what is understood.
+fn keep<T: DeserializeOwned>(object: &mut Json, name: &str) {
+    if let Some(list) = object.get_mut(name).and_then(Json::as_array_mut) {
+        list.retain(|part| lenient::one::<T>(part).is_some());
+    } else if let Some(object) = object.as_object_mut() {
+        object.remove(name);
     }
 }
 
@@ -160,4 +194,41 @@ fn is_signed(secret: &[u8], headers: &HeaderMap, body: &[u8]) -> bool {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any length of key is taken");
     mac.update(body);
     read.is_some() && mac.verify_slice(&code).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_understood_of_a_notification_does_not_take_the_rest_with_it() {
+        let message = |id: &str| json!({ "from": "49", "id": id, "type": "text", "text": { "body": "hi" } });
+        let odd = json!({ "from": "49", "id": "odd", "type": "text", "text": { "body": 7 } });
+        let value = json!({
+            "metadata": { "phone_number_id": "1" },
+            "contacts": [null, { "wa_id": "49", "profile": { "name": "Ann" } }],
+            "messages": [message("a"), odd, message("b")],
+            "statuses": [{ "id": "c", "status": "read" }, { "id": "odd", "errors": "none" }],
+        });
+        let changes = json!([{ "field": "account", "value": 7 }, { "field": "messages", "value": value }, 7]);
+        let body = json!({ "entry": [7, { "changes": changes }, { "changes": null }] });
+        let read = read(body.to_string().as_bytes()).unwrap();
+        let changes: Vec<&Change> = read.entry.iter().flat_map(|entry| &entry.changes).collect();
+        let [change] = changes[..] else {
+            panic!("{changes:?}");
+        };
+        let value = &change.value;
+        let ids: Vec<&str> = value.messages.iter().map(|message| message.id.as_str()).collect();
+        assert_eq!((ids, value.statuses.len()), (vec!["a", "b"], 1));
+        assert_eq!(value.contacts[0].profile.name, "Ann");
+    }
+
+    #[test]
+    fn what_is_no_notification_at_all_is_none() {
+        for body in ["", "7", "nonsense"] {
+            assert!(read(body.as_bytes()).is_none(), "{body}");
+        }
+    }
 }

@@ -1,16 +1,18 @@
 //! One account, several gateways.
 
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 
 use proto::group::ChatSeen;
 use proto::lease::LeaseTimings;
+use proto::outbound::Reconciled;
 use store::keeper::{Keeper, Takeover};
 use store::outage::Manners;
 
 use super::*;
 use crate::channel::Inbound;
 use crate::delivery::account::{Account, Candidacy};
-use crate::world::SOON;
+use crate::world::{SOON, eventually};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -215,6 +217,65 @@ async fn who_slept_between_the_charge_and_the_send_does_not_send() {
     keeper.tick().await.unwrap();
     pass(&mut delivery).await;
     assert_eq!(channel.given(), ["one"], "and nothing is lost");
+    assert_eq!(world.states(&chat).await, [OutboxState::Sent]);
+}
+
+/// What a channel asks before its message leaves may last until the account is somebody else's.
+#[tokio::test]
+async fn a_send_ends_with_the_hold_and_the_next_hold_decides() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    let chat = world.chat("test:a", &group).await;
+    world.say(&chat, "one").await;
+    let channel = ScriptedChannel::new(Resend::Never, []);
+    channel.is_stuck.store(true, Ordering::Relaxed);
+    let mut keeper = world.keeper("a");
+    keeper.tick().await.unwrap();
+    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools(), world.health());
+    delivery.tick(world.clock.now()).await.unwrap();
+    let charged = || async { world.states(&chat).await == [OutboxState::Sending] };
+    eventually("it is charged", charged).await;
+    world.clock.advance(9 * SECOND);
+    delivery.settle().await;
+    assert_eq!(world.states(&chat).await, [OutboxState::Sending]);
+
+    channel.is_stuck.store(false, Ordering::Relaxed);
+    channel.known.lock().unwrap().push_back(Reconciled::NotArrived);
+    keeper.tick().await.unwrap();
+    pass(&mut delivery).await;
+    assert!(channel.given().is_empty(), "the platform was asked first");
+    world.clock.advance(SECOND);
+    keeper.tick().await.unwrap();
+    pass(&mut delivery).await;
+    assert_eq!(channel.given(), ["one"]);
+    assert_eq!(world.states(&chat).await, [OutboxState::Sent]);
+}
+
+/// The platform would know a little later; who does not hold the account any more decides nothing by policy.
+#[tokio::test]
+async fn a_question_that_is_open_when_the_hold_ends_is_asked_again_in_the_next() {
+    let world = World::new();
+    let group = world.group("g", true).await;
+    let chat = world.chat("test:a", &group).await;
+    world.say(&chat, "one").await;
+    let channel = ScriptedChannel::new(Resend::Never, [lost()]);
+    let later = Reconciled::AskLater(Duration::ZERO);
+    channel.known.lock().unwrap().extend([later.clone(), later]);
+    let mut keeper = world.keeper("a");
+    keeper.tick().await.unwrap();
+    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools(), world.health());
+    delivery.tick(world.clock.now()).await.unwrap();
+    let asked = || async { channel.known.lock().unwrap().len() < 2 };
+    eventually("it is asked", asked).await;
+    world.clock.advance(9 * SECOND);
+    delivery.settle().await;
+    assert_eq!(world.states(&chat).await, [OutboxState::Sending]);
+
+    let arrived = Reconciled::Arrived { platform_id: None };
+    channel.known.lock().unwrap().push_back(arrived);
+    keeper.tick().await.unwrap();
+    pass(&mut delivery).await;
+    assert_eq!(channel.given(), ["one"]);
     assert_eq!(world.states(&chat).await, [OutboxState::Sent]);
 }
 

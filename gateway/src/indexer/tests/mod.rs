@@ -130,6 +130,25 @@ async fn only_what_is_committed_is_purged() {
 }
 
 #[tokio::test]
+async fn what_one_group_sent_at_once_is_purged_before_its_time() {
+    let world = World::new().await;
+    let mut indexer = world.indexer();
+    indexer.look().await;
+    for number in 0..2_000 {
+        world.say("main", &number.to_string()).await;
+    }
+    indexer.look().await;
+    assert_eq!(world.log.len(), 2_000, "nothing is indexed yet");
+    indexer.settle().await;
+    indexer.look().await;
+    assert_eq!(world.log.len(), 0);
+    world.say("main", "little").await;
+    indexer.settle().await;
+    indexer.look().await;
+    assert_eq!(world.log.len(), 1, "little waits for its time");
+}
+
+#[tokio::test]
 async fn the_lag_is_the_age_of_the_oldest_message_that_waits() {
     let world = World::new().await;
     let mut indexer = world.indexer();

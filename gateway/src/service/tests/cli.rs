@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use proto::ids::{ChatId, OutboxId};
 use proto::ipc::{Progress, ProgressKind};
-use proto::outbound::OutboxState;
+use proto::outbound::{Extra, OutboxState};
 use serde_json::json;
 
 use super::*;
@@ -101,6 +101,22 @@ fn hint_outbox(world: &World) {
         account: "local".into(),
         row: None,
     });
+}
+
+#[tokio::test]
+async fn what_the_local_chat_cannot_show_is_given_up_and_said() {
+    let node = Node::start().await;
+    let chat = main_group(&node.world).await;
+    let reaction = Extra::Reaction {
+        message: "1".into(),
+        emoji: "👍".into(),
+    };
+    node.world.say_with(&chat, "", Some(reaction)).await;
+    let _stream = Stream::open(&node, "").await;
+    eventually("it is given up", || async {
+        node.world.states(&chat).await == [OutboxState::Dead]
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -120,6 +120,28 @@ async fn the_status_tells_readiness_and_numbers() {
 }
 
 #[tokio::test]
+async fn a_reply_that_was_given_up_is_counted_and_listed() {
+    let node = Node::start().await;
+    let group = node.world.group("team", false).await;
+    let chat = node.world.chat("test:1", &group).await;
+    let id = node.world.say(&chat, "hello").await;
+    let hold = node.world.hold("a").await;
+    let now = node.world.clock.now();
+    let begun = node.world.store.begin_delivery(&hold, id, now).await.unwrap().unwrap();
+    let dead = proto::outbound::AfterSend::Dead { reason: "400".into() };
+    let finish = node.world.store.finish_delivery(id, begun.attempts, &dead, now);
+    finish.await.unwrap();
+    let (_, body) = answer(node.socket(Method::GET, "/v1/status")).await;
+    assert_eq!(body["counts"]["outbox_dead"], json!(1));
+    let (_, body) = answer(node.socket(Method::GET, "/v1/undelivered")).await;
+    let reply = &body["undelivered"][0];
+    assert_eq!(
+        (&reply["text"], &reply["reason"], &reply["state"]),
+        (&json!("hello"), &json!("400"), &json!("dead"))
+    );
+}
+
+#[tokio::test]
 async fn the_control_api_is_not_served_over_tcp() {
     let node = Node::start().await;
     for path in [
@@ -128,6 +150,7 @@ async fn the_control_api_is_not_served_over_tcp() {
         "/v1/status",
         "/v1/chats/cli:main/events",
         "/v1/dead-letters",
+        "/v1/undelivered",
     ] {
         assert_eq!(answer(node.tcp(Method::GET, path)).await.0, 404, "{path}");
     }

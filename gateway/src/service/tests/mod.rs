@@ -20,7 +20,7 @@ use store::keeper::Takeover;
 
 use super::*;
 use crate::config::{Channels, Http, Security, Webhook};
-use crate::world::{SOON, World};
+use crate::world::{SOON, World, eventually};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -148,16 +148,4 @@ async fn answer(request: RequestBuilder) -> (u16, Value) {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
-}
-
-/// Waits until a predicate holds.
-async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    let waiting = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(SOON, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("never came true: {what}"));
 }

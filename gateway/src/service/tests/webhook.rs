@@ -5,7 +5,7 @@ use axum::routing::post;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use proto::ids::ChatId;
-use proto::outbound::OutboxState;
+use proto::outbound::{Attachment, Extra, OutboxState};
 use serde_json::json;
 
 use super::*;
@@ -253,14 +253,42 @@ impl Platform {
 }
 
 #[tokio::test]
-async fn a_reply_is_called_back_signed_and_tried_again_when_the_receiver_asks() {
-    let platform = Arc::new(Platform {
-        answers: Mutex::new(vec![503]),
-        ..Platform::default()
-    });
-    let outside = Lifecycle::new();
-    let url = platform.serve(&outside).await;
-    let world = Arc::new(World::new());
+async fn a_chat_that_asks_is_brought_to_a_group_by_its_code() {
+    let node = Node::start().await;
+    node.world.group("team", false).await;
+    assert_eq!(
+        send(&node, &message("1", "/pair")).await,
+        (202, json!({"status": "ignored_unregistered"}))
+    );
+    let asked = || async {
+        let (_, pairings) = answer(node.socket(Method::GET, "/v1/pairings")).await;
+        pairings["pairings"].as_array().is_some_and(|asking| asking.len() == 1)
+    };
+    eventually("it asks", asked).await;
+    let (_, pairings) = answer(node.socket(Method::GET, "/v1/pairings")).await;
+    let code = pairings["pairings"][0]["code"].as_str().unwrap().to_owned();
+    let (_, polled) = poll(&node, "/v1/webhooks/shop/chats/room%201/replies?after=0").await;
+    assert!(
+        polled["replies"][0]["text"].as_str().unwrap().contains(&code),
+        "{polled}"
+    );
+
+    let approve = |code: String| {
+        let path = format!("/v1/pairings/{code}/approve");
+        answer(node.socket(Method::POST, &path).json(&json!({"group": "team"})))
+    };
+    assert_eq!(approve("WRONG1".to_owned()).await.0, 404);
+    let (status, paired) = approve(code.clone()).await;
+    assert_eq!((status, &paired["group"]), (200, &json!("team")));
+    assert_eq!(approve(code).await.0, 404, "it is used up");
+    assert_eq!(
+        send(&node, &message("2", "@Andy hi")).await,
+        (202, json!({"status": "accepted"}))
+    );
+}
+
+/// A registered chat of the hook that is called back.
+async fn push_chat(world: &World) -> ChatId {
     let group = world.group("shop", true).await;
     let seen = proto::group::ChatSeen {
         channel: "webhook".into(),
@@ -269,6 +297,69 @@ async fn a_reply_is_called_back_signed_and_tried_again_when_the_receiver_asks() 
     };
     let chat = world.store.see_chat(&seen).await.unwrap().id;
     world.store.register_chat(&chat, Some(&group)).await.unwrap();
+    chat
+}
+
+/// A file of the agent.
+async fn report(world: &World) -> Extra {
+    let blob = blobs::BlobName::parse("files/report").unwrap();
+    world.blobs().put(&blob, Bytes::from_static(b"ann,3\n")).await.unwrap();
+    Extra::File(Attachment {
+        name: "report.csv".into(),
+        media_type: "text/csv".into(),
+        bytes: 6,
+        blob: blob.to_string(),
+    })
+}
+
+#[tokio::test]
+async fn files_and_reactions_are_called_back_and_polled() {
+    let platform = Arc::new(Platform::default());
+    let outside = Lifecycle::new();
+    let url = platform.serve(&outside).await;
+    let world = Arc::new(World::new());
+    let chat = push_chat(&world).await;
+    let file = report(&world).await;
+    world.say_with(&chat, "The report", Some(file)).await;
+    let reaction = Extra::Reaction {
+        message: "42".into(),
+        emoji: "👍".into(),
+    };
+    world.say_with(&chat, "", Some(reaction)).await;
+    let node = Node::serve(world, Some(url)).await;
+    eventually("both arrived", || async {
+        node.world.states(&chat).await == [OutboxState::Sent, OutboxState::Sent]
+    })
+    .await;
+    let came: Vec<Value> = platform
+        .came
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, body)| serde_json::from_slice(body).unwrap())
+        .collect();
+    let file = json!({"name": "report.csv", "media_type": "text/csv", "content": "YW5uLDMK"});
+    assert_eq!((&came[0]["text"], &came[0]["file"]), (&json!("The report"), &file));
+    assert_eq!(came[1]["reaction"], json!({"message": "42", "emoji": "👍"}));
+
+    let (_, polled) = poll(&node, "/v1/webhooks/push/chats/7/replies?after=0").await;
+    assert_eq!(polled["replies"].as_array().unwrap().len(), 1, "one file in one answer");
+    assert_eq!(polled["replies"][0]["file"], file);
+    let next = format!("/v1/webhooks/push/chats/7/replies?after={}", polled["after"]);
+    let (_, polled) = poll(&node, &next).await;
+    assert_eq!(polled["replies"][0]["reaction"]["emoji"], json!("👍"));
+}
+
+#[tokio::test]
+async fn a_reply_is_called_back_signed_and_tried_again_when_the_receiver_asks() {
+    let platform = Arc::new(Platform {
+        answers: Mutex::new(vec![503]),
+        ..Platform::default()
+    });
+    let outside = Lifecycle::new();
+    let url = platform.serve(&outside).await;
+    let world = Arc::new(World::new());
+    let chat = push_chat(&world).await;
     let id = world.say(&chat, "hello").await;
 
     let node = Node::serve(world, Some(url)).await;
@@ -303,14 +394,7 @@ async fn a_receiver_that_cannot_be_reached_loses_nothing() {
     let url = format!("http://{}/callback", free.local_addr().unwrap());
     drop(free);
     let world = Arc::new(World::new());
-    let group = world.group("shop", true).await;
-    let seen = proto::group::ChatSeen {
-        channel: "webhook".into(),
-        account: "push".into(),
-        ..world.seen("webhook:push:7")
-    };
-    let chat = world.store.see_chat(&seen).await.unwrap().id;
-    world.store.register_chat(&chat, Some(&group)).await.unwrap();
+    let chat = push_chat(&world).await;
     world.say(&chat, "hello").await;
     let node = Node::serve(world, Some(url)).await;
     eventually("an attempt was made and the row waits", || async {

@@ -14,6 +14,7 @@ use crate::{BlobName, BlobStore, Error};
 /// When the store breaks a promise.
 pub async fn run(store: &dyn BlobStore) {
     store.check().await.unwrap();
+    let identity = store.identity().await.unwrap();
     a_blob_is_read_as_it_was_written(store).await;
     ranges_are_exact(store).await;
     the_same_name_again_replaces(store).await;
@@ -21,6 +22,7 @@ pub async fn run(store: &dyn BlobStore) {
     names_are_listed_below_a_prefix(store).await;
     deleting_is_idempotent(store).await;
     a_reader_sees_all_or_nothing(store).await;
+    assert_eq!(store.identity().await.unwrap(), identity, "the store is the same");
 }
 
 fn name(text: &str) -> BlobName {

@@ -6,6 +6,7 @@
 //! are found and removed by name; the description says where each piece lies in the stream, so a range is fetched without what
 //! is before it, and pieces travel in parallel; a removed blob leaves no tombstone behind.
 
+mod bucket;
 mod description;
 mod store;
 mod subjects;

@@ -3,14 +3,13 @@
 use std::ops::Range;
 
 use async_nats::jetstream::context::Context;
-use async_nats::jetstream::object_store::Config;
-use async_nats::jetstream::stream::{DirectGetErrorKind, LastRawMessageErrorKind, RawMessageErrorKind, Stream};
+use async_nats::jetstream::stream::{DirectGetErrorKind, LastRawMessageErrorKind, RawMessageErrorKind};
 use async_nats::{Client, HeaderMap};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use tokio::sync::OnceCell;
 
+use super::bucket::{Bucket, says_gone};
 use super::description::Description;
 use super::subjects;
 use crate::{BlobName, BlobStore, Error, Result};
@@ -44,47 +43,69 @@ impl Default for Options {
     }
 }
 
-/// A bucket, made when it is first used.
+/// A bucket and what is in it.
 pub struct NatsStore {
     context: Context,
-    options: Options,
-    stream: OnceCell<Stream>,
+    bucket: Bucket,
 }
 
 impl NatsStore {
     /// A store in a bucket of the server the client is connected to. Nothing is sent yet.
     pub fn new(client: Client, options: Options) -> Self {
+        let context = async_nats::jetstream::new(client);
         Self {
-            context: async_nats::jetstream::new(client),
-            options,
-            stream: OnceCell::new(),
+            bucket: Bucket::new(context.clone(), options),
+            context,
         }
     }
 
-    async fn stream(&self) -> Result<&Stream> {
-        let open = async || {
-            let bucket = &self.options.bucket;
-            let created = self.context.create_object_store(Config {
-                bucket: bucket.clone(),
-                description: Some("workspaces of groups".to_owned()),
-                num_replicas: self.options.replicas,
-                ..Config::default()
-            });
-            // One that exists with other settings is the operator's.
-            let failed = created.await.err();
-            self.context
-                .get_stream(format!("OBJ_{bucket}"))
-                .await
-                .map_err(|error| match failed {
-                    Some(failed) => Error::unavailable(format!("make bucket {bucket}"), failed),
-                    None => Error::unavailable(format!("open bucket {bucket}"), error),
-                })
+    /// Does something once more when the bucket turned out to be gone: it is made again for that.
+    async fn again_if_gone<T, F: Future<Output = Result<T>>>(&self, attempt: impl Fn() -> F) -> Result<T> {
+        let done = attempt().await;
+        if !done.as_ref().is_err_and(says_gone) {
+            return done;
+        }
+        self.bucket.forget().await;
+        attempt().await
+    }
+
+    async fn put_whole(&self, name: &BlobName, content: &Bytes) -> Result<()> {
+        let before = match self.describe(name).await {
+            Ok(before) => Some(before),
+            Err(Error::NotFound(_)) => None,
+            Err(error) => return Err(error),
         };
-        self.stream.get_or_try_init(open).await
+        let limit = self
+            .context
+            .client()
+            .server_info()
+            .max_payload
+            .saturating_sub(HEADER_BYTES);
+        let piece_bytes = PIECE_BYTES_MAX.min(limit.max(HEADER_BYTES));
+        let sequences = self.put_pieces(name, content, piece_bytes).await?;
+        let first = sequences.first().copied();
+        let description = Description {
+            bytes: content.len() as u64,
+            piece_bytes: piece_bytes as u64,
+            sequences,
+        };
+        let (bucket, mut headers) = (self.bucket.name(), HeaderMap::new());
+        // The new description takes the place of the one before.
+        headers.insert(async_nats::header::NATS_ROLLUP, "sub");
+        let json = description.to_json(bucket, name).map_err(failed("describe", name))?;
+        let subject = subjects::description(bucket, name);
+        let ack = self.context.publish_with_headers(subject, headers, json.into()).await;
+        ack.map_err(failed("write", name))?
+            .await
+            .map_err(failed("write", name))?;
+        match before {
+            Some(_) => self.purge(name, subjects::pieces(bucket, name), first).await,
+            None => Ok(()),
+        }
     }
 
     async fn put_pieces(&self, name: &BlobName, content: &Bytes, piece_bytes: usize) -> Result<Vec<u64>> {
-        let subject = subjects::pieces(&self.options.bucket, name);
+        let subject = subjects::pieces(self.bucket.name(), name);
         // A blob of no bytes has one empty piece: by its pieces it is listed.
         let count = content.len().div_ceil(piece_bytes).max(1);
         let pieces = (0..count).map(|index| {
@@ -105,7 +126,10 @@ impl NatsStore {
 
     /// The description of a blob. A copy of the stream that lags behind is not believed when it knows nothing.
     async fn describe(&self, name: &BlobName) -> Result<Description> {
-        let (stream, subject) = (self.stream().await?, subjects::description(&self.options.bucket, name));
+        let (stream, subject) = (
+            self.bucket.stream().await?,
+            subjects::description(self.bucket.name(), name),
+        );
         let payload = match stream.direct_get_last_for_subject(subject.as_str()).await {
             Ok(message) => message.payload,
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => {
@@ -124,7 +148,7 @@ impl NatsStore {
 
     /// One piece; none when it is not there any more.
     async fn piece(&self, name: &BlobName, sequence: u64) -> Result<Option<Bytes>> {
-        let stream = self.stream().await?;
+        let stream = self.bucket.stream().await?;
         let message = match stream.direct_get(sequence).await {
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => {
                 match stream.get_raw_message(sequence).await {
@@ -134,7 +158,7 @@ impl NatsStore {
             }
             other => other.map_err(failed("read", name))?,
         };
-        let ours = message.subject.as_str() == subjects::pieces(&self.options.bucket, name);
+        let ours = message.subject.as_str() == subjects::pieces(self.bucket.name(), name);
         Ok(ours.then_some(message.payload))
     }
 
@@ -159,7 +183,7 @@ impl NatsStore {
     }
 
     async fn purge(&self, name: &BlobName, subject: String, before: Option<u64>) -> Result<()> {
-        let purge = self.stream().await?.purge().filter(subject);
+        let purge = self.bucket.stream().await?.purge().filter(subject);
         let purged = match before {
             Some(sequence) => purge.sequence(sequence).await,
             None => purge.await,
@@ -183,6 +207,27 @@ impl NatsStore {
             "its pieces are gone, or it is replaced again and again",
         ))
     }
+
+    async fn names(&self, prefix: &str) -> Result<Vec<BlobName>> {
+        let bucket = self.bucket.name();
+        let unlisted = |error| Error::unavailable(format!("list {prefix:?} in NATS"), error);
+        let dir = prefix.rsplit_once('/').map_or("", |(dir, _)| dir);
+        let below = subjects::pieces_below(bucket, dir);
+        let listed = self.bucket.stream().await?.info_with_subjects(below).await;
+        let mut listed = listed.map_err(unlisted)?;
+        let mut names = Vec::new();
+        while let Some((subject, _)) = listed.try_next().await.map_err(unlisted)? {
+            names.extend(subjects::name(bucket, &subject).filter(|name| name.as_str().starts_with(prefix)));
+        }
+        Ok(names)
+    }
+
+    async fn remove(&self, name: &BlobName) -> Result<()> {
+        let bucket = self.bucket.name();
+        // The description first: a reader finds all or nothing. What a crash leaves are pieces, which a listing shows.
+        self.purge(name, subjects::description(bucket, name), None).await?;
+        self.purge(name, subjects::pieces(bucket, name), None).await
+    }
 }
 
 fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(doing: &str, name: &BlobName) -> impl FnOnce(E) -> Error {
@@ -198,68 +243,27 @@ impl BlobStore for NatsStore {
             let (name, max) = (name.clone(), BLOB_BYTES_MAX);
             return Err(Error::TooLarge { name, bytes, max });
         }
-        self.stream().await?;
-        let before = match self.describe(name).await {
-            Ok(before) => Some(before),
-            Err(Error::NotFound(_)) => None,
-            Err(error) => return Err(error),
-        };
-        let limit = self
-            .context
-            .client()
-            .server_info()
-            .max_payload
-            .saturating_sub(HEADER_BYTES);
-        let piece_bytes = PIECE_BYTES_MAX.min(limit.max(HEADER_BYTES));
-        let sequences = self.put_pieces(name, &content, piece_bytes).await?;
-        let first = sequences.first().copied();
-        let description = Description {
-            bytes,
-            piece_bytes: piece_bytes as u64,
-            sequences,
-        };
-        let (bucket, mut headers) = (&self.options.bucket, HeaderMap::new());
-        // The new description takes the place of the one before.
-        headers.insert(async_nats::header::NATS_ROLLUP, "sub");
-        let json = description.to_json(bucket, name).map_err(failed("describe", name))?;
-        let subject = subjects::description(bucket, name);
-        let ack = self.context.publish_with_headers(subject, headers, json.into()).await;
-        ack.map_err(failed("write", name))?
-            .await
-            .map_err(failed("write", name))?;
-        match before {
-            Some(_) => self.purge(name, subjects::pieces(bucket, name), first).await,
-            None => Ok(()),
-        }
+        self.again_if_gone(|| self.put_whole(name, &content)).await
     }
 
     async fn get(&self, name: &BlobName) -> Result<Bytes> {
-        self.find(name, None).await
+        self.again_if_gone(|| self.find(name, None)).await
     }
 
     async fn get_range(&self, name: &BlobName, range: Range<u64>) -> Result<Bytes> {
-        self.find(name, Some(range)).await
+        self.again_if_gone(|| self.find(name, Some(range.clone()))).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<BlobName>> {
-        let bucket = &self.options.bucket;
-        let unlisted = |error| Error::unavailable(format!("list {prefix:?} in NATS"), error);
-        let dir = prefix.rsplit_once('/').map_or("", |(dir, _)| dir);
-        let below = subjects::pieces_below(bucket, dir);
-        let listed = self.stream().await?.info_with_subjects(below).await;
-        let mut listed = listed.map_err(|error| unlisted(Box::new(error)))?;
-        let mut names = Vec::new();
-        while let Some((subject, _)) = listed.try_next().await.map_err(|error| unlisted(Box::new(error)))? {
-            names.extend(subjects::name(bucket, &subject).filter(|name| name.as_str().starts_with(prefix)));
-        }
-        Ok(names)
+        self.again_if_gone(|| self.names(prefix)).await
     }
 
     async fn delete(&self, name: &BlobName) -> Result<()> {
-        let bucket = &self.options.bucket;
-        // The description first: a reader finds all or nothing. What a crash leaves are pieces, which a listing shows.
-        self.purge(name, subjects::description(bucket, name), None).await?;
-        self.purge(name, subjects::pieces(bucket, name), None).await
+        self.again_if_gone(|| self.remove(name)).await
+    }
+
+    async fn identity(&self) -> Result<String> {
+        self.again_if_gone(|| self.bucket.identity()).await
     }
 
     async fn check(&self) -> Result<()> {

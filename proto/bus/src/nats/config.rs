@@ -71,13 +71,13 @@ pub enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidConfig {
     /// No server.
-    #[error("nats.urls is empty: name at least one server, for example nats://127.0.0.1:4222")]
+    #[error("nats.url is empty: name at least one server, for example nats://127.0.0.1:4222")]
     NoUrl,
     /// Not the address of a server.
-    #[error("nats.urls: {0:?} is not the address of a NATS server: use nats://host:4222, or tls://host:4222")]
+    #[error("nats.url: {0:?} is not the address of a NATS server: use nats://host:4222, or tls://host:4222")]
     Url(String),
     /// A secret where everybody sees it.
-    #[error("nats.urls: leave the password out of the address and set nats.user and nats.password")]
+    #[error("nats.url: an address still holds the user and password that were to be taken out of it")]
     SecretInUrl,
     /// Not a prefix.
     #[error("nats.prefix: {0:?} cannot begin subjects: use 1 to {max} of a-z, 0-9, '-' and '_'", max = PREFIX_LENGTH_MAX)]
@@ -86,7 +86,7 @@ pub enum InvalidConfig {
     #[error("nats.replicas: JetStream keeps 1 to 5 copies, not {0}")]
     Replicas(usize),
     /// Too small for anything.
-    #[error("nats.max_bytes: {0} bytes do not hold one message; use at least {min}", min = STREAM_BYTES_MIN)]
+    #[error("nats.max_mb: {0} bytes do not hold one message; use at least {min}", min = STREAM_BYTES_MIN >> 20)]
     MaxBytes(u64),
 }
 

@@ -1,14 +1,13 @@
 //! One try to connect, and what a failure means.
 
 use std::error::Error;
-use std::path::Path;
 use std::time::Duration;
 
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
-use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
 
-use super::config::{Config, Login};
+use super::config::Config;
+use super::login;
 use super::problem::Problem;
 
 /// Time for one connection to be made, TLS and login included.
@@ -23,7 +22,8 @@ const RECONNECT_WAIT_MAX: Duration = Duration::from_secs(2);
 const EVENTS: usize = 64;
 
 /// A connection of its own, for those who move much: hints must not wait behind it. It is returned at once and made as soon as a
-/// server can be reached; what is asked of it until then fails.
+/// server can be reached; what is asked of it until then fails. A login that is refused is tried again for ever, by what its file
+/// says then.
 ///
 /// # Errors
 /// For settings that cannot be right, and files that cannot be used.
@@ -50,7 +50,7 @@ fn addresses(config: &Config) -> Result<Vec<ServerAddr>, Problem> {
 
 async fn options(config: &Config) -> Result<(ConnectOptions, mpsc::Receiver<Event>), Problem> {
     let (sender, events) = mpsc::channel(EVENTS);
-    let options = with_tls(with_login(ConnectOptions::new(), &config.login).await?, config).await?;
+    let options = with_tls(login::options(&config.login).await?, config).await?;
     let options = options
         .name(&config.client_name)
         .connection_timeout(CONNECT_TIMEOUT)
@@ -79,61 +79,18 @@ pub(super) fn servers(config: &Config) -> String {
     config.urls.join(", ")
 }
 
-async fn with_login(options: ConnectOptions, login: &Login) -> Result<ConnectOptions, Problem> {
-    match login {
-        Login::None => Ok(options),
-        Login::Password { user, password } => {
-            Ok(options.user_and_password(user.clone(), password.expose_secret().to_owned()))
-        }
-        Login::Token(token) => Ok(options.token(token.expose_secret().to_owned())),
-        Login::NkeySeedFile(path) => {
-            let setting = "nats.nkey_seed_file";
-            let seed = read(setting, path).await?;
-            if !seed.trim().starts_with("SU") {
-                return Err(unusable(
-                    setting,
-                    path,
-                    "it holds no user seed (one line that begins with SU)",
-                ));
-            }
-            Ok(options.nkey(seed.trim().to_owned()))
-        }
-        Login::CredentialsFile(path) => {
-            let setting = "nats.credentials_file";
-            let text = read(setting, path).await?;
-            options
-                .credentials(&text)
-                .map_err(|error| unusable(setting, path, &error.to_string()))
-        }
-    }
-}
-
 async fn with_tls(mut options: ConnectOptions, config: &Config) -> Result<ConnectOptions, Problem> {
     let tls = &config.tls;
     if let Some(path) = &tls.ca_file {
-        read("nats.tls.ca_file", path).await?;
+        login::read("nats.ca_file", path).await?;
         options = options.add_root_certificates(path.clone());
     }
     if let Some((certificate, key)) = &tls.client {
-        read("nats.tls.cert_file", certificate).await?;
-        read("nats.tls.key_file", key).await?;
+        login::read("nats.certificate_file", certificate).await?;
+        login::read("nats.key_file", key).await?;
         options = options.add_client_certificate(certificate.clone(), key.clone());
     }
     Ok(options.require_tls(tls.required))
-}
-
-async fn read(setting: &'static str, path: &Path) -> Result<String, Problem> {
-    tokio::fs::read_to_string(path)
-        .await
-        .map_err(|error| unusable(setting, path, &error.to_string()))
-}
-
-fn unusable(setting: &'static str, path: &Path, cause: &str) -> Problem {
-    Problem::File {
-        setting,
-        path: path.display().to_string(),
-        cause: cause.to_owned(),
-    }
 }
 
 fn classify(config: &Config, error: &ConnectError) -> Problem {

@@ -298,7 +298,10 @@ fn note(event: &Event, forbidden: &mut Option<String>) {
 
 fn is_login(event: &Event) -> bool {
     match event {
-        Event::ClientError(ClientError::Other(text)) => text.contains("authorization violation"),
+        Event::ClientError(ClientError::Other(text)) => {
+            // The second: a file of the login that cannot be used any more.
+            text.contains("authorization violation") || text.contains("failed signing nonce")
+        }
         Event::ServerError(error) => *error == ServerError::AuthorizationViolation,
         _ => false,
     }

@@ -15,6 +15,7 @@ mod connect;
 mod disk;
 mod driver;
 mod link;
+mod login;
 mod stream;
 
 mod hints;

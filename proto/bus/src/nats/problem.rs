@@ -14,7 +14,7 @@ pub enum Problem {
     #[error("the connection to NATS is closed: this process is stopping")]
     Stopping,
     /// Nobody answers.
-    #[error("NATS at {servers} cannot be reached ({cause}): check that it runs, and that nats.urls is right")]
+    #[error("NATS at {servers} cannot be reached ({cause}): check that it runs, and that nats.url is right")]
     Unreachable {
         /// Where it was looked for.
         servers: String,
@@ -29,7 +29,7 @@ pub enum Problem {
     },
     /// The server does not let this client in.
     #[error(
-        "NATS at {servers} refuses the login: check nats.user and nats.password, nats.token, nats.nkey_seed_file or \
+        "NATS at {servers} refuses the login: check the user and password, or the token, in nats.url, nats.nkey_file or \
          nats.credentials_file, whichever the server expects"
     )]
     Login {
@@ -38,8 +38,8 @@ pub enum Problem {
     },
     /// The server cannot be trusted, or does not trust this client.
     #[error(
-        "NATS at {servers}: no TLS connection ({cause}): check nats.tls.ca_file, the name in nats.urls against the \
-         server's certificate, and nats.tls.cert_file and key_file if the server asks for them"
+        "NATS at {servers}: no TLS connection ({cause}): check nats.ca_file, the name in nats.url against the \
+         server's certificate, and nats.certificate_file and nats.key_file if the server asks for them"
     )]
     Tls {
         /// Where.

@@ -247,6 +247,7 @@ cases! { $
     }
     outbox {
         outbox_order_per_chat_is_kept,
+        what_did_not_arrive_is_counted_and_listed,
         one_chat_does_not_hold_up_another,
         only_the_account_of_a_chat_sends_for_it,
         an_attempt_is_charged_once,

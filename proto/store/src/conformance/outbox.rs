@@ -54,6 +54,43 @@ impl World {
     }
 }
 
+pub async fn what_did_not_arrive_is_counted_and_listed(world: World) {
+    world.said("g", &["one", "two", "three"]).await;
+    let ends = [
+        AfterSend::Dead {
+            reason: "400".to_owned(),
+        },
+        AfterSend::Uncertain {
+            reason: "no answer".to_owned(),
+        },
+        sent(),
+    ];
+    for (end, now) in ends.iter().zip([2, 3, 4]) {
+        let delivery = world.attempt(at(now)).await;
+        world.finish(&delivery, end, at(now)).await;
+    }
+    let counts = world.store.counts(at(5)).await.unwrap();
+    assert_eq!((counts.outbox_dead, counts.outbox_uncertain), (1, 1));
+    let listed = world.store.undelivered(10).await.unwrap();
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|row| {
+            (
+                row.delivery.text.as_str(),
+                row.delivery.state,
+                row.reason.as_deref(),
+                row.at,
+            )
+        })
+        .collect();
+    let expected = [
+        ("two", OutboxState::Uncertain, Some("no answer"), at(3)),
+        ("one", OutboxState::Dead, Some("400"), at(2)),
+    ];
+    assert_eq!(listed, expected);
+    assert_eq!(world.store.undelivered(1).await.unwrap().len(), 1);
+}
+
 pub async fn outbox_order_per_chat_is_kept(world: World) {
     world.said("g", &["one", "two", "three"]).await;
     for expected in ["one", "two", "three"] {

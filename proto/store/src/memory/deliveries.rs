@@ -1,5 +1,7 @@
 //! Deliveries: the outbox as its channel sees it.
 
+use std::cmp::Reverse;
+
 use proto::ids::{ChatId, OutboxId};
 use proto::lease::holding::Hold;
 use proto::outbound::{AfterReceipt, AfterSend, Delivery, OutboxState, Receipt, decide_after_receipt};
@@ -9,7 +11,7 @@ use super::outbox_rows::OutboxRow;
 use super::state::State;
 use super::switches::Switch;
 use crate::delivering::{Finish, noted, noted_before, state_after};
-use crate::{Error, Noted, Result};
+use crate::{Error, Noted, Result, Undelivered};
 
 impl State {
     pub(super) fn due(&self, channel: &str, account: &str, now: Timestamp, limit: u32) -> Vec<Delivery> {
@@ -70,6 +72,7 @@ impl State {
             delivery.sent_through = change.sent_through.unwrap_or(delivery.sent_through);
             delivery.in_doubt |= change.in_doubt;
             row.not_before = change.not_before.unwrap_or(row.not_before);
+            row.error = change.error.map(str::to_owned);
             if change.state != OutboxState::Pending {
                 row.done_at = Some(now);
             }
@@ -97,6 +100,7 @@ impl State {
             row.delivery.in_doubt |= after == AfterReceipt::InDoubt;
             if let Some(state) = state_after(after) {
                 row.delivery.state = state;
+                row.error = receipt.reason.clone();
                 row.done_at = Some(now);
             }
         });
@@ -106,6 +110,17 @@ impl State {
 
     pub(super) fn receipt(&self, id: OutboxId) -> Option<Receipt> {
         self.outbox.get(id)?.receipt.clone()
+    }
+
+    pub(super) fn undelivered(&self, limit: u32) -> Vec<Undelivered> {
+        let mut rows: Vec<_> = self.outbox.dead().chain(self.outbox.doubtful()).collect();
+        rows.sort_by_key(|row| Reverse((row.done_at, row.delivery.id)));
+        let undelivered = |row: &OutboxRow| Undelivered {
+            delivery: self.seen(row),
+            reason: row.error.clone(),
+            at: row.done_at.unwrap_or_default(),
+        };
+        rows.into_iter().take(limit as usize).map(undelivered).collect()
     }
 
     pub(super) fn interrupted(&self, channel: &str, account: &str) -> Vec<Delivery> {

@@ -23,7 +23,7 @@ use super::switches::Switch;
 use crate::pairing::Asked;
 use crate::{
     Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Noted, Removed, Result, RunnerRow,
-    Store, TranscriptPart, TurnRecord, UsageTotal,
+    Store, TranscriptPart, TurnRecord, Undelivered, UsageTotal,
 };
 
 /// The rows in memory.
@@ -352,6 +352,10 @@ impl Store for MemoryStore {
 
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>> {
         Ok(self.lock().newest_dead_letters(limit))
+    }
+
+    async fn undelivered(&self, limit: u32) -> Result<Vec<Undelivered>> {
+        Ok(self.lock().undelivered(limit))
     }
 
     async fn counts(&self, now: Timestamp) -> Result<Counts> {

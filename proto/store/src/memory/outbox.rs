@@ -60,6 +60,7 @@ impl State {
             not_before: Timestamp::default(),
             said_epoch: origin.epoch,
             done_at: None,
+            error: None,
             receipt: None,
         };
         self.outbox.insert(row);

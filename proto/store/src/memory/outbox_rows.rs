@@ -17,6 +17,7 @@ pub(super) struct OutboxRow {
     pub(super) not_before: Timestamp,
     pub(super) said_epoch: Epoch,
     pub(super) done_at: Option<Timestamp>,
+    pub(super) error: Option<String>,
     pub(super) receipt: Option<Receipt>,
 }
 
@@ -39,6 +40,16 @@ impl Outbox {
     /// How many may or may not have arrived.
     pub(super) fn uncertain(&self) -> usize {
         self.uncertain.len()
+    }
+
+    /// What may or may not have arrived.
+    pub(super) fn doubtful(&self) -> impl Iterator<Item = &OutboxRow> {
+        self.uncertain.iter().filter_map(|id| self.rows.get(id))
+    }
+
+    /// What was given up.
+    pub(super) fn dead(&self) -> impl Iterator<Item = &OutboxRow> {
+        self.rows.values().filter(|row| row.delivery.state == OutboxState::Dead)
     }
 
     pub(super) fn insert(&mut self, row: OutboxRow) {

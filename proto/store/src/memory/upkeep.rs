@@ -19,6 +19,7 @@ impl State {
             owned_groups: self.groups.values().filter(|row| row.owner.is_some()).count() as u64,
             outbox_pending: self.outbox.open().count() as u64,
             outbox_uncertain: self.outbox.uncertain() as u64,
+            outbox_dead: self.outbox.dead().count() as u64,
             dead_letters: self.dead_letters.len() as u64,
         }
     }

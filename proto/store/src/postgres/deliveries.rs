@@ -11,8 +11,8 @@ use super::failure::Result;
 use super::leases;
 use super::parameter::{Statement, statement};
 use super::transaction::Tx;
-use crate::Error;
 use crate::delivering::Finish;
+use crate::{Error, Undelivered};
 
 macro_rules! select_delivery {
     ($rest:literal) => {
@@ -23,7 +23,7 @@ macro_rules! select_delivery {
             $with,
             "
             SELECT o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.extra,
-                   o.state, o.attempts, o.failures, o.sent_through, o.in_doubt, o.created_at
+                   o.state, o.attempts, o.failures, o.sent_through, o.in_doubt, o.created_at, o.error, o.done_at
             FROM outbox o
             JOIN chats c ON c.id = o.chat_id
             ",
@@ -187,6 +187,26 @@ pub(super) async fn after(tx: &Tx, chat: &ChatId, after_seq: i64, limit: u32) ->
         limit,
     );
     all(&tx.read(after).await?.rows, read)
+}
+
+pub(super) async fn undelivered(tx: &Tx, limit: u32) -> Result<Vec<Undelivered>> {
+    let undelivered = statement!(
+        select_delivery!(
+            "
+            WHERE o.state IN ('uncertain', 'dead')
+            ORDER BY o.done_at DESC, o.id DESC
+            LIMIT $1
+            "
+        ),
+        limit,
+    );
+    all(&tx.read(undelivered).await?.rows, |row| {
+        Ok(Undelivered {
+            delivery: read(row)?,
+            reason: get(row, "error")?,
+            at: time(row, "done_at")?,
+        })
+    })
 }
 
 async fn find(tx: &Tx, id: OutboxId) -> Result<Option<Delivery>> {

@@ -28,7 +28,7 @@ use super::{
 use crate::pairing::Asked;
 use crate::{
     Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Noted, Removed, Result, RunnerRow,
-    Store, TranscriptPart, TurnRecord, UsageTotal,
+    Store, TranscriptPart, TurnRecord, Undelivered, UsageTotal,
 };
 
 /// How long the start may take: longer than a migration that another process runs at the time.
@@ -617,6 +617,14 @@ impl Store for PostgresStore {
                 Patience::Usual,
                 |tx| async move { dead_letters::newest(&tx, limit).await },
             )
+            .await
+    }
+
+    async fn undelivered(&self, limit: u32) -> Result<Vec<Undelivered>> {
+        self.connections
+            .call(Patience::Usual, |tx| async move {
+                deliveries::undelivered(&tx, limit).await
+            })
             .await
     }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use super::columns::{json_option, parsed, parsed_option, time, word};
 use super::leases;
 use crate::delivering::Finish;
-use crate::{Error, Result};
+use crate::{Error, Result, Undelivered};
 
 macro_rules! select_delivery {
     ($rest:literal) => {
@@ -20,7 +20,7 @@ macro_rules! select_delivery {
             $with,
             "
             SELECT o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.extra,
-                   o.state, o.attempts, o.failures, o.sent_through, o.in_doubt, o.created_at
+                   o.state, o.attempts, o.failures, o.sent_through, o.in_doubt, o.created_at, o.error, o.done_at
             FROM ",
             $from,
             "
@@ -183,6 +183,26 @@ pub(super) fn after(conn: &Connection, chat: &ChatId, after_seq: i64, limit: u32
             "
         ))?
         .query_map(params![chat.as_str(), after_seq, limit], read)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(rows)
+}
+
+pub(super) fn undelivered(conn: &Connection, limit: u32) -> Result<Vec<Undelivered>> {
+    let rows = conn
+        .prepare_cached(select_delivery!(
+            "
+            WHERE o.state IN ('uncertain', 'dead')
+            ORDER BY o.done_at DESC, o.id DESC
+            LIMIT ?1
+            "
+        ))?
+        .query_map(params![limit], |row| {
+            Ok(Undelivered {
+                delivery: read(row)?,
+                reason: row.get("error")?,
+                at: time(row, "done_at")?,
+            })
+        })?
         .collect::<rusqlite::Result<_>>()?;
     Ok(rows)
 }

@@ -31,7 +31,7 @@ use super::{
 use crate::pairing::Asked;
 use crate::{
     Appended, AuditEntry, Begun, ChatActivity, Counts, DeadLetter, GroupStanding, Noted, Removed, Result, RunnerRow,
-    Store, TranscriptPart, TurnRecord, UsageTotal,
+    Store, TranscriptPart, TurnRecord, Undelivered, UsageTotal,
 };
 
 /// The rows in one SQLite file, used by one process.
@@ -460,6 +460,10 @@ impl Store for SqliteStore {
 
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>> {
         self.readers.run(move |tx| dead_letters::newest(tx, limit)).await
+    }
+
+    async fn undelivered(&self, limit: u32) -> Result<Vec<Undelivered>> {
+        self.readers.run(move |tx| deliveries::undelivered(tx, limit)).await
     }
 
     async fn counts(&self, now: Timestamp) -> Result<Counts> {

@@ -20,6 +20,7 @@ pub(super) fn counts(conn: &Connection, now: Timestamp) -> Result<Counts> {
                 (SELECT COUNT(*) FROM groups WHERE owner IS NOT NULL) AS owned_groups,
                 (SELECT COUNT(*) FROM outbox WHERE state IN ('pending', 'sending')) AS outbox_pending,
                 (SELECT COUNT(*) FROM outbox WHERE state = 'uncertain') AS outbox_uncertain,
+                (SELECT COUNT(*) FROM outbox WHERE state = 'dead') AS outbox_dead,
                 (SELECT COUNT(*) FROM dead_letters) AS dead_letters
             ",
         )?
@@ -30,6 +31,7 @@ pub(super) fn counts(conn: &Connection, now: Timestamp) -> Result<Counts> {
                 owned_groups: count(row, "owned_groups")?,
                 outbox_pending: count(row, "outbox_pending")?,
                 outbox_uncertain: count(row, "outbox_uncertain")?,
+                outbox_dead: count(row, "outbox_dead")?,
                 dead_letters: count(row, "dead_letters")?,
             })
         })?;

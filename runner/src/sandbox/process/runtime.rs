@@ -18,6 +18,9 @@ use crate::sandbox::{
 /// Base of the exit code of a process that a signal ended.
 const SIGNALLED: i64 = 128;
 
+/// Where images of ours begin.
+const WORKSPACE: &str = "/workspace/group";
+
 /// Runs programs of the host as if they were sandboxes.
 #[derive(Debug)]
 pub struct ProcessRuntime {
@@ -41,7 +44,11 @@ impl ProcessRuntime {
     }
 
     fn spawn(&self, spec: &SandboxSpec) -> io::Result<Child> {
-        Command::new(&spec.image)
+        let mut command = Command::new(&spec.image);
+        if let Some(workspace) = spec.mounts.iter().find(|mount| mount.target == WORKSPACE) {
+            command.current_dir(&workspace.source);
+        }
+        command
             .env_clear()
             .envs(spec.env.iter().map(|(name, value)| (name, on_host(spec, value))))
             .env("CLAWHOLD_SANDBOX", &spec.name)

@@ -1,4 +1,4 @@
-//! A store in memory that counts, and fails when told to.
+//! A store in memory that counts, and fails or loses everything when told to.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,6 +15,9 @@ pub(super) struct Counting {
     pub(super) bytes_put: AtomicU64,
     pub(super) bytes_got: AtomicU64,
     pub(super) refuse_manifests: AtomicBool,
+    pub(super) lose_before_manifest: AtomicBool,
+    pub(super) is_away: AtomicBool,
+    lost: AtomicU64,
 }
 
 impl Counting {
@@ -30,6 +33,12 @@ impl Counting {
     /// Bytes got since the last call.
     pub(super) fn got_since(&self) -> u64 {
         self.bytes_got.swap(0, Ordering::SeqCst)
+    }
+
+    /// Loses everything, and is made anew.
+    pub(super) fn wipe(&self) {
+        self.blobs.lock().unwrap().clear();
+        self.lost.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Changes one byte in the middle of every blob of a kind.
@@ -50,6 +59,9 @@ impl BlobStore for Counting {
     async fn put(&self, name: &BlobName, content: Bytes) -> Result<()> {
         if self.refuse_manifests.load(Ordering::SeqCst) && name.as_str().ends_with(".manifest") {
             return Err(Error::unavailable("write", "the cable is cut"));
+        }
+        if name.as_str().ends_with(".manifest") && self.lose_before_manifest.swap(false, Ordering::SeqCst) {
+            self.wipe();
         }
         self.bytes_put.fetch_add(content.len() as u64, Ordering::SeqCst);
         let before = self.blobs.lock().unwrap().insert(name.clone(), content);
@@ -91,5 +103,12 @@ impl BlobStore for Counting {
 
     async fn check(&self) -> Result<()> {
         Ok(())
+    }
+
+    async fn identity(&self) -> Result<String> {
+        match self.is_away.load(Ordering::SeqCst) {
+            true => Err(Error::unavailable("say who it is", "the cable is cut")),
+            false => Ok(self.lost.load(Ordering::SeqCst).to_string()),
+        }
     }
 }

@@ -131,6 +131,74 @@ async fn what_a_failed_upload_left_goes_with_the_next_commit() {
 }
 
 #[tokio::test]
+async fn after_the_store_lost_everything_the_next_snapshot_can_be_restored_elsewhere() {
+    for restarted in [false, true] {
+        let blobs = Arc::<Counting>::default();
+        let (mut one, two, three) = (Place::new(&blobs), Place::new(&blobs), Place::new(&blobs));
+        one.restore(1, None).await.unwrap();
+        one.write("workspace/large", noise(300_000, 1));
+        one.write("claude/small", "s");
+        one.settle();
+        let first = one.commit(1).await;
+        // Restored, not taken, here.
+        two.restore(2, Some(&first)).await.unwrap();
+        two.write("workspace/second", "2");
+        let second = two.commit(2).await;
+        one.restore(3, Some(&second)).await.unwrap();
+
+        blobs.wipe();
+        if restarted {
+            one.restart();
+            one.restore(3, Some(&second)).await.unwrap();
+        }
+        assert_eq!(one.take(3).await.unwrap(), None, "nothing changed");
+        one.write("workspace/third", "3");
+        let third = one.commit(3).await;
+        one.snapshots.tidy(&group()).await;
+        three.restore(4, Some(&third)).await.unwrap();
+        assert_eq!(three.tree(), one.tree());
+
+        // From then on it is as ever.
+        blobs.put_since();
+        one.write("workspace/third", "4");
+        one.commit(3).await;
+        assert!(blobs.put_since() < 100_000, "only what changed is sent");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_lost_in_the_middle_of_an_upload_gets_all_of_it_again() {
+    let blobs = Arc::<Counting>::default();
+    let (one, two) = (Place::new(&blobs), Place::new(&blobs));
+    one.restore(1, None).await.unwrap();
+    one.write("workspace/a", noise(100_000, 1));
+    one.commit(1).await;
+    one.write("workspace/b", noise(100_000, 2));
+    blobs.lose_before_manifest.store(true, Ordering::SeqCst);
+    let error = one.take(1).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Blobs(blobs::Error::Unavailable { .. })),
+        "{error}"
+    );
+    let row = one.commit(1).await;
+    two.restore(2, Some(&row)).await.unwrap();
+    assert_eq!(two.tree(), one.tree());
+}
+
+#[tokio::test]
+async fn a_turn_that_changed_nothing_needs_no_store() {
+    let blobs = Arc::<Counting>::default();
+    let one = Place::new(&blobs);
+    one.restore(1, None).await.unwrap();
+    one.write("workspace/a", "a");
+    one.commit(1).await;
+    blobs.is_away.store(true, Ordering::SeqCst);
+    assert_eq!(one.take(1).await.unwrap(), None);
+    one.write("workspace/a", "b");
+    assert!(matches!(one.take(1).await, Err(Error::Blobs(_))));
+}
+
+#[tokio::test]
 async fn a_zombie_owner_cannot_collect_what_later_commits_need() {
     let blobs = Arc::<Counting>::default();
     let (zombie, heir, last) = (Place::new(&blobs), Place::new(&blobs), Place::new(&blobs));

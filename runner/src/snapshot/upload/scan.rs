@@ -19,7 +19,10 @@ use crate::snapshot::{Moved, Quota};
 /// What is to be looked at.
 pub(in crate::snapshot) struct Scan {
     pub(in crate::snapshot) roots: Vec<Root>,
+    /// The snapshot before, if the store has it.
     pub(in crate::snapshot) base: Option<Arc<Index>>,
+    /// Whether a snapshot is made even of a tree that is empty.
+    pub(in crate::snapshot) always: bool,
     pub(in crate::snapshot) quota: Quota,
     /// A file to touch, to learn the file system's time.
     pub(in crate::snapshot) probe: PathBuf,
@@ -60,7 +63,7 @@ impl Scan {
     fn finish(&self, entries: Vec<Entry>, opener: &mut Opener, mut packer: Packer) -> Result<Option<Manifest>, Error> {
         let same = match &self.base {
             Some(base) => base.manifest.is_same_tree(&entries),
-            None => entries.is_empty(),
+            None => entries.is_empty() && !self.always,
         };
         if same {
             return Ok(None);

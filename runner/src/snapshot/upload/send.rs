@@ -21,6 +21,10 @@ pub(in crate::snapshot) struct Upload<'a> {
     pub(in crate::snapshot) group: &'a GroupId,
     pub(in crate::snapshot) epoch: Epoch,
     pub(in crate::snapshot) id: SnapshotId,
+    /// Identity of the store that holds what the snapshot before refers to; none: it starts from none.
+    pub(in crate::snapshot) based_on: Option<String>,
+    /// Identity of the store that is put to; none before the first put.
+    pub(in crate::snapshot) put_to: Option<String>,
     /// Told of every blob before it is put, so that none is forgotten.
     pub(in crate::snapshot) started: &'a mut (dyn FnMut(&BlobName) -> Result<(), Error> + Send),
     pub(in crate::snapshot) moved: Arc<Moved>,
@@ -54,8 +58,14 @@ impl Upload<'_> {
             return Ok((None, scanned));
         };
         let row = self.put_manifest(&manifest).await?;
+        let store = self.blobs.identity().await?;
+        if self.put_to.as_ref() != Some(&store) {
+            // What was put first may be lost.
+            let doing = format!("keep snapshot {}", self.id);
+            return Err(blobs::Error::unavailable(doing, "it was made anew meanwhile").into());
+        }
         let stats = std::mem::take(&mut scanned.stats);
-        Ok((Some(Index::new(row, manifest, stats, &roots)), scanned))
+        Ok((Some(Index::new(row, manifest, store, stats, &roots)), scanned))
     }
 
     async fn put_manifest(&mut self, manifest: &Manifest) -> Result<SnapshotRef, Error> {
@@ -79,6 +89,14 @@ impl Upload<'_> {
     }
 
     async fn put(&mut self, name: &BlobName, content: Bytes) -> Result<(), Error> {
+        if self.put_to.is_none() {
+            // No sooner: a turn that changed nothing needs no store.
+            let store = self.blobs.identity().await?;
+            if self.based_on.as_ref().is_some_and(|based_on| *based_on != store) {
+                return Err(Error::StoreMadeAnew);
+            }
+            self.put_to = Some(store);
+        }
         (self.started)(name)?;
         let bytes = content.len() as u64;
         self.blobs.put(name, content).await?;

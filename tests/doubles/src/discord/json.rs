@@ -184,6 +184,9 @@ pub(super) fn message(state: &State, message: &Message) -> Value {
         });
         value["referenced_message"] = referenced.map_or(Value::Null, |to| bare_message(state, to));
     }
+    if message.is_garbled {
+        value["author"] = Value::Null;
+    }
     value
 }
 

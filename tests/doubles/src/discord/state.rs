@@ -89,6 +89,8 @@ pub(super) struct Message {
     pub(super) mentions_everyone: bool,
     pub(super) files: Vec<u64>,
     pub(super) reactions: Vec<(String, u64)>,
+    /// Written down in a form that clients do not expect.
+    pub(super) is_garbled: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -61,6 +61,18 @@ impl Discord {
         }
     }
 
+    /// From now on a message is told in a form that clients do not expect.
+    pub fn garble(&self, channel: u64, message: u64) {
+        let mut state = self.state();
+        let kept = state
+            .channels
+            .get_mut(&channel)
+            .and_then(|channel| channel.messages.get_mut(&message));
+        if let Some(message) = kept {
+            message.is_garbled = true;
+        }
+    }
+
     /// Whether the owner has switched on that the bot reads messages.
     pub fn allow_message_content(&self, allowed: bool) {
         let intents = if allowed {

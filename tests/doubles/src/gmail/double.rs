@@ -12,8 +12,11 @@ use super::error::GoogleError;
 use super::oauth::Oauth;
 use super::push::Watch;
 use super::state::State;
-use super::{history, labels, messages, push};
+use super::{history, labels, messages, push, upload};
 use crate::platform::{Answer, Call, Platform, PlatformClock};
+
+/// Largest body of JSON: about where the real service refuses one.
+const JSON_BYTES_MAX: usize = 5 * 1024 * 1024;
 
 /// Gmail with one mailbox. Put on a port by [`crate::platform::start`].
 pub struct GmailDouble {
@@ -58,7 +61,8 @@ impl GmailDouble {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn gmail(&self, call: &Call, below: &[&str]) -> Result<Value, GoogleError> {
+    /// Lets a call in whose token is good, and tells the time.
+    fn admit(&self, call: &Call) -> Result<u64, GoogleError> {
         let now_ms = self.clock.now_ms();
         let token = call.authorization("bearer").ok_or_else(GoogleError::credentials)?;
         if !self.oauth().is_good(token, now_ms / 1_000) {
@@ -66,6 +70,20 @@ impl GmailDouble {
         }
         if !self.state().is_on {
             return Err(GoogleError::mail_is_off());
+        }
+        Ok(now_ms)
+    }
+
+    fn upload(&self, call: &Call) -> Result<Value, GoogleError> {
+        let now_ms = self.admit(call)?;
+        let (said, raw) = upload::read(call)?;
+        messages::send(&mut self.state(), &said, raw, &self.address, now_ms)
+    }
+
+    fn gmail(&self, call: &Call, below: &[&str]) -> Result<Value, GoogleError> {
+        let now_ms = self.admit(call)?;
+        if call.body.len() > JSON_BYTES_MAX {
+            return Err(GoogleError::too_large());
         }
         let body = || {
             call.json()
@@ -86,7 +104,10 @@ impl GmailDouble {
             (true, ["threads", id]) => messages::thread(&self.state(), id, call),
             (true, ["labels"]) => Ok(labels::list(&self.state())),
             (true, ["history"]) => history::list(&self.state(), call),
-            (false, ["messages", "send"]) => messages::send(&mut self.state(), &body()?, &self.address, now_ms),
+            (false, ["messages", "send"]) => {
+                let said = body()?;
+                messages::send(&mut self.state(), &said, messages::raw(&said)?, &self.address, now_ms)
+            }
             (false, ["messages", id, "modify"]) => messages::modify(&mut self.state(), id, &body()?),
             (false, ["labels"]) => labels::create(&mut self.state(), &body()?),
             (false, ["watch"]) => push::watch(self, &body()?),
@@ -96,6 +117,13 @@ impl GmailDouble {
             }
             _ => Err(GoogleError::not_found()),
         }
+    }
+}
+
+fn answered(answer: Result<Value, GoogleError>) -> Answer {
+    match answer {
+        Ok(answer) => Answer::json(StatusCode::OK, &answer),
+        Err(error) => error.answer(),
     }
 }
 
@@ -110,10 +138,10 @@ impl Platform for GmailDouble {
             (&Method::POST, ["token"]) => self.oauth().token(&call, now_s),
             (&Method::POST, ["revoke"]) => self.oauth().revoke(&call),
             (&Method::POST, ["device", "code"]) => Oauth::device_code(),
-            (_, ["gmail", "v1", "users", "me", below @ ..]) => match self.gmail(&call, below) {
-                Ok(answer) => Answer::json(StatusCode::OK, &answer),
-                Err(error) => error.answer(),
-            },
+            (_, ["gmail", "v1", "users", "me", below @ ..]) => answered(self.gmail(&call, below)),
+            (&Method::POST, ["upload", "gmail", "v1", "users", "me", "messages", "send"]) => {
+                answered(self.upload(&call))
+            }
             _ => GoogleError::not_found().answer(),
         }
     }

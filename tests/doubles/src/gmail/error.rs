@@ -43,6 +43,10 @@ impl GoogleError {
         Self::new(400, "invalidArgument", "INVALID_ARGUMENT", message)
     }
 
+    pub(super) fn too_large() -> Self {
+        Self::new(413, "uploadTooLarge", "INVALID_ARGUMENT", "Request Entity Too Large")
+    }
+
     pub(super) fn mail_is_off() -> Self {
         Self::new(
             400,

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::error::GoogleError;
@@ -100,18 +101,29 @@ pub(super) fn summary(mail: &Stored) -> Value {
     })
 }
 
-pub(super) fn send(state: &mut State, body: &Value, address: &str, now_ms: u64) -> Result<Value, GoogleError> {
-    if !state.may_send {
-        return Err(GoogleError::daily_sending(now_ms + DAY_MS));
-    }
+/// The mail that stands in the JSON of a send.
+pub(super) fn raw(body: &Value) -> Result<Bytes, GoogleError> {
     let raw = body["raw"].as_str().filter(|raw| !raw.is_empty());
     let raw = raw.ok_or_else(|| {
         GoogleError::invalid("'raw' RFC822 payload message string or uploading message via /upload/* URL required")
     })?;
-    let raw = URL_SAFE_NO_PAD
-        .decode(raw.trim_end_matches('='))
-        .map_err(|_| GoogleError::invalid("Invalid value at 'message.raw' (TYPE_BYTES), Base64 decoding failed"))?;
-    let thread = body["threadId"].as_str();
+    let raw = URL_SAFE_NO_PAD.decode(raw.trim_end_matches('='));
+    raw.map(Bytes::from)
+        .map_err(|_| GoogleError::invalid("Invalid value at 'message.raw' (TYPE_BYTES), Base64 decoding failed"))
+}
+
+/// Sends a mail; `said` names its thread.
+pub(super) fn send(
+    state: &mut State,
+    said: &Value,
+    raw: Bytes,
+    address: &str,
+    now_ms: u64,
+) -> Result<Value, GoogleError> {
+    if !state.may_send {
+        return Err(GoogleError::daily_sending(now_ms + DAY_MS));
+    }
+    let thread = said["threadId"].as_str();
     if thread.is_some_and(|thread| !state.threads.contains_key(thread)) {
         return Err(GoogleError::not_found());
     }
@@ -129,7 +141,7 @@ pub(super) fn send(state: &mut State, body: &Value, address: &str, now_ms: u64) 
     if !has("from", &address.to_lowercase()) {
         return Err(GoogleError::invalid("Invalid From header"));
     }
-    let mail = state.put(raw.into(), &["SENT"], thread, now_ms);
+    let mail = state.put(raw, &["SENT"], thread, now_ms);
     Ok(json!({ "id": mail.id, "threadId": mail.thread, "labelIds": ["SENT"] }))
 }
 

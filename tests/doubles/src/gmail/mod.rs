@@ -2,9 +2,9 @@
 //!
 //! It keeps mails, threads, labels and the history of changes, speaks Google's errors, and hands out access tokens that end.
 //! As on the real service the search lags behind the mailbox (when told so), history that is too old is gone, a mail's own
-//! `Message-ID` is kept, and the device flow takes no scope of Gmail.
+//! `Message-ID` is kept, a mail above 5 MB is taken as an upload only, and the device flow takes no scope of Gmail.
 //!
-//! Left out: drafts, filters, delegates, batches, uploads in several requests, the quota in units, and tokens of identity on pushes.
+//! Left out: drafts, filters, delegates, batches, uploads in several requests or of the mail alone, the quota in units, and tokens of identity on pushes.
 
 mod double;
 mod error;
@@ -17,6 +17,7 @@ mod people;
 mod push;
 mod search;
 mod state;
+mod upload;
 
 pub use double::GmailDouble;
 pub use mail::Mail;

@@ -117,6 +117,37 @@ async fn a_mail_sent_into_a_thread_is_in_it_and_found_by_its_id_once_it_is_index
     assert_eq!(post(&gmail, &token, "messages/send", stray).await.0, 404);
 }
 
+async fn upload(gmail: &GmailDouble, token: &str, parts: &[(&str, &str)]) -> (u16, Value) {
+    let part = |(media_type, content): &(&str, &str)| format!("--b\r\nContent-Type: {media_type}\r\n\r\n{content}\r\n");
+    let body = parts.iter().map(part).collect::<String>() + "--b--\r\n";
+    let path = "/upload/gmail/v1/users/me/messages/send?uploadType=multipart";
+    let mut call = call(Method::POST, path, token, body);
+    let media_type = "multipart/related; boundary=\"b\"".parse().unwrap();
+    call.headers.insert("content-type", media_type);
+    let answer = gmail.answer(call).await;
+    (answer.status.as_u16(), self::body(&answer))
+}
+
+#[tokio::test]
+async fn a_large_mail_is_sent_as_an_upload_alone_and_kept_as_it_is() {
+    let gmail = GmailDouble::new("andy@example.org");
+    let token = token(&gmail).await;
+    let asked = gmail.deliver(&Mail::new("Ann <ann@example.org>", "Lunch", "When?"));
+    let text = "--c\r\n".repeat(1024 * 1024);
+    let raw = format!("From: andy@example.org\r\nTo: ann@example.org\r\n\r\n{text}");
+    let said = json!({ "threadId": asked.thread }).to_string();
+    let as_json = json!({ "raw": URL_SAFE.encode(&raw), "threadId": asked.thread });
+    assert_eq!(post(&gmail, &token, "messages/send", as_json).await.0, 413);
+    let (json, mail) = (("application/json", said.as_str()), ("message/rfc822", raw.as_str()));
+    for refused in [&[mail, json][..], &[mail], &[json, ("text/plain", "x")], &[]] {
+        assert_eq!(upload(&gmail, &token, refused).await.0, 400);
+    }
+    let (status, sent) = upload(&gmail, &token, &[json, mail]).await;
+    assert_eq!((status, &sent["threadId"]), (200, &json!(asked.thread)));
+    assert!(gmail.mail(sent["id"].as_str().unwrap()).unwrap().raw == raw);
+    assert_eq!(upload(&gmail, "stranger", &[json, mail]).await.0, 401);
+}
+
 #[tokio::test]
 async fn history_tells_what_came_in_pages_and_forgets() {
     let gmail = GmailDouble::new("andy@example.org");

@@ -45,6 +45,9 @@ pub(super) fn message(state: &State, channel: &str, message: &Message, with_meta
     if let Some(edited) = message.edited {
         value["edited"] = json!({ "user": message.user, "ts": ids::timestamp(edited) });
     }
+    if message.is_garbled {
+        value["text"] = Value::Null;
+    }
     if with_metadata && let Some(metadata) = &message.metadata {
         value["metadata"] = metadata.clone();
     }

@@ -83,6 +83,8 @@ pub(super) struct Message {
     pub(super) metadata: Option<Value>,
     pub(super) edited: Option<u64>,
     pub(super) reactions: Vec<(String, String)>,
+    /// Written down in a form that clients do not expect.
+    pub(super) is_garbled: bool,
 }
 
 impl Message {

@@ -74,6 +74,13 @@ impl Slack {
         }
     }
 
+    /// From now on a message is told in a form that clients do not expect.
+    pub fn garble(&self, channel: &str, ts: &str) {
+        if let Some(message) = self.state().message_mut(channel, ts) {
+            message.is_garbled = true;
+        }
+    }
+
     /// The event of a message comes once more, as Slack sometimes does with an acknowledgement that it has lost.
     pub fn repeat_event(&self, channel: &str, ts: &str) {
         let mut state = self.state();

@@ -50,7 +50,11 @@ impl TelegramDouble {
         };
         let params = Params::of(call).await?;
         let (bot, me) = (bot.0, bot.1);
-        match method(call).ok_or_else(ApiError::not_found)?.as_str() {
+        let method = method(call).ok_or_else(ApiError::not_found)?;
+        if let Some(refusal) = self.state().refusal(&method) {
+            return Err(refusal);
+        }
+        match method.as_str() {
             "getme" => Ok(with(
                 me,
                 &json!({ "can_join_groups": true, "can_read_all_group_messages": true }),

@@ -70,6 +70,12 @@ impl TelegramDouble {
         self.wake();
     }
 
+    /// The next call of a method is refused in these words, without being executed.
+    pub fn refuse_next(&self, method: &str, why: &str) {
+        let refusal = (method.to_ascii_lowercase(), why.to_owned());
+        self.state().refusals.push_back(refusal);
+    }
+
     /// Switches the limits of rate on or off.
     pub fn limit_rate(&self, on: bool) {
         self.state().limits_rate = on;

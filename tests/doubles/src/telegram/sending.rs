@@ -17,7 +17,7 @@ const CAPTION_UNITS_MAX: usize = 1_024;
 const PHOTO_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Largest other file.
 const FILE_BYTES_MAX: usize = 50 * 1024 * 1024;
-/// Some of the emoji a bot may react with.
+/// Some of the emoji a bot may react with, without the marks by which some are asked for as pictures.
 const REACTIONS: [&str; 20] = [
     "👍", "👎", "❤", "🔥", "🥰", "👏", "😁", "🤔", "🤯", "😱", "🤬", "😢", "🎉", "🤩", "🙏", "👌", "🤡", "💯", "👀",
     "✍",

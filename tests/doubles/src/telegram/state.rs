@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) chats: BTreeMap<i64, Chat>,
     /// By file id.
     pub(super) files: BTreeMap<String, File>,
+    /// Methods whose next call is refused, and in which words.
+    pub(super) refusals: VecDeque<(String, String)>,
     /// Whether the limits of rate are in force.
     pub(super) limits_rate: bool,
     counter: i64,
@@ -61,6 +63,13 @@ impl State {
     pub(super) fn count(&mut self) -> i64 {
         self.counter += 1;
         self.counter
+    }
+
+    /// Why the next call of a method is refused.
+    pub(super) fn refusal(&mut self, method: &str) -> Option<ApiError> {
+        let of_method = self.refusals.iter().position(|(refused, _)| refused == method)?;
+        let (_, why) = self.refusals.remove(of_method)?;
+        Some(ApiError::bad_request(why))
     }
 
     pub(super) fn bot(&mut self, token: &str) -> Result<&mut Bot, ApiError> {

@@ -316,6 +316,8 @@ async fn edits_and_reactions_are_checked() {
         )
     };
     assert_eq!(react("👍").await["ok"], true);
-    assert_eq!(react("🦀").await["description"], "Bad Request: REACTION_INVALID");
+    for invalid in ["🦀", "❤\u{fe0f}"] {
+        assert_eq!(react(invalid).await["description"], "Bad Request: REACTION_INVALID");
+    }
     assert_eq!(world.telegram.reactions(chat), [(said, Some("👍".to_owned()))]);
 }

@@ -19,6 +19,7 @@ pub struct NatsOptions {
     name: String,
     login: Login,
     tls: bool,
+    store_max: Option<u64>,
     lines: String,
 }
 
@@ -49,6 +50,7 @@ impl NatsOptions {
             name: "test".to_owned(),
             login: Login::None,
             tls: false,
+            store_max: None,
             lines: String::new(),
         }
     }
@@ -92,6 +94,13 @@ impl NatsOptions {
         self
     }
 
+    /// Gives JetStream this many bytes of disk and no more (`max_file_store`).
+    #[must_use]
+    pub fn store_max(mut self, bytes: u64) -> Self {
+        self.store_max = Some(bytes);
+        self
+    }
+
     /// Names it, as the servers of a cluster must be.
     pub(super) fn named(mut self, name: String) -> Self {
         self.name = name;
@@ -120,8 +129,10 @@ impl NatsOptions {
         let mut keys = Keys::default();
         let store = directory.join("jetstream");
         let sync = if self.durable { ", sync_interval: always" } else { "" };
+        let limit = self.store_max.map(|bytes| format!(", max_file_store: {bytes}"));
+        let limit = limit.unwrap_or_default();
         let mut config = format!(
-            "listen: \"{address}\"\nserver_name: {}\njetstream {{ store_dir: \"{}\"{sync} }}\n{}",
+            "listen: \"{address}\"\nserver_name: {}\njetstream {{ store_dir: \"{}\"{sync}{limit} }}\n{}",
             self.name,
             store.display(),
             self.lines

@@ -5,7 +5,7 @@ use proto::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::events::Reader;
-use super::super::model::{Deleted, Interaction, Message, Snowflake};
+use super::super::model::{Deleted, Guild, Interaction, Message, Snowflake};
 use super::super::places::{Place, channel_of};
 
 const BOT: Snowflake = Snowflake(7);
@@ -207,4 +207,16 @@ fn a_slash_command_reads_as_if_it_had_been_typed() {
         ("/status all", "Countess")
     );
     assert_eq!(event.addressed, Addressed::Direct);
+}
+
+#[test]
+fn a_guild_is_known_by_what_is_understood_of_it() {
+    let guild: Guild = serde_json::from_value(json!({
+        "id": "10", "name": "Workshop",
+        "channels": [{ "id": "20", "name": "general" }, { "id": "21", "type": 1_000 }, { "name": "none" }],
+        "threads": [7],
+    }))
+    .unwrap();
+    let channels: Vec<Snowflake> = guild.channels.iter().map(|channel| channel.id).collect();
+    assert_eq!((channels, guild.threads.len()), (vec![Snowflake(20)], 0));
 }

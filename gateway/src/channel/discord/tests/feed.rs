@@ -113,6 +113,25 @@ async fn a_gap_that_was_not_filled_to_its_end_is_filled_by_the_next_connection()
     assert_eq!(subject.texts().await, ["one", "missed"]);
 }
 
+/// One message would end the feed with every new connection.
+#[tokio::test]
+async fn what_is_not_understood_in_a_history_does_not_hide_the_rest() {
+    let mut subject = Subject::new().await;
+    subject.receive_until_live().await;
+    subject.platform.say(subject.room, subject.ada, "one");
+    subject.receive_messages(1).await;
+    subject.platform.forget_sessions();
+    for n in 0..120 {
+        let odd = subject.platform.say(subject.room, subject.ada, &format!("odd {n}"));
+        subject.platform.garble(subject.room, odd);
+    }
+    subject.platform.say(subject.room, subject.ada, "two");
+    subject.restart();
+    assert_eq!(subject.receive().await, Ok(()));
+    subject.receive_messages(2).await;
+    assert_eq!(subject.texts().await, ["one", "two"]);
+}
+
 #[tokio::test]
 async fn a_refused_account_says_what_to_do() {
     let subject = Subject::new().await;

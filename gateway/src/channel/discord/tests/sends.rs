@@ -91,6 +91,23 @@ async fn an_attempt_of_a_dead_process_is_found_in_the_history() {
 }
 
 #[tokio::test]
+async fn what_is_not_understood_in_a_history_does_not_hide_what_arrived() {
+    let mut subject = Subject::new().await;
+    let (delivery, part) = subject.delivery("hello", None);
+    let sent = id(subject.channel.send(&delivery, &part).await);
+    subject.advance(LONG);
+    for n in 0..120 {
+        let odd = subject.platform.say(subject.room, subject.ada, &format!("odd {n}"));
+        subject.platform.garble(subject.room, odd);
+    }
+    let arrived = Reconciled::Arrived {
+        platform_id: Some(sent),
+    };
+    subject.restart();
+    assert_eq!(subject.channel.reconcile(&delivery, &part).await, arrived);
+}
+
+#[tokio::test]
 async fn the_same_text_said_twice_is_said_twice() {
     let subject = Subject::new().await;
     let (first, part) = subject.delivery("ok", None);
@@ -154,6 +171,20 @@ async fn a_reaction_is_put_once_however_often_it_is_sent() {
         let sent = subject.channel.send(&delivery, &part).await;
         assert_eq!(sent, SendOutcome::Sent { platform_id: None });
     }
+    assert_eq!(subject.platform.reactions(subject.room, message), ["👍"]);
+}
+
+#[tokio::test]
+async fn a_reaction_to_an_edited_message_reaches_the_message() {
+    let subject = Subject::new().await;
+    let message = subject.platform.say(subject.room, subject.ada, "good?");
+    let reaction = Extra::Reaction {
+        message: format!("{message}:edited:1767225600000"),
+        emoji: "👍".to_owned(),
+    };
+    let (delivery, part) = subject.delivery("", Some(reaction));
+    let sent = subject.channel.send(&delivery, &part).await;
+    assert_eq!(sent, SendOutcome::Sent { platform_id: None });
     assert_eq!(subject.platform.reactions(subject.room, message), ["👍"]);
 }
 

@@ -207,6 +207,53 @@ async fn a_mail_whose_label_failed_is_no_second_message() {
 }
 
 #[tokio::test]
+async fn a_mail_that_cannot_be_fetched_is_told_by_its_headers_and_holds_nothing_up() {
+    let subject = Subject::threads().await;
+    subject.begin().await;
+    let broken = mail("When?").file("a.pdf", "application/pdf", b"PDF");
+    let broken = subject.platform.deliver(&broken);
+    let next = subject.platform.deliver(&mail("Where?"));
+    for _ in 0..3 {
+        subject.faults.next(&broken.id, Fault::ResetInBody);
+    }
+    for _ in 0..2 {
+        let ended = subject.receive_until(async |_: &Health| false).await;
+        assert!(matches!(ended, Some(Err(ReceiveError::Failed(_)))), "{ended:?}");
+    }
+    subject.receive_labelled(&[&broken.id, &next.id]).await;
+    let inbox = subject.inbox().await;
+    let texts: Vec<_> = inbox.iter().map(|envelope| envelope.text.as_str()).collect();
+    let told = "[Text and files of the mail (not fetched: Gmail did not give them in 3 tries)]";
+    assert_eq!(
+        texts,
+        [&format!("Subject: Lunch\n\n{told}"), "Subject: Lunch\n\nWhere?"]
+    );
+    assert_eq!(inbox[0].chat.as_str(), format!("gmail:{}", broken.thread));
+    let is_unread = |id: &str| {
+        let labels = subject.platform.mail(id).unwrap().labels;
+        labels.contains(&"UNREAD".to_owned())
+    };
+    assert!(is_unread(&broken.id) && !is_unread(&next.id));
+}
+
+#[tokio::test]
+async fn a_mail_whose_headers_cannot_be_had_either_is_not_given_up() {
+    let subject = Subject::threads().await;
+    subject.begin().await;
+    let asked = subject.platform.deliver(&mail("When?"));
+    // Three tries, and the headers at the third.
+    for _ in 0..4 {
+        subject.faults.next(&asked.id, Fault::Broken(StatusCode::BAD_GATEWAY));
+    }
+    for _ in 0..3 {
+        let ended = subject.receive_until(async |_: &Health| false).await;
+        assert!(matches!(ended, Some(Err(ReceiveError::Failed(_)))), "{ended:?}");
+    }
+    subject.receive_labelled(&[&asked.id]).await;
+    assert_eq!(subject.inbox().await[0].text, "Subject: Lunch\n\nWhen?");
+}
+
+#[tokio::test]
 async fn a_mail_is_labelled_only_once_the_log_has_it() {
     let subject = Subject::threads().await;
     subject.begin().await;

@@ -63,6 +63,24 @@ fn files_are_named_and_found_again() {
 }
 
 #[test]
+fn of_headers_alone_nothing_is_taken_for_a_text_or_a_file() {
+    let payload = serde_json::json!({ "headers": [
+        { "name": "From", "value": "Ann <ann@example.org>" },
+        { "name": "Subject", "value": "=?UTF-8?B?R3LDvMOfZQ==?=" },
+        { "name": "Content-Type", "value": "application/pdf; name=a.pdf" },
+        { "name": "List-Id", "value": "<users.example.org>" },
+    ] });
+    let payload: model::Payload = serde_json::from_value(payload).unwrap();
+    let mail = mail::read_head("1", &payload.head(), "why").unwrap();
+    assert_eq!(
+        (mail.address.as_str(), mail.subject.as_str()),
+        ("ann@example.org", "Grüße")
+    );
+    assert_eq!(mail.text, "[Text and files of the mail (not fetched: why)]");
+    assert!(mail.files.is_empty() && mail.is_automatic);
+}
+
+#[test]
 fn what_no_person_wrote_is_recognised() {
     let plain = || Strange::new("Ann <ann@example.org>", "s", "text");
     assert!(!read(&plain()).is_automatic);

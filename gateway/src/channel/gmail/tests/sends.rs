@@ -183,6 +183,36 @@ async fn what_can_never_leave_is_rejected() {
     assert!(matches!(outcome, SendOutcome::AccountDown { .. }), "{outcome:?}");
 }
 
+/// A file that lies in the blob store.
+async fn file(subject: &Subject, name: &str, content: Bytes) -> Attachment {
+    let blob = BlobName::parse("files/out").unwrap();
+    subject.world.blobs().put(&blob, content.clone()).await.unwrap();
+    Attachment {
+        name: name.to_owned(),
+        media_type: "application/octet-stream".to_owned(),
+        bytes: content.len() as u64,
+        blob: blob.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_larger_than_google_takes_as_json_is_sent_and_found_again() {
+    let subject = Subject::threads().await;
+    let asked = subject.platform.deliver(&Mail::new("ann@example.org", "s", "?"));
+    // Not all alike, and longer than a mail of JSON may be.
+    let content: Bytes = (0..7 * 1024 * 1024_u32).map(|n| (n % 251) as u8).collect();
+    let extra = Extra::File(file(&subject, "film.mp4", content.clone()).await);
+    let (delivery, part) = subject.delivery(&asked.thread, "see", Some(extra));
+    subject.faults.next("/messages/send", Fault::LostAnswer);
+    let outcome = subject.channel.send(&delivery, &part).await;
+    assert!(matches!(outcome, SendOutcome::Uncertain { .. }), "{outcome:?}");
+    let known = subject.reconciled(&delivery, &part).await;
+    assert!(matches!(known, Reconciled::Arrived { .. }), "{known:?}");
+    let sent = subject.platform.sent();
+    assert_eq!((sent.len(), sent[0].thread.as_str()), (1, asked.thread.as_str()));
+    assert!(sent[0].files() == [("film.mp4".to_owned(), content.to_vec())]);
+}
+
 #[tokio::test]
 async fn files_go_out_and_come_in() {
     let subject = Subject::threads().await;
@@ -191,14 +221,7 @@ async fn files_go_out_and_come_in() {
             .platform
             .deliver(&Mail::new("ann@example.org", "s", "?").file("in.txt", "text/plain", b"hello"));
     let content = Bytes::from_static(b"\x00binary");
-    let blob = BlobName::parse("files/out").unwrap();
-    subject.world.blobs().put(&blob, content.clone()).await.unwrap();
-    let file = Attachment {
-        name: "ö.bin".to_owned(),
-        media_type: "application/octet-stream".to_owned(),
-        bytes: content.len() as u64,
-        blob: blob.to_string(),
-    };
+    let file = file(&subject, "ö.bin", content.clone()).await;
     let (delivery, part) = subject.delivery(&asked.thread, "see", Some(Extra::File(file)));
     let sent = id(subject.channel.send(&delivery, &part).await);
     let sent = subject.platform.mail(&sent).unwrap();

@@ -1,6 +1,7 @@
 //! What is heard of Slack's messages.
 
-use proto::inbound::{Addressed, EventKind, FileKind};
+use proto::group::ChatSeen;
+use proto::inbound::{Addressed, EventKind, FileKind, InboundEvent};
 use proto::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -13,7 +14,11 @@ fn message(event: Value) -> Message {
     serde_json::from_value(event).unwrap()
 }
 
-fn read(event: Value) -> Option<(proto::group::ChatSeen, proto::inbound::InboundEvent)> {
+fn read(event: Value) -> Option<(ChatSeen, InboundEvent)> {
+    read_where(event, false)
+}
+
+fn read_where(event: Value, answer_in_threads: bool) -> Option<(ChatSeen, InboundEvent)> {
     let message = message(event);
     let me = Me {
         user_id: "UBOT".to_owned(),
@@ -21,7 +26,7 @@ fn read(event: Value) -> Option<(proto::group::ChatSeen, proto::inbound::Inbound
     };
     let reader = Reader {
         me: &me,
-        answer_in_threads: false,
+        answer_in_threads,
     };
     let names = Looked {
         sender: "Ann".to_owned(),
@@ -59,6 +64,36 @@ fn a_mention_means_us_and_stays_in_the_text() {
     );
     let (seen, event) = read(json!({ "channel": "D1", "user": "U1", "text": "hi", "ts": "1.0" })).unwrap();
     assert_eq!((event.addressed, seen.is_group_chat), (Addressed::Direct, Some(false)));
+}
+
+/// Slack's composer keeps a bare `/new` for itself.
+#[test]
+fn a_command_behind_a_mention_of_us_is_the_whole_text() {
+    let said = |text: &str| {
+        let (_, event) = read(json!({ "channel": "C1", "user": "U1", "text": text, "ts": "1.0" })).unwrap();
+        (event.text, event.addressed)
+    };
+    for text in ["<@UBOT> /new", " <@UBOT>\u{a0}/new", "<@UBOT>/new"] {
+        assert_eq!(said(text), ("/new".to_owned(), Addressed::Mention), "{text}");
+    }
+    for text in [
+        "<@U2> /new",
+        "<@UBOT> what does /new do?",
+        "<@UBOT>",
+        "tell <@UBOT> /new",
+    ] {
+        assert_eq!(said(text).0, text);
+    }
+}
+
+#[test]
+fn a_mention_opens_a_thread_where_that_is_wished_and_a_command_does_not() {
+    let chat = |text: &str| {
+        let event = json!({ "channel": "C1", "user": "U1", "text": text, "ts": "1.0" });
+        read_where(event, true).unwrap().1.chat
+    };
+    assert_eq!(chat("<@UBOT> hello").as_str(), "slack:C1/1.0");
+    assert_eq!(chat("<@UBOT> /pair").as_str(), "slack:C1");
 }
 
 #[test]

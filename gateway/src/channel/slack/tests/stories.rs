@@ -2,15 +2,15 @@
 
 use doubles::platform::Fault;
 use doubles::slack::Said;
-use proto::outbound::{Attachment, Extra, OutboxState};
+use proto::outbound::{Attachment, Extra, OutboxState, SendOutcome};
 use service::config::Secret;
 use store::outage::Manners;
 
 use super::super::Slack as Adapter;
-use super::super::place::Place;
+use super::super::place::{Place, message_id};
 use super::subject::Slack;
 use crate::channel::Channel as _;
-use crate::channel::conformance::{Gateway, Rig, Subject, until};
+use crate::channel::conformance::{Gateway, Rig, Subject, bare_delivery, until};
 use crate::config;
 use crate::health::Receiving;
 
@@ -59,6 +59,82 @@ async fn what_was_written_while_nobody_listened_is_read_in_order() {
     let texts: Vec<String> = rig.heard.all().into_iter().map(|envelope| envelope.text).collect();
     assert_eq!(texts, ["one", "two", "three", "four"]);
     assert_eq!(Some(rig.heard.find("two").unwrap().chat), rig.subject.thread());
+}
+
+/// A history with something odd in it was read again for ever, and nothing of its channel was taken.
+#[tokio::test]
+async fn what_is_not_understood_in_a_history_does_not_hide_the_rest() {
+    let rig = SlackRig::start().await;
+    let (slack, room, ann) = (&rig.subject.platform, &rig.subject.room, &rig.subject.ann);
+    let first = rig.live().await;
+    let since = async || rig.world.store.account_position("slack", "app").await.unwrap();
+    until("a position is saved", async || since().await.is_some()).await;
+    drop(first);
+    until("the socket is closed", async || slack.socket_count() == 0).await;
+    slack.say(room, ann, "one");
+    let odd = slack.say(room, ann, "odd");
+    slack.garble(room, &odd);
+    slack.say(room, ann, "two");
+    slack.forget_events();
+    let mut next = rig.gateway("b").await;
+    next.take_over(&rig).await;
+    next.receive().await;
+    rig.until("the others", |heard| heard.count("two") == 1).await;
+    let texts: Vec<String> = rig.heard.all().into_iter().map(|envelope| envelope.text).collect();
+    assert_eq!(texts, ["one", "two"]);
+}
+
+/// Serially they would take half a minute.
+#[tokio::test]
+async fn names_that_come_slowly_do_not_hold_up_what_people_say() {
+    let rig = SlackRig::start().await;
+    let slack = &rig.subject.platform;
+    rig.subject.slow_names(60);
+    let _gateway = rig.live().await;
+    slack.say(&rig.subject.room, &rig.subject.ann, "hello");
+    rig.until("the message", |heard| heard.count("hello") == 1).await;
+}
+
+#[tokio::test]
+async fn a_channel_asks_to_be_paired_by_a_command_behind_a_mention() {
+    let rig = SlackRig::start().await;
+    rig.world.group("main", true).await;
+    let _gateway = rig.live().await;
+    let slack = &rig.subject.platform;
+    let channel = slack.add_channel("elsewhere");
+    slack.say(&channel, &rig.subject.ann, &format!("<@{}> /pair", slack.bot()));
+    let asking = async || rig.world.store.pairings(rig.now()).await.unwrap();
+    until("it asks", async || !asking().await.is_empty()).await;
+    assert_eq!(asking().await[0].chat, Place::channel(&channel).id());
+}
+
+/// The agent names the message, and must not reach what other groups say by it.
+#[tokio::test]
+async fn a_reaction_reaches_only_messages_of_its_chat() {
+    let rig = SlackRig::start().await;
+    let slack = &rig.subject.platform;
+    let (room, ann) = (&rig.subject.room, &rig.subject.ann);
+    let adapter = adapter(&rig);
+    let react = async |place: Place, message: String| {
+        let emoji = "👍".to_owned();
+        let reaction = Extra::Reaction { message, emoji };
+        let (delivery, part) = bare_delivery(&rig.world, &adapter, place.id(), "", Some(reaction));
+        adapter.send(&delivery, &part).await
+    };
+    let other = slack.add_channel("other");
+    let theirs = slack.say(&other, ann, "between us");
+    let refused = react(Place::channel(room), message_id(&other, &theirs)).await;
+    assert!(
+        matches!(&refused, SendOutcome::Rejected { reason } if reason.contains("another chat")),
+        "{refused:?}"
+    );
+    assert!(slack.reactions(&other, &theirs).is_empty());
+    let done = SendOutcome::Sent { platform_id: None };
+    let thread = Place::parse(&rig.subject.thread().unwrap()).unwrap();
+    assert_eq!(react(thread, message_id(room, &rig.subject.thread)).await, done);
+    let direct = slack.dm(ann);
+    let said = slack.say(&direct, ann, "hello");
+    assert_eq!(react(Place::channel(ann), message_id(&direct, &said)).await, done);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use doubles::platform::{Faults, RunningPlatform, start};
+use doubles::platform::{Fault, Faults, RunningPlatform, start};
 use doubles::slack::{APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Said, Slack as Platform};
 use proto::ids::ChatId;
 use service::config::Secret;
@@ -40,6 +40,14 @@ impl<const SOCKET: bool> Slack<SOCKET> {
             base_url: Some(format!("{}/api", self.running.url())),
             allow_unofficial_host: true,
             ..config::Slack::default()
+        }
+    }
+
+    /// So many people have written to us before, and Slack takes too long to say who they are.
+    pub(super) fn slow_names(&self, count: usize) {
+        for n in 0..count {
+            self.platform.dm(&self.platform.add_user(&format!("Person {n}")));
+            self.faults.next("/users.info", Fault::Slow(Duration::from_secs(5)));
         }
     }
 

@@ -75,3 +75,14 @@ async fn what_slack_gave_up_is_read_when_a_gateway_comes() {
     rig.until("what was said meanwhile", |heard| heard.count("meanwhile") == 1)
         .await;
 }
+
+/// Who is silent for too long is taken for dead, and would begin with the first name again.
+#[tokio::test]
+async fn noting_channels_is_a_sign_of_life() {
+    let rig = SlackRig::start().await;
+    rig.subject.slow_names(60);
+    let (gateway, _) = served(&rig).await;
+    // Less than a heartbeat, so that the account stays ours.
+    rig.world.clock.advance(Duration::from_millis(500));
+    until("a sign of life", async || gateway.health.silent_for().is_zero()).await;
+}

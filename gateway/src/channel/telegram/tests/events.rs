@@ -190,6 +190,30 @@ fn tg_02_questions_are_answered_and_other_bots_commands_are_not_ours() {
 }
 
 #[test]
+fn a_command_behind_a_mention_of_us_is_the_whole_text() {
+    let text = |text: &str| event(json!({ "text": text })).1.text;
+    assert_eq!(text("@Andy_bot /new"), "/new");
+    assert_eq!(text("@andy_bot\n/new@andy_bot"), "/new");
+    for other in ["@other_bot /new", "@andy_bot what does /new do?", "@andy_bot"] {
+        assert_eq!(text(other), other);
+    }
+    let asked = said(json!({ "text": "@andy_bot /ping" }));
+    assert!(matches!(asked, Said::Asked(Question::Ping, ..)), "{asked:?}");
+}
+
+#[test]
+fn start_is_something_to_take_only_where_a_person_is_alone_with_us() {
+    let private = json!({ "text": "/start", "chat": { "id": 7, "type": "private", "first_name": "Ann" } });
+    let Said::Started(started) = said(private) else {
+        panic!("it begins a chat")
+    };
+    assert_eq!(
+        (started.0.id.as_str(), started.1.addressed),
+        ("tg:7", Addressed::Direct)
+    );
+}
+
+#[test]
 fn an_edit_has_a_key_of_its_own_and_says_what_it_is() {
     let message = json!({
         "message_id": 17, "date": 1, "edit_date": 2, "text": "new", "from": { "id": 7, "first_name": "Ann" },

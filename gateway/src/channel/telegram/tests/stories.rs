@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doubles::telegram::Post;
+use doubles::telegram::{Post, User};
 use http::StatusCode;
 use proto::ids::ChatId;
-use proto::outbound::SendOutcome;
+use proto::outbound::{Attachment, Extra, SendOutcome};
 use service::config::Secret;
 use store::outage::Manners;
 
-use super::super::place::Place;
+use super::super::place::{Place, message_id};
 use super::super::{Channel, TelegramChannel};
 use super::subject::{TOKEN, Telegram};
-use crate::channel::conformance::{Gateway, Rig, Subject, bare_delivery};
+use crate::channel::conformance::{Gateway, Rig, Subject, bare_delivery, until};
 use crate::channel::{ChannelDeps, FetchError};
 use crate::config;
 use crate::health::Receiving;
@@ -49,6 +49,103 @@ async fn tg_02_chatid_and_ping_are_answered_where_they_were_asked() {
     );
     assert_eq!((&*sent[1].text, sent[1].thread), ("Andy is online.", Some(topic)));
     assert!(rig.heard.all().is_empty());
+}
+
+#[tokio::test]
+async fn start_has_an_unknown_chat_ask_for_pairing_and_says_nothing_to_a_known_one() {
+    let rig = Rig::<Subj>::start().await;
+    rig.world.group("main", true).await;
+    let _gateway = rig.live().await;
+    let (telegram, ann, bob) = (&rig.subject.platform, &rig.subject.ann, User::new(8, "Bob"));
+    telegram.say(telegram.private(&bob), &bob, "/start");
+    telegram.say(ann.id, ann, "/start");
+    telegram.say(ann.id, ann, "hello");
+    rig.until("what follows", |heard| heard.count("hello") == 1).await;
+    assert_eq!(rig.heard.all().len(), 1, "{:?}", rig.heard.all());
+    let asking = async || rig.world.store.pairings(rig.now()).await.unwrap();
+    until("it asks", async || !asking().await.is_empty()).await;
+    let asking: Vec<ChatId> = asking().await.into_iter().map(|pairing| pairing.chat).collect();
+    assert_eq!(asking, [Place::chat(bob.id).id()]);
+}
+
+async fn react(channel: &TelegramChannel, rig: &Rig<Subj>, place: Place, message: String, emoji: &str) -> SendOutcome {
+    let emoji = emoji.to_owned();
+    let reaction = Extra::Reaction { message, emoji };
+    let (delivery, part) = bare_delivery(&rig.world, channel, place.id(), "", Some(reaction));
+    channel.send(&delivery, &part).await
+}
+
+/// The agent names the message, and must not reach what other groups say by it.
+#[tokio::test]
+async fn a_reaction_reaches_only_messages_of_its_chat() {
+    let rig = Rig::<Subj>::start().await;
+    let (telegram, ann, room) = (&rig.subject.platform, &rig.subject.ann, rig.subject.room);
+    let channel = adapter(&rig, |_| {});
+    let club = telegram.group("Club");
+    let theirs = message_id(club, telegram.say(club, ann, "between us"));
+    let refused = react(&channel, &rig, Place::chat(room), theirs, "👍").await;
+    assert!(
+        matches!(&refused, SendOutcome::Rejected { reason } if reason.contains("another chat")),
+        "{refused:?}"
+    );
+    assert!(telegram.reactions(club).is_empty());
+    let done = SendOutcome::Sent { platform_id: None };
+    let topic = Place {
+        chat: room,
+        thread: Some(rig.subject.topic),
+    };
+    let said = message_id(room, telegram.say(room, ann, "hello"));
+    assert_eq!(react(&channel, &rig, topic, said, "👍").await, done);
+    let moved = telegram.migrate(club, ann);
+    channel.moved.note(club, moved);
+    let said = message_id(moved, telegram.say(moved, ann, "hello"));
+    assert_eq!(react(&channel, &rig, Place::chat(club), said, "👍").await, done);
+}
+
+#[tokio::test]
+async fn a_reaction_is_made_without_the_mark_of_a_picture() {
+    let rig = Rig::<Subj>::start().await;
+    let (telegram, room) = (&rig.subject.platform, rig.subject.room);
+    let channel = adapter(&rig, |_| {});
+    let said = telegram.say(room, &rig.subject.ann, "hello");
+    let sent = react(&channel, &rig, Place::chat(room), message_id(room, said), "❤\u{fe0f}").await;
+    assert_eq!(sent, SendOutcome::Sent { platform_id: None });
+    assert_eq!(telegram.reactions(room), [(said, Some("❤".to_owned()))]);
+}
+
+#[tokio::test]
+async fn a_caption_that_is_refused_goes_out_as_it_was_written_with_its_file() {
+    let rig = Rig::<Subj>::start().await;
+    let (telegram, room) = (&rig.subject.platform, rig.subject.room);
+    let channel = adapter(&rig, |_| {});
+    let blob = blobs::BlobName::parse("files/chart").unwrap();
+    let content = bytes::Bytes::from_static(b"chart");
+    rig.world.blobs().put(&blob, content).await.unwrap();
+    for why in [
+        "can't parse entities: Unsupported start tag",
+        "message caption is too long",
+    ] {
+        let file = Extra::File(Attachment {
+            name: "chart.csv".to_owned(),
+            media_type: "text/csv".to_owned(),
+            bytes: 5,
+            blob: blob.to_string(),
+        });
+        telegram.refuse_next("sendDocument", why);
+        let (delivery, part) = bare_delivery(
+            &rig.world,
+            &*channel,
+            Place::chat(room).id(),
+            "**the** chart",
+            Some(file),
+        );
+        let sent = channel.send(&delivery, &part).await;
+        assert!(matches!(sent, SendOutcome::Sent { .. }), "{why}: {sent:?}");
+    }
+    let sent = telegram.sent(room);
+    let texts: Vec<&str> = sent.iter().map(|sent| sent.text.as_str()).collect();
+    assert_eq!(texts, ["**the** chart"; 2]);
+    assert!(sent.iter().all(|sent| sent.file.is_some()));
 }
 
 #[tokio::test]

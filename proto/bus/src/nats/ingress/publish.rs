@@ -23,6 +23,10 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// Longest wait between two tries of a message nobody waits for any more.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// What to do when there is no room.
+const FULL: &str = ". What gateways have indexed is removed, so either they do not (see their /readyz), or NATS has too little \
+                    room: its disk, max_file_store, the limit of its account or nats.max_mb";
+
 /// What one try told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Try {
@@ -100,7 +104,13 @@ fn read_answer(payload: &[u8]) -> Try {
             log_sequence: Some(ack.sequence),
         }),
         Ok(Response::Err { error }) => {
-            let refusal = Refusal::Refused(error.to_string());
+            let advice = match error.error_code() {
+                ErrorCode::INSUFFICIENT_RESOURCES
+                | ErrorCode::STORAGE_RESOURCES_EXCEEDED
+                | ErrorCode::STREAM_STORE_FAILED => FULL,
+                _ => "",
+            };
+            let refusal = Refusal::Refused(format!("{error}{advice}"));
             match error.error_code() {
                 ErrorCode::CLUSTER_NOT_AVAILABLE
                 | ErrorCode::CLUSTER_NOT_LEADER

@@ -173,7 +173,7 @@ impl Complaints {
         tracing::error!(
             reason = %why,
             "JetStream takes no message: platforms are asked to send again. If the stream is full, look why nothing is \
-             indexed (the database?), or raise nats.max_bytes; if the server's disk is full, make room"
+             indexed (the database?), or raise nats.max_mb; if the server's disk is full, make room"
         );
     }
 }

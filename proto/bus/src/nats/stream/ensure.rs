@@ -128,7 +128,7 @@ fn refused(code: ErrorCode, error: &dyn std::error::Error, config: &Config) -> P
         },
         ErrorCode::STREAM_MAX_BYTES_REQUIRED => Problem::JetStream {
             what: "make its stream",
-            cause: "the account demands a limit: set nats.max_bytes".to_owned(),
+            cause: "the account demands a limit: set nats.max_mb".to_owned(),
         },
         ErrorCode::STREAM_SUBJECT_OVERLAP => Problem::JetStream {
             what: "make its stream",

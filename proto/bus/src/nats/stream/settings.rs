@@ -9,7 +9,8 @@ use crate::nats::subjects::Subjects;
 
 /// Largest message, headers included: what NATS servers allow without being told otherwise.
 pub(in crate::nats) const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
-/// Messages of one group that may wait to be indexed: one group cannot fill the stream for all.
+/// Messages of one group that may be in the stream, so that one group cannot fill it for all. Indexed ones count until they are
+/// purged: the indexer does that long before they are this many.
 const GROUP_MESSAGES_MAX: i64 = 10_000;
 /// How long a message waits for the database to come back.
 const AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);

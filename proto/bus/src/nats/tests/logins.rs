@@ -1,13 +1,14 @@
 //! Ways to log in, and what is said of those that fail.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use servers::{Nats as Server, Version};
 
 use super::world::{Bus, VERSIONS};
-use crate::conformance::group;
 use crate::conformance::log::give;
-use crate::nats::{Config, Login, Problem, Scope};
+use crate::conformance::{group, soon};
+use crate::nats::{Config, Login, Problem, Scope, client};
 
 fn password(server: &Server, password: &str) -> Config {
     let mut config = Config::new(server.url());
@@ -36,7 +37,11 @@ async fn a_password_lets_in_and_a_wrong_one_is_named() {
         for wrong in [password(&server, "other"), Config::new(server.url())] {
             let problem = fails(wrong).await;
             assert!(matches!(problem, Problem::Login { .. }), "{problem:?}");
-            assert!(problem.to_string().contains("check nats.user and nats.password"));
+            assert!(
+                problem
+                    .to_string()
+                    .contains("check the user and password, or the token, in nats.url")
+            );
         }
     }
 }
@@ -57,9 +62,39 @@ async fn a_key_lets_in() {
     config.login = Login::NkeySeedFile(PathBuf::from("/nowhere/seed"));
     let text = fails(config).await.to_string();
     assert!(
-        text.starts_with("nats.nkey_seed_file: /nowhere/seed cannot be used"),
+        text.starts_with("nats.nkey_file: /nowhere/seed cannot be used"),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn a_key_that_was_replaced_is_read_anew_by_a_client_that_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (users, seed) = (dir.path().join("users.conf"), dir.path().join("seed"));
+    let know = |key: &nkeys::KeyPair| {
+        let text = format!("authorization {{ users: [ {{ nkey: {} }} ] }}\n", key.public_key());
+        std::fs::write(&users, text).unwrap();
+    };
+    let (old, new) = (nkeys::KeyPair::new_user(), nkeys::KeyPair::new_user());
+    know(&old);
+    std::fs::write(&seed, old.seed().unwrap()).unwrap();
+    // Includes are relative to the server's own directory.
+    let include = format!("include \"{}{}\"", "../".repeat(20), users.display());
+    let server = Server::options(Version::V2_15).line(&include).start().await;
+    let mut config = Config::new(server.url());
+    config.login = Login::NkeySeedFile(seed.clone());
+    let client = client(&config).await.unwrap();
+    let answers = async || {
+        let asked = client.request("$JS.API.INFO", "".into());
+        matches!(tokio::time::timeout(Duration::from_secs(1), asked).await, Ok(Ok(_)))
+    };
+    soon("an answer", async { while !answers().await {} }).await;
+
+    know(&new);
+    server.restart().await;
+    assert!(!answers().await, "the old key is known no more");
+    std::fs::write(&seed, new.seed().unwrap()).unwrap();
+    soon("an answer", async { while !answers().await {} }).await;
 }
 
 #[tokio::test]
@@ -82,7 +117,7 @@ async fn tls_is_spoken_with_those_who_can_be_trusted_only() {
         // The system's authorities did not sign it.
         let problem = fails(Config::new(server.url())).await;
         assert!(matches!(problem, Problem::Tls { .. }), "{problem:?}");
-        assert!(problem.to_string().contains("nats.tls.ca_file"));
+        assert!(problem.to_string().contains("check nats.ca_file"));
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::ids::RunnerId;
+use proto::ingest::partition_of;
 use servers::{Nats as Server, Version};
 
 use super::world::{Bus, VERSIONS};
@@ -28,7 +29,7 @@ async fn a_server_that_comes_later_is_found_and_meanwhile_the_reason_is_said() {
         .unwrap_err();
     let reason = std::error::Error::source(&refused).unwrap().to_string();
     assert!(
-        reason.contains("cannot be reached") && reason.contains("nats.urls"),
+        reason.contains("cannot be reached") && reason.contains("nats.url is right"),
         "{reason}"
     );
     assert!(bus.nats.log().state().await.is_err());
@@ -103,6 +104,40 @@ async fn a_stream_removed_by_hand_is_made_anew_by_the_next_message() {
     admin.delete_stream("CLAWHOLD_IN").await.unwrap();
     give(&*bus.nats.ingress(), &group("main"), "a").await;
     assert_eq!(end(&*bus.nats.log()).await, 1);
+}
+
+#[tokio::test]
+async fn a_full_store_refuses_with_the_reason_and_what_is_indexed_makes_room() {
+    for version in VERSIONS {
+        let server = Server::options(version).store_max(1_000_000).start().await;
+        let bus = Bus::on(&server).ready().await;
+        let (ingress, log, main) = (bus.nats.ingress(), bus.nats.log(), group("main"));
+        let text = "x".repeat(100_000);
+        let mut taken = 0;
+        let refused = loop {
+            match ingress.accept(message(&main, &format!("{taken} {text}"))).await {
+                Ok(_) => taken += 1,
+                Err(refused) => break refused,
+            }
+            assert!(taken < 20, "a store of ten messages takes no twenty");
+        };
+        let reason = std::error::Error::source(&refused).unwrap().to_string();
+        assert!(
+            reason.contains("insufficient") && reason.contains("max_file_store"),
+            "{reason}"
+        );
+        // What was taken is there, in order, and what was refused is not.
+        assert_eq!(read(&*log, &main, 0, taken).await.len(), taken);
+        assert_eq!(end(&*log).await, taken as u64);
+
+        log.purge(partition_of(&main), taken as u64).await.unwrap();
+        soon("room", async {
+            while ingress.accept(message(&main, "again")).await.is_err() {}
+        })
+        .await;
+        assert_eq!(texts_of(&read(&*log, &main, taken as u64, 1).await), ["again"]);
+        bus.stop().await;
+    }
 }
 
 #[tokio::test]
