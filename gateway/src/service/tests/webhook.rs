@@ -255,6 +255,7 @@ impl Platform {
 #[tokio::test]
 async fn a_chat_that_asks_is_brought_to_a_group_by_its_code() {
     let node = Node::start().await;
+    node.world.group("main", true).await;
     node.world.group("team", false).await;
     assert_eq!(
         send(&node, &message("1", "/pair")).await,
