@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use gateway::api::wire::Channels;
 use gateway::health::{AccountReport, Receiving};
 
+use super::answer;
 use super::control::Control;
 
 /// Shows how the chat platforms' accounts are.
@@ -34,11 +35,8 @@ pub(crate) async fn run(args: ChannelArgs) -> anyhow::Result<ExitCode> {
     let ChannelCommand::Status = args.command;
     let control = Control::of_config(args.config.as_deref())?;
     let channels: Channels = control.get("/v1/channels").await?;
-    let mut out = std::io::stdout().lock();
-    match args.json {
-        true => writeln!(out, "{}", serde_json::to_string_pretty(&channels)?)?,
-        false => out.write_all(table(&channels.accounts).as_bytes())?,
-    }
+    let text = answer(&channels, args.json, |channels| table(&channels.accounts))?;
+    std::io::stdout().write_all(text.as_bytes())?;
     let is_well = channels.accounts.iter().all(|account| account.trouble.is_none());
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

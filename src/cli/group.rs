@@ -9,9 +9,9 @@ use gateway::api::wire::{Chats, GroupChange, Groups, NewGroup, Registration};
 use proto::group::{Group, GroupSettings};
 use proto::ids::GroupId;
 use reqwest::Method;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::answer;
 use super::control::{Control, segment};
 
 /// Lists and changes groups.
@@ -93,11 +93,11 @@ pub(crate) async fn run(args: GroupArgs) -> anyhow::Result<ExitCode> {
                 settings,
             };
             let group: Group = control.ask(Method::POST, "/v1/groups", &new).await?;
-            shown(&group, args.json, |group| format!("added {}\n", line(group)))?
+            answer(&group, args.json, |group| format!("added {}\n", line(group)))?
         }
         GroupCommand::List => {
             let groups: Groups = control.get("/v1/groups").await?;
-            shown(&groups, args.json, |groups| {
+            answer(&groups, args.json, |groups| {
                 groups.groups.iter().map(|group| line(group) + "\n").collect()
             })?
         }
@@ -114,7 +114,7 @@ pub(crate) async fn run(args: GroupArgs) -> anyhow::Result<ExitCode> {
             };
             let path = format!("/v1/groups/{id}");
             let group: Group = control.ask(Method::PATCH, &path, &change).await?;
-            shown(&group, args.json, |group| format!("changed {}\n", line(group)))?
+            answer(&group, args.json, |group| format!("changed {}\n", line(group)))?
         }
         GroupCommand::Remove { id } => {
             let path = format!("/v1/groups/{id}");
@@ -123,7 +123,7 @@ pub(crate) async fn run(args: GroupArgs) -> anyhow::Result<ExitCode> {
         }
         GroupCommand::Chats => {
             let chats: Chats = control.get("/v1/chats").await?;
-            shown(&chats, args.json, chat_lines)?
+            answer(&chats, args.json, chat_lines)?
         }
         GroupCommand::Register { chat, group } => {
             let path = format!("/v1/chats/{}/group", segment(&chat));
@@ -144,14 +144,6 @@ fn setting(text: &str) -> Result<(String, Value), String> {
         text => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
     };
     Ok((key.to_owned(), value))
-}
-
-fn shown<T: Serialize>(answer: &T, json: bool, lines: impl FnOnce(&T) -> String) -> anyhow::Result<String> {
-    Ok(if json {
-        serde_json::to_string_pretty(answer)? + "\n"
-    } else {
-        lines(answer)
-    })
 }
 
 fn line(group: &Group) -> String {

@@ -19,6 +19,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 use crate::fleet::Role;
 
@@ -86,6 +87,15 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Pair(args) => pair::run(args).await,
         Command::DemoModel(args) => demo_model::run(args).await,
     }
+}
+
+/// What a command prints of an answer: JSON, or lines for people.
+fn answer<T: Serialize>(answer: &T, json: bool, lines: impl FnOnce(&T) -> String) -> anyhow::Result<String> {
+    Ok(if json {
+        serde_json::to_string_pretty(answer)? + "\n"
+    } else {
+        lines(answer)
+    })
 }
 
 /// Says something to the person at the terminal: standard error, because standard output belongs to replies.

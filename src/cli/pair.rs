@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use gateway::api::wire::{Approval, Paired, Pairings};
 use reqwest::Method;
-use serde::Serialize;
 
+use super::answer;
 use super::control::{Control, segment};
 
 /// Brings chats to groups that ask for it with a code.
@@ -49,12 +49,12 @@ pub(crate) async fn run(args: PairArgs) -> anyhow::Result<ExitCode> {
     let text = match args.command {
         PairCommand::List => {
             let pairings: Pairings = control.get("/v1/pairings").await?;
-            shown(&pairings, args.json, lines)?
+            answer(&pairings, args.json, lines)?
         }
         PairCommand::Approve { code, group } => {
             let path = format!("/v1/pairings/{}/approve", segment(&code));
             let paired: Paired = control.ask(Method::POST, &path, &Approval { group }).await?;
-            shown(&paired, args.json, |paired| {
+            answer(&paired, args.json, |paired| {
                 format!("{} belongs to the group {} now\n", paired.chat, paired.group)
             })?
         }
@@ -66,14 +66,6 @@ pub(crate) async fn run(args: PairArgs) -> anyhow::Result<ExitCode> {
     };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn shown<T: Serialize>(answer: &T, json: bool, lines: impl FnOnce(&T) -> String) -> anyhow::Result<String> {
-    Ok(if json {
-        serde_json::to_string_pretty(answer)? + "\n"
-    } else {
-        lines(answer)
-    })
 }
 
 fn lines(pairings: &Pairings) -> String {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use gateway::api::wire::{DeadLetters, Status, UndeliveredReplies};
 
+use super::answer;
 use super::control::Control;
 
 /// Shows what the running node is doing.
@@ -29,33 +30,18 @@ pub(crate) struct StatusArgs {
 /// Runs the command; a node that is not ready is exit code 1.
 pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
     let control = Control::of_config(args.config.as_deref())?;
-    let mut out = std::io::stdout().lock();
-    if args.dead_letters {
+    let (text, is_well) = if args.dead_letters {
         let letters: DeadLetters = control.get("/v1/dead-letters").await?;
-        match args.json {
-            true => writeln!(out, "{}", serde_json::to_string_pretty(&letters)?)?,
-            false => out.write_all(list(&letters).as_bytes())?,
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    if args.undelivered {
+        (answer(&letters, args.json, list)?, true)
+    } else if args.undelivered {
         let replies: UndeliveredReplies = control.get("/v1/undelivered").await?;
-        match args.json {
-            true => writeln!(out, "{}", serde_json::to_string_pretty(&replies)?)?,
-            false => out.write_all(list_undelivered(&replies).as_bytes())?,
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    let status: Status = control.get("/v1/status").await?;
-    match args.json {
-        true => writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?,
-        false => out.write_all(table(&status).as_bytes())?,
-    }
-    Ok(if is_ready(&status) {
-        ExitCode::SUCCESS
+        (answer(&replies, args.json, list_undelivered)?, true)
     } else {
-        ExitCode::FAILURE
-    })
+        let status: Status = control.get("/v1/status").await?;
+        (answer(&status, args.json, table)?, is_ready(&status))
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn is_ready(status: &Status) -> bool {

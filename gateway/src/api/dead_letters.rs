@@ -9,20 +9,26 @@ use super::wire::{DeadLetter, DeadLetters};
 use crate::http::{ApiError, Params};
 
 /// Rows in one answer.
-pub(super) const LIMIT_MAX: u32 = 1_000;
+const LIMIT_MAX: u32 = 1_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
-    pub(super) limit: Option<u32>,
+    limit: Option<u32>,
+}
+
+impl Query {
+    /// How many are asked for, of those that are shown at most.
+    pub(super) fn limit(&self) -> u32 {
+        self.limit.unwrap_or(LIMIT_MAX).min(LIMIT_MAX)
+    }
 }
 
 pub(super) async fn list(
     State(api): State<ControlApi>,
     Params(query): Params<Query>,
 ) -> Result<Json<DeadLetters>, ApiError> {
-    let limit = query.limit.unwrap_or(LIMIT_MAX).min(LIMIT_MAX);
-    let letters = api.store.dead_letters(limit).await?;
+    let letters = api.store.dead_letters(query.limit()).await?;
     let shown = |letter: store::DeadLetter| {
         let (envelope, ord, text) = match letter.letter {
             store::Letter::Message(message) => (Some(message.envelope), Some(message.ord), None),

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::ControlApi;
-use super::dead_letters::{LIMIT_MAX, Query};
+use super::dead_letters::Query;
 use super::wire::{UndeliveredReplies, UndeliveredReply};
 use crate::http::{ApiError, Params};
 
@@ -12,10 +12,7 @@ pub(super) async fn list(
     State(api): State<ControlApi>,
     Params(query): Params<Query>,
 ) -> Result<Json<UndeliveredReplies>, ApiError> {
-    let rows = api
-        .store
-        .undelivered(query.limit.unwrap_or(LIMIT_MAX).min(LIMIT_MAX))
-        .await?;
+    let rows = api.store.undelivered(query.limit()).await?;
     let shown = |row: store::Undelivered| UndeliveredReply {
         id: row.delivery.id,
         group: row.delivery.group,

@@ -10,7 +10,8 @@ use reqwest::Method;
 use super::super::control::Control;
 use super::super::say;
 use super::file::{self, Entry};
-use super::{said, shown};
+use super::shown;
+use crate::cli::answer;
 
 pub(super) async fn run(
     control: &Control,
@@ -37,7 +38,7 @@ pub(super) async fn run(
         say("nothing was changed");
         return Ok(ExitCode::FAILURE);
     }
-    let text = said(&applied, json, |applied| shown::applied(applied, dry_run))?;
+    let text = answer(&applied, json, |applied| shown::applied(applied, dry_run))?;
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 use gateway::api::wire::tasks::{NewTask, RunBegun, Runs, TaskChange, TaskView, Tasks};
 use reqwest::Method;
-use serde::Serialize;
 
+use super::answer;
 use super::control::{Control, segment};
 pub(crate) use args::TaskArgs;
 use args::TaskCommand;
@@ -25,11 +25,11 @@ pub(crate) async fn run(args: TaskArgs) -> anyhow::Result<ExitCode> {
             let query = group.map(|group| format!("?group={group}")).unwrap_or_default();
             let mut tasks: Tasks = control.get(&format!("/v1/tasks{query}")).await?;
             tasks.tasks.retain(|task| all || task.task.status != shown::COMPLETED);
-            said(&tasks, json, shown::list)?
+            answer(&tasks, json, shown::list)?
         }
         TaskCommand::Show { id } => {
             let task: TaskView = control.get(&path(&id, "")).await?;
-            said(&task, json, shown::whole)?
+            answer(&task, json, shown::whole)?
         }
         TaskCommand::Add {
             id,
@@ -46,7 +46,7 @@ pub(crate) async fn run(args: TaskArgs) -> anyhow::Result<ExitCode> {
                 fields: options.fields()?,
             };
             let task: TaskView = control.ask(Method::POST, "/v1/tasks", &new).await?;
-            said(&task, json, |task| format!("added {}", shown::whole(task)))?
+            answer(&task, json, |task| format!("added {}", shown::whole(task)))?
         }
         TaskCommand::Edit { id, chat, options } => {
             let change = TaskChange {
@@ -54,15 +54,15 @@ pub(crate) async fn run(args: TaskArgs) -> anyhow::Result<ExitCode> {
                 fields: options.fields()?,
             };
             let task: TaskView = control.ask(Method::PATCH, &path(&id, ""), &change).await?;
-            said(&task, json, |task| format!("changed {}", shown::whole(task)))?
+            answer(&task, json, |task| format!("changed {}", shown::whole(task)))?
         }
         TaskCommand::Pause { id } => {
             let task: TaskView = control.ask(Method::POST, &path(&id, "/pause"), &()).await?;
-            said(&task, json, shown::line)?
+            answer(&task, json, shown::line)?
         }
         TaskCommand::Resume { id } => {
             let task: TaskView = control.ask(Method::POST, &path(&id, "/resume"), &()).await?;
-            said(&task, json, shown::line)?
+            answer(&task, json, shown::line)?
         }
         TaskCommand::Cancel { id } => {
             control.tell(Method::DELETE, &path(&id, ""), None::<&()>).await?;
@@ -74,7 +74,7 @@ pub(crate) async fn run(args: TaskArgs) -> anyhow::Result<ExitCode> {
         }
         TaskCommand::RunNow { id } => {
             let begun: RunBegun = control.ask(Method::POST, &path(&id, "/run"), &()).await?;
-            said(&begun, json, |begun| {
+            answer(&begun, json, |begun| {
                 format!(
                     "{} runs now; `clawhold task history {}` says how it ended\n",
                     begun.task, begun.task
@@ -86,7 +86,7 @@ pub(crate) async fn run(args: TaskArgs) -> anyhow::Result<ExitCode> {
             query.extend(id.map(|id| format!("&task={id}")));
             query.extend(group.map(|group| format!("&group={group}")));
             let runs: Runs = control.get(&format!("/v1/task-runs{query}")).await?;
-            said(&runs, json, shown::history)?
+            answer(&runs, json, shown::history)?
         }
         TaskCommand::Apply { files, dry_run, prune } => {
             return apply::run(&control, &files, dry_run, prune, json).await;
@@ -98,12 +98,4 @@ pub(crate) async fn run(args: TaskArgs) -> anyhow::Result<ExitCode> {
 
 fn path(id: &str, rest: &str) -> String {
     format!("/v1/tasks/{}{rest}", segment(id))
-}
-
-fn said<T: Serialize>(answer: &T, json: bool, lines: impl FnOnce(&T) -> String) -> anyhow::Result<String> {
-    Ok(if json {
-        serde_json::to_string_pretty(answer)? + "\n"
-    } else {
-        lines(answer)
-    })
 }
