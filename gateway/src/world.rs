@@ -123,9 +123,15 @@ impl World {
 
     /// A delivery loop that holds the account for as long as the clock stands still.
     pub(crate) async fn delivery(&self, channel: Arc<ScriptedChannel>) -> DeliveryLoop {
+        self.kept_delivery(channel).await.1
+    }
+
+    /// A delivery loop that holds the account, and the keeper whose ticks prolong that.
+    pub(crate) async fn kept_delivery(&self, channel: Arc<ScriptedChannel>) -> (Keeper, DeliveryLoop) {
         let mut keeper = self.keeper("a");
         keeper.tick().await.unwrap();
-        DeliveryLoop::new(channel, Lease::of(&keeper), self.tools(), self.health())
+        let delivery = DeliveryLoop::new(channel, Lease::of(&keeper), self.tools(), self.health());
+        (keeper, delivery)
     }
 
     pub(crate) fn metrics(&self) -> Metrics {

@@ -20,7 +20,7 @@ use service::readiness::State;
 use store::Store;
 use store::outage::Manners;
 
-use world::{World, claim_of_a_lost_answer};
+use world::{World, claim_of_a_lost_answer, hangs_over_a_lost_claim};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_recorded_even_if_its_sandbox_cannot_be_killed_at_once() {
@@ -56,17 +56,7 @@ async fn a_sandbox_that_nobody_can_talk_to_is_killed_before_its_group_goes_on() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runtime_that_hangs_does_not_keep_other_groups_waiting() {
     let world = World::start().await;
-    // The runner has looked after its own past, for which it lists.
-    world.say("first", "hello").await;
-    world.until("the first answer", || world.agents.answered("first")).await;
-    world.rough.hangs_when_listing(true);
-    // Owned and not served, so to be given back, for which the runtime must be asked.
-    world.group("lost").await;
-    world.append("lost", "hello").await;
-    claim_of_a_lost_answer(&world).await;
-    world
-        .until("the question", || world.rough.listings_that_hang() > 0)
-        .await;
+    hangs_over_a_lost_claim(&world).await;
     world.say("a", "hello").await;
     world.until("an answer", || world.agents.answered("a")).await;
     world.rough.hangs_when_listing(false);
@@ -187,16 +177,7 @@ async fn a_message_over_which_every_run_panics_is_given_up_and_costs_nobody_else
 #[tokio::test(flavor = "multi_thread")]
 async fn giving_back_an_old_claim_does_not_kill_the_sandbox_of_the_next() {
     let world = World::start().await;
-    // The runner has looked after its own past, for which it lists.
-    world.say("first", "hello").await;
-    world.until("the first answer", || world.agents.answered("first")).await;
-    world.rough.hangs_when_listing(true);
-    world.group("lost").await;
-    world.append("lost", "hello").await;
-    let lost = claim_of_a_lost_answer(&world).await;
-    world
-        .until("the question", || world.rough.listings_that_hang() > 0)
-        .await;
+    let lost = hangs_over_a_lost_claim(&world).await;
     // Meanwhile somebody else ends the claim, and this runner takes the group again.
     world.rows.release_group(&lost, true, world.clock.now()).await.unwrap();
     world.hints.publish(Hint::Ready { runner: None });

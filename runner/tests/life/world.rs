@@ -255,3 +255,19 @@ pub(crate) async fn claim_of_a_lost_answer(world: &World) -> Fence {
     assert_eq!(claimed.len(), 1);
     claimed.remove(0).fence
 }
+
+/// Lets the runtime hang while the claim of the group `lost` is to be given back.
+pub(crate) async fn hangs_over_a_lost_claim(world: &World) -> Fence {
+    // The runner has looked after its own past, for which it lists.
+    world.say("first", "hello").await;
+    world.until("the first answer", || world.agents.answered("first")).await;
+    world.rough.hangs_when_listing(true);
+    // Owned and not served, so to be given back, for which the runtime must be asked.
+    world.group("lost").await;
+    world.append("lost", "hello").await;
+    let lost = claim_of_a_lost_answer(world).await;
+    world
+        .until("the question", || world.rough.listings_that_hang() > 0)
+        .await;
+    lost
+}

@@ -159,9 +159,7 @@ async fn a_stale_holder_charges_nothing_whatever_it_believes() {
     let chat = world.chat("test:a", &group).await;
     let id = world.say(&chat, "one").await;
     let channel = ScriptedChannel::new(Resend::Never, []);
-    let mut keeper = world.keeper("a");
-    keeper.tick().await.unwrap();
-    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools(), world.health());
+    let (keeper, mut delivery) = world.kept_delivery(channel.clone()).await;
     let stale = keeper.held().borrow().clone().unwrap().hold;
 
     // Another takes the row without waiting, as only a defect could: the holder's clock still trusts its lease.
@@ -183,9 +181,7 @@ async fn a_holder_that_slept_does_nothing_before_it_renewed() {
     let chat = world.chat("test:a", &group).await;
     world.say(&chat, "one").await;
     let channel = ScriptedChannel::new(Resend::Never, []);
-    let mut keeper = world.keeper("a");
-    keeper.tick().await.unwrap();
-    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools(), world.health());
+    let (mut keeper, mut delivery) = world.kept_delivery(channel.clone()).await;
     world.clock.advance(60 * SECOND);
     pass(&mut delivery).await;
     assert!(channel.given().is_empty());
@@ -201,9 +197,7 @@ async fn who_slept_between_the_charge_and_the_send_does_not_send() {
     let chat = world.chat("test:a", &group).await;
     world.say(&chat, "one").await;
     let channel = ScriptedChannel::new(Resend::Never, []);
-    let mut keeper = world.keeper("a");
-    keeper.tick().await.unwrap();
-    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools(), world.health());
+    let (mut keeper, mut delivery) = world.kept_delivery(channel.clone()).await;
     delivery.tick(world.clock.now()).await.unwrap();
     world.outage.set(Manners::IsSilent);
     {
@@ -229,9 +223,7 @@ async fn a_send_ends_with_the_hold_and_the_next_hold_decides() {
     world.say(&chat, "one").await;
     let channel = ScriptedChannel::new(Resend::Never, []);
     channel.is_stuck.store(true, Ordering::Relaxed);
-    let mut keeper = world.keeper("a");
-    keeper.tick().await.unwrap();
-    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools(), world.health());
+    let (mut keeper, mut delivery) = world.kept_delivery(channel.clone()).await;
     delivery.tick(world.clock.now()).await.unwrap();
     let charged = || async { world.states(&chat).await == [OutboxState::Sending] };
     eventually("it is charged", charged).await;
@@ -261,9 +253,7 @@ async fn a_question_that_is_open_when_the_hold_ends_is_asked_again_in_the_next()
     let channel = ScriptedChannel::new(Resend::Never, [lost()]);
     let later = Reconciled::AskLater(Duration::ZERO);
     channel.known.lock().unwrap().extend([later.clone(), later]);
-    let mut keeper = world.keeper("a");
-    keeper.tick().await.unwrap();
-    let mut delivery = DeliveryLoop::new(channel.clone(), Lease::of(&keeper), world.tools(), world.health());
+    let (mut keeper, mut delivery) = world.kept_delivery(channel.clone()).await;
     delivery.tick(world.clock.now()).await.unwrap();
     let asked = || async { channel.known.lock().unwrap().len() < 2 };
     eventually("it is asked", asked).await;

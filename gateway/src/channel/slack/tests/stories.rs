@@ -36,17 +36,23 @@ async fn an_event_is_acknowledged_only_when_it_is_stored() {
     assert_eq!(rig.heard.count("kept"), 1);
 }
 
+/// A gateway was live and saved its position; nobody listens any more.
+async fn was_live(rig: &SlackRig) {
+    let slack = &rig.subject.platform;
+    let first = rig.live().await;
+    let since = async || rig.world.store.account_position("slack", "app").await.unwrap();
+    until("a position is saved", async || since().await.is_some()).await;
+    drop(first);
+    until("the socket is closed", async || slack.socket_count() == 0).await;
+}
+
 /// What Slack gave up while nobody listened is read from the histories, answers in threads too, before anything that comes
 /// after it.
 #[tokio::test]
 async fn what_was_written_while_nobody_listened_is_read_in_order() {
     let rig = SlackRig::start().await;
     let (slack, room, ann) = (&rig.subject.platform, &rig.subject.room, &rig.subject.ann);
-    let first = rig.live().await;
-    let since = async || rig.world.store.account_position("slack", "app").await.unwrap();
-    until("a position is saved", async || since().await.is_some()).await;
-    drop(first);
-    until("the socket is closed", async || slack.socket_count() == 0).await;
+    was_live(&rig).await;
     slack.say(room, ann, "one");
     slack.reply(room, ann, &rig.subject.thread, "two");
     slack.say(room, ann, "three");
@@ -66,11 +72,7 @@ async fn what_was_written_while_nobody_listened_is_read_in_order() {
 async fn what_is_not_understood_in_a_history_does_not_hide_the_rest() {
     let rig = SlackRig::start().await;
     let (slack, room, ann) = (&rig.subject.platform, &rig.subject.room, &rig.subject.ann);
-    let first = rig.live().await;
-    let since = async || rig.world.store.account_position("slack", "app").await.unwrap();
-    until("a position is saved", async || since().await.is_some()).await;
-    drop(first);
-    until("the socket is closed", async || slack.socket_count() == 0).await;
+    was_live(&rig).await;
     slack.say(room, ann, "one");
     let odd = slack.say(room, ann, "odd");
     slack.garble(room, &odd);
