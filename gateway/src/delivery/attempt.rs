@@ -34,7 +34,7 @@ pub(super) struct Attempt {
 /// An attempt that has ended.
 pub(super) struct Ended {
     pub(super) chat: ChatId,
-    pub(super) begun: Begun,
+    pub(super) ending: Ending,
     /// What is to leave next in its chat, where that is known.
     pub(super) next: Option<Next>,
     /// What it says about the account; nothing, if nothing was sent.
@@ -52,7 +52,7 @@ pub(super) enum Next {
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begun {
+pub(super) enum Ending {
     /// It is recorded.
     Clear,
     /// It was not this loop's to make, or not yet.
@@ -77,20 +77,20 @@ enum Known {
 impl Attempt {
     pub(super) async fn make(self, id: OutboxId, chat: ChatId) -> Ended {
         let now = self.tools.clock.now();
-        let begun = match self.tools.store.begin_delivery(&self.hold, id, now).await {
+        let ending = match self.tools.store.begin_delivery(&self.hold, id, now).await {
             Ok(Some(delivery)) => return self.send_and_record(delivery).await,
             // Somebody else took it, another is before it, or its chat moved to another account.
-            Ok(None) => Begun::Refused,
-            Err(store::Error::LeaseLost(_)) => Begun::LeaseLost(self.hold.epoch),
+            Ok(None) => Ending::Refused,
+            Err(store::Error::LeaseLost(_)) => Ending::LeaseLost(self.hold.epoch),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, delivery.id = %id, "an attempt to send could not be charged");
-                Begun::InDoubt
+                Ending::InDoubt
             }
         };
         Ended {
             chat,
-            begun,
+            ending,
             next: None,
             verdict: None,
         }
@@ -193,7 +193,7 @@ impl Attempt {
         };
         Ended {
             chat: delivery.chat,
-            begun: Begun::Clear,
+            ending: Ending::Clear,
             next,
             verdict,
         }
@@ -207,7 +207,7 @@ fn left(delivery: Delivery, verdict: Option<Verdict>) -> Ended {
     );
     Ended {
         chat: delivery.chat,
-        begun: Begun::Left,
+        ending: Ending::Left,
         next: None,
         verdict,
     }

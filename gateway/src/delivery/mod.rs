@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::channel::Channel;
 use crate::health::Health;
 use crate::metrics::Metrics;
-use attempt::{Attempt, Begun, Ended, Next};
+use attempt::{Attempt, Ended, Ending, Next};
 use breaker::Breaker;
 pub use lease::Lease;
 
@@ -315,19 +315,19 @@ impl DeliveryLoop {
             let trouble = self.breaker.note(verdict, now, (self.tools.random)());
             self.health.sending(trouble);
         }
-        match ended.begun {
-            Begun::Clear => {}
+        match ended.ending {
+            Ending::Clear => {}
             // What is before it is not known here.
-            Begun::Refused => self.looked = None,
-            Begun::LeaseLost(epoch) => {
+            Ending::Refused => self.looked = None,
+            Ending::LeaseLost(epoch) => {
                 tracing::warn!(
                     channel.name = self.channel.name(),
                     "the account is somebody else's by now"
                 );
                 self.lost = Some(epoch);
             }
-            Begun::Left => self.settled = None,
-            Begun::InDoubt => {
+            Ending::Left => self.settled = None,
+            Ending::InDoubt => {
                 self.settled = None;
                 let rested = self.tools.clock.monotonic() + SWEEP;
                 self.resting_chats.insert(ended.chat, rested);

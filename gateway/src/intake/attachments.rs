@@ -86,7 +86,7 @@ impl Attachments {
             let line = match brought {
                 Ok(Fetched { received, contents }) => {
                     let line = received.line();
-                    if received.kind == FileKind::Voice {
+                    if received.kind == FileKind::Voice && self.transcriber.is_some() {
                         voices.push((index, received.file.media_type.clone(), contents));
                     }
                     envelope.details.files.push(received);

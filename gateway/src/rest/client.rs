@@ -20,7 +20,7 @@ const BYTES_PER_S_MIN: u64 = 128 * 1024;
 /// on a connection that the other side is just closing.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Largest answer that is read: platforms' answers are lists of at most some hundred entries.
-pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// How long a call may take in all that carries this much, in its request or its answer.
 pub fn timeout_for(bytes: usize) -> Duration {

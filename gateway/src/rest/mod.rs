@@ -8,7 +8,7 @@ mod client;
 mod exchange;
 mod outcome;
 
-pub use client::{BODY_BYTES_MAX, Rest, timeout_for};
+pub use client::{Rest, timeout_for};
 pub(crate) use exchange::bounded;
 pub use exchange::{Answered, Exchange};
 pub use outcome::{Account, common_outcome};
