@@ -105,6 +105,11 @@ async fn what_is_changed_here_holds_for_the_next_message() {
 async fn the_status_tells_readiness_and_numbers() {
     let node = Node::start().await;
     node.world.group("team", false).await;
+    let delivers = || async {
+        let (_, body) = answer(node.socket(Method::GET, "/v1/status")).await;
+        body["readiness"]["conditions"]["delivery"]["state"] == json!("ok")
+    };
+    eventually("the gateway delivers", delivers).await;
     let is_ready = || async { answer(node.tcp(Method::GET, "/readyz")).await.0 == 200 };
     eventually("the gateway is ready", is_ready).await;
     let (status, body) = answer(node.socket(Method::GET, "/v1/status")).await;
@@ -112,7 +117,6 @@ async fn the_status_tells_readiness_and_numbers() {
         (status, &body["version"], &body["counts"]["groups"]),
         (200, &json!("0.0.0-test"), &json!(1))
     );
-    assert_eq!(body["readiness"]["conditions"]["delivery"]["state"], json!("ok"));
     assert_eq!(
         answer(node.socket(Method::GET, "/v1/dead-letters")).await.1,
         json!({"dead_letters": []})
