@@ -1,4 +1,4 @@
-//! The first try of many messages at once: one atomic batch (ADR-50 of NATS), and so one flush to disk for all of them.
+//! The first try of messages at once. Many are one atomic batch (ADR-50 of NATS), and so one flush to disk for all of them.
 //!
 //! A server that flushes every message alone takes about a thousand a second; while one flight is under way, what comes in
 //! waits for the next. Whatever a flight leaves open is decided message by message: the stream knows each by its id, and
@@ -10,6 +10,7 @@ use async_nats::header::{NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_
 use async_nats::jetstream::Context;
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::response::Response;
+use futures::future::join_all;
 
 use super::job::Job;
 use super::publish::{ACK_WAIT, Try, attempt};
@@ -17,32 +18,39 @@ use crate::Accepted;
 
 /// Messages of one batch: half of what servers take.
 pub(super) const MESSAGES_MAX: usize = 500;
+/// Up to so many messages are published side by side and not as a batch, for which the server makes files of its own.
+const FEW: usize = 3;
 /// Bytes of one batch: the server keeps it in memory until it is whole.
 pub(super) const BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Publishes the messages, each of another group, and answers those that are in the stream. Returns all of them.
 pub(super) async fn fly(jetstream: Context, mut jobs: Vec<Job>) -> Vec<Job> {
-    match &mut jobs[..] {
-        [job] => match attempt(&jetstream, job).await {
-            Try::Acknowledged(accepted) => job.answer(Ok(accepted)),
-            Try::Unknown => job.is_in_doubt = true,
-            // It is tried again, and what it is told then is said.
-            Try::NotNow(_) | Try::Refused(_) => {}
-        },
-        jobs => match attempt_all(&jetstream, jobs).await {
-            Outcome::Stored { last } => {
-                for (job, behind) in jobs.iter_mut().rev().zip(0..) {
-                    job.answer(Ok(Accepted {
-                        is_new: true,
-                        log_sequence: Some(last - behind),
-                    }));
-                }
+    if jobs.len() <= FEW {
+        join_all(jobs.iter_mut().map(|job| fly_alone(&jetstream, job))).await;
+        return jobs;
+    }
+    match attempt_all(&jetstream, &jobs).await {
+        Outcome::Stored { last } => {
+            for (job, behind) in jobs.iter_mut().rev().zip(0..) {
+                job.answer(Ok(Accepted {
+                    is_new: true,
+                    log_sequence: Some(last - behind),
+                }));
             }
-            Outcome::Refused => {}
-            Outcome::Unknown => jobs.iter_mut().for_each(|job| job.is_in_doubt = true),
-        },
+        }
+        Outcome::Refused => {}
+        Outcome::Unknown => jobs.iter_mut().for_each(|job| job.is_in_doubt = true),
     }
     jobs
+}
+
+async fn fly_alone(jetstream: &Context, job: &mut Job) {
+    match attempt(jetstream, job).await {
+        Try::Acknowledged(accepted) => job.answer(Ok(accepted)),
+        Try::Unknown => job.is_in_doubt = true,
+        // It is tried again, and what it is told then is said.
+        Try::NotNow(_) | Try::Refused(_) => {}
+    }
 }
 
 /// What became of a batch.
