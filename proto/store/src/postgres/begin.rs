@@ -5,7 +5,9 @@
 
 use proto::claim::Fence;
 use proto::ids::{ChatId, GroupId, InboxOrd, SessionId, TurnId};
-use proto::prompt::{PENDING_MAX, choose_batch, choose_batch_again, firing_of, is_isolated, with_unseen};
+use proto::inbound::InboxMessage;
+use proto::prompt::{MESSAGES_MAX, PENDING_MAX, choose_batch, choose_batch_again, firing_of, is_isolated, with_unseen};
+use proto::snapshot::SnapshotRef;
 use proto::time::Timestamp;
 use proto::turn::{Interrupted, Said, TurnBatch};
 use tokio_postgres::Row;
@@ -26,18 +28,13 @@ struct OpenTurn {
 }
 
 pub(super) async fn begin(tx: &Tx, fence: &Fence, fresh: TurnId, now: Timestamp) -> Result<Begun> {
-    let [held, open, pending, unseen, snapshot] = tx
-        .begin([
-            fence::lock(fence),
-            find_open(&fence.group),
-            find_pending(&fence.group),
-            inbox::unseen(&fence.group),
-            snapshots::look_up(&fence.group),
-        ])
+    let group = &fence.group;
+    let [held, state, messages] = tx
+        .begin([fence::lock(fence), find_state(group), find_messages(group)])
         .await?;
     let held = fence::held(&held, fence)?;
-    let open = read_open(&open)?;
-    let pending = all(&pending.rows, inbox::read)?;
+    let (open, snapshot) = read_state(&state)?;
+    let (unseen, pending) = read_messages(&messages)?;
     let seen_through = open.as_ref().and_then(|turn| turn.prompted_through);
     let batch = match seen_through {
         Some(seen) => choose_batch_again(&pending, seen),
@@ -46,8 +43,6 @@ pub(super) async fn begin(tx: &Tx, fence: &Fence, fresh: TurnId, now: Timestamp)
     let Some(batch) = batch else {
         return Ok(Begun::Nothing);
     };
-    let mut unseen = all(&unseen.rows, inbox::read)?;
-    unseen.reverse();
     let messages = with_unseen(unseen, batch);
     let isolated = is_isolated(&messages);
 
@@ -83,50 +78,89 @@ pub(super) async fn begin(tx: &Tx, fence: &Fence, fresh: TurnId, now: Timestamp)
             .and_then(|turn| turn.session)
             .or(held.session.filter(|_| !isolated)),
         interrupted,
-        snapshot: snapshots::read(&snapshot)?,
+        snapshot,
     })))
 }
 
-fn find_open(group: &GroupId) -> Statement<'_> {
+/// The turn that is open and the committed files, if there are any.
+fn find_state(group: &GroupId) -> Statement<'_> {
     statement!(
-        "SELECT id, prompted_through, session_id FROM turns WHERE group_id = $1 AND state = 'open'",
+        "
+        SELECT t.id AS turn_id, t.prompted_through, t.session_id, s.id, s.manifest, s.digest, s.bytes, s.files
+        FROM (SELECT $1 AS id) g
+        LEFT JOIN turns t ON t.group_id = g.id AND t.state = 'open'
+        LEFT JOIN snapshots s ON s.group_id = g.id
+        ",
         group,
     )
 }
 
-fn read_open(answer: &Answer) -> Result<Option<OpenTurn>> {
-    let read = |row| {
-        Ok(OpenTurn {
-            id: TurnId(get(row, "id")?),
+fn read_state(answer: &Answer) -> Result<(Option<OpenTurn>, Option<SnapshotRef>)> {
+    let row = answer.one()?;
+    let open = match get::<Option<uuid::Uuid>>(row, "turn_id")? {
+        None => None,
+        Some(id) => Some(OpenTurn {
+            id: TurnId(id),
             prompted_through: get::<Option<i64>>(row, "prompted_through")?.map(InboxOrd),
             session: get::<Option<String>>(row, "session_id")?.map(SessionId::new),
-        })
+        }),
     };
-    answer.row().map(read).transpose()
+    let snapshot = match get::<Option<uuid::Uuid>>(row, "id")? {
+        None => None,
+        Some(_) => Some(snapshots::read(row)?),
+    };
+    Ok((open, snapshot))
 }
 
-/// What lies after the cursor, if it is to be worked on: a turn is open, or something engages the agent. Chatter alone is
-/// not read.
-fn find_pending(group: &GroupId) -> Statement<'_> {
+/// What lies after the cursor, if it is to be worked on: a turn is open, or something engages the agent (chatter alone is not
+/// read). And the newest chatter that was covered without having been shown to the group's session.
+fn find_messages(group: &GroupId) -> Statement<'_> {
     statement!(
         "
-        SELECT m.group_id, m.ord, m.dedup_key, m.chat_id, m.sender, m.sender_name, m.text, m.sent_at, m.engages, m.trace,
-               m.task, m.details
-        FROM messages m
-        WHERE m.group_id = $1 AND m.ord > (SELECT cursor_ord FROM groups WHERE id = $1)
-          AND (
-              EXISTS (SELECT 1 FROM turns WHERE group_id = $1 AND state = 'open')
-              OR EXISTS (
-                  SELECT 1 FROM messages
-                  WHERE group_id = $1 AND ord > (SELECT cursor_ord FROM groups WHERE id = $1) AND engages
+        (
+            SELECT m.group_id, m.ord, m.dedup_key, m.chat_id, m.sender, m.sender_name, m.text, m.sent_at, m.engages, m.trace,
+                   m.task, m.details, FALSE AS covered
+            FROM messages m
+            WHERE m.group_id = $1 AND m.ord > (SELECT cursor_ord FROM groups WHERE id = $1)
+              AND (
+                  EXISTS (SELECT 1 FROM turns WHERE group_id = $1 AND state = 'open')
+                  OR EXISTS (
+                      SELECT 1 FROM messages
+                      WHERE group_id = $1 AND ord > (SELECT cursor_ord FROM groups WHERE id = $1) AND engages
+                  )
               )
-          )
-        ORDER BY m.ord
-        LIMIT $2
+            ORDER BY m.ord
+            LIMIT $2
+        ) UNION ALL (
+            SELECT m.group_id, m.ord, m.dedup_key, m.chat_id, m.sender, m.sender_name, m.text, m.sent_at, m.engages, m.trace,
+                   m.task, m.details, TRUE
+            FROM groups g
+            JOIN messages m ON m.group_id = g.id AND m.ord > g.shown_ord AND m.ord <= g.cursor_ord AND NOT m.engages
+            WHERE g.id = $1 AND g.shown_ord < g.cursor_ord
+            ORDER BY m.ord DESC
+            LIMIT $3
+        )
         ",
         group,
         PENDING_MAX as u64,
+        MESSAGES_MAX as u64,
     )
+}
+
+/// The covered ones and those after the cursor, each in their order.
+fn read_messages(answer: &Answer) -> Result<(Vec<InboxMessage>, Vec<InboxMessage>)> {
+    let (mut covered, mut pending) = (Vec::new(), Vec::new());
+    for row in &answer.rows {
+        let kind = if get(row, "covered")? {
+            &mut covered
+        } else {
+            &mut pending
+        };
+        kind.push(inbox::read(row)?);
+    }
+    covered.sort_by_key(|message| message.ord);
+    pending.sort_by_key(|message| message.ord);
+    Ok((covered, pending))
 }
 
 fn take_up(fence: &Fence, id: TurnId, attempt: u32, isolated: bool, now: Timestamp) -> Statement<'_> {

@@ -70,28 +70,31 @@ pub(super) async fn due(tx: &Tx, channel: &str, account: &str, now: Timestamp, l
 
 /// Cannot charge twice: of two that see the row pending, the second waits for the first and finds it sending. That an
 /// earlier row blocks it is read from the snapshot, which errs on the safe side: rows of a chat become visible in their
-/// order, and one that is done stays so.
+/// order, and one that is done stays so. The lease is locked as it is by then, whatever the snapshot says.
 pub(super) async fn begin(tx: &Tx, hold: &Hold, id: OutboxId, now: Timestamp) -> Result<Option<Delivery>> {
-    let (Some(share), LeaseName::Account { channel, account }) = (leases::share(hold), &hold.name) else {
+    let LeaseName::Account { channel, account } = &hold.name else {
         return Err(leases::lost(hold).into());
     };
     // Charged before anything leaves: a process that dies while sending leaves a row that says so.
     let charge = statement!(
         "
-        UPDATE outbox o SET state = 'sending', attempts = o.attempts + 1
-        FROM chats c
-        WHERE o.id = $1 AND o.state = 'pending' AND o.not_before <= $2
-          AND c.id = o.chat_id AND c.channel = $3 AND c.account = $4
-          -- Sent along with the statement that locks the lease, so it asks for itself.
-          AND EXISTS (
-              SELECT 1 FROM accounts WHERE channel = $3 AND account = $4 AND holder = $5 AND epoch = $6
-          )
-          AND NOT EXISTS (
-              SELECT 1 FROM outbox earlier
-              WHERE earlier.chat_id = o.chat_id AND earlier.seq < o.seq AND earlier.state IN ('pending', 'sending')
-          )
-        RETURNING o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.extra,
-                  o.state, o.attempts, o.failures, o.sent_through, o.in_doubt, o.created_at
+        WITH held AS MATERIALIZED (
+            -- Shared: many deliveries of an account are charged at once, and renewals pass.
+            SELECT 1 FROM accounts WHERE channel = $3 AND account = $4 AND holder = $5 AND epoch = $6
+            FOR KEY SHARE
+        ), charged AS (
+            UPDATE outbox o SET state = 'sending', attempts = o.attempts + 1
+            FROM chats c CROSS JOIN held
+            WHERE o.id = $1 AND o.state = 'pending' AND o.not_before <= $2
+              AND c.id = o.chat_id AND c.channel = $3 AND c.account = $4
+              AND NOT EXISTS (
+                  SELECT 1 FROM outbox earlier
+                  WHERE earlier.chat_id = o.chat_id AND earlier.seq < o.seq AND earlier.state IN ('pending', 'sending')
+              )
+            RETURNING o.id, o.chat_id, c.channel, c.account, o.group_id, o.turn_id, o.seq, o.text, o.sender, o.extra,
+                      o.state, o.attempts, o.failures, o.sent_through, o.in_doubt, o.created_at
+        )
+        SELECT charged.id IS NOT NULL AS is_charged, charged.* FROM held LEFT JOIN charged ON TRUE
         ",
         id,
         now,
@@ -100,9 +103,13 @@ pub(super) async fn begin(tx: &Tx, hold: &Hold, id: OutboxId, now: Timestamp) ->
         &hold.holder,
         hold.epoch,
     );
-    let [held, charged] = tx.transact([share, charge]).await?;
-    leases::require(&held, hold)?;
-    charged.row().map(read).transpose()
+    let charged = tx.write(charge).await?;
+    let row = charged.row().ok_or_else(|| leases::lost(hold))?;
+    if get(row, "is_charged")? {
+        read(row).map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 pub(super) async fn finish(

@@ -3,7 +3,7 @@
 use proto::claim::Fence;
 use proto::ids::{ChatId, GroupId, InboxOrd};
 use proto::inbound::{Envelope, InboxMessage};
-use proto::prompt::{MESSAGES_MAX, PENDING_MAX, choose_batch};
+use proto::prompt::{PENDING_MAX, choose_batch};
 use proto::time::Timestamp;
 use proto::trace::TraceContext;
 use tokio_postgres::Row;
@@ -100,23 +100,6 @@ pub(super) fn after(group: &GroupId, after: InboxOrd) -> Statement<'_> {
         group,
         after,
         PENDING_MAX as u64,
-    )
-}
-
-/// Newest chatter that was covered without having been shown to the group's session, newest first.
-pub(super) fn unseen(group: &GroupId) -> Statement<'_> {
-    statement!(
-        "
-        SELECT m.group_id, m.ord, m.dedup_key, m.chat_id, m.sender, m.sender_name, m.text, m.sent_at, m.engages, m.trace,
-               m.task, m.details
-        FROM groups g
-        JOIN messages m ON m.group_id = g.id AND m.ord > g.shown_ord AND m.ord <= g.cursor_ord AND NOT m.engages
-        WHERE g.id = $1 AND g.shown_ord < g.cursor_ord
-        ORDER BY m.ord DESC
-        LIMIT $2
-        ",
-        group,
-        MESSAGES_MAX as u64,
     )
 }
 

@@ -20,13 +20,16 @@ pub(super) async fn index(tx: &Tx, batch: &IndexBatch, now: Timestamp) -> Result
     let names: BTreeSet<&str> = envelopes().map(|envelope| envelope.group.as_str()).collect();
     let chats: BTreeSet<&str> = envelopes().map(|envelope| envelope.chat.as_str()).collect();
     let keys: Vec<&str> = envelopes().map(|envelope| envelope.dedup_key.as_str()).collect();
-    let [moved, inboxes, known, seen] = tx
+    let [moved, inboxes, known] = tx
         .begin([
             move_cursor(batch),
             lock_inboxes(names.into_iter().collect()),
-            statement!("SELECT dedup_key FROM messages WHERE dedup_key = ANY($1)", keys),
             statement!(
-                "SELECT id FROM chats WHERE id = ANY($1)",
+                "
+                SELECT ARRAY(SELECT dedup_key FROM messages WHERE dedup_key = ANY($1)) AS keys,
+                       ARRAY(SELECT id FROM chats WHERE id = ANY($2)) AS chats
+                ",
+                keys,
                 chats.into_iter().collect::<Vec<_>>()
             ),
         ])
@@ -34,7 +37,7 @@ pub(super) async fn index(tx: &Tx, batch: &IndexBatch, now: Timestamp) -> Result
     if moved.row().is_none() {
         return Ok(Indexed::Overtaken);
     }
-    let mut intake = Intake::new(&inboxes, &known, &seen)?;
+    let mut intake = Intake::new(&inboxes, &known)?;
     for record in &batch.records {
         intake.take(record);
     }
@@ -96,7 +99,7 @@ enum GivenUp<'a> {
 }
 
 impl<'a> Intake<'a> {
-    fn new(inboxes: &Answer, keys: &Answer, chats: &Answer) -> Result<Self> {
+    fn new(inboxes: &Answer, known: &Answer) -> Result<Self> {
         let inbox = |row| {
             Ok((
                 parsed(row, "id")?,
@@ -109,14 +112,11 @@ impl<'a> Intake<'a> {
                 },
             ))
         };
+        let known = known.one()?;
         Ok(Self {
             inboxes: inboxes.rows.iter().map(inbox).collect::<Result<_>>()?,
-            known_keys: keys
-                .rows
-                .iter()
-                .map(|row| get(row, "dedup_key"))
-                .collect::<Result<_>>()?,
-            known_chats: chats.rows.iter().map(|row| get(row, "id")).collect::<Result<_>>()?,
+            known_keys: get::<Vec<String>>(known, "keys")?.into_iter().collect(),
+            known_chats: get::<Vec<String>>(known, "chats")?.into_iter().collect(),
             stored: Vec::new(),
             duplicates: 0,
             given_up: Vec::new(),
@@ -159,8 +159,7 @@ impl<'a> Intake<'a> {
         let (stored, rejected) = (self.stored.len() as u64, self.given_up.len() as u64);
         let mut statements = Vec::new();
         if !grown.is_empty() {
-            statements.push(insert(self.stored, now));
-            statements.push(grow(&grown, now));
+            statements.push(store(self.stored, &grown, now));
         }
         statements.extend(self.given_up.into_iter().map(|given_up| match given_up {
             GivenUp::Unclaimed(envelope, why) => dead_letters::put_unclaimed(envelope, why, now),
@@ -184,17 +183,30 @@ impl<'a> Intake<'a> {
     }
 }
 
+/// Stores the messages and moves the heads of their inboxes.
+///
 /// Without ON CONFLICT: a key that another transaction stored since it was looked for fails the whole, and the next try
 /// finds it.
-fn insert<'a>(stored: Vec<(i64, &'a Envelope)>, now: Timestamp) -> Statement<'a> {
+fn store<'a>(stored: Vec<(i64, &'a Envelope)>, grown: &[(GroupId, Inbox)], now: Timestamp) -> Statement<'a> {
     let texts =
         |of: fn(&'a Envelope) -> &'a str| -> Vec<&'a str> { stored.iter().map(|(_, envelope)| of(envelope)).collect() };
     statement!(
         "
-        INSERT INTO messages
-            (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, details,
-             arrived_at)
-        SELECT *, $12 FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        WITH stored AS (
+            INSERT INTO messages
+                (group_id, ord, dedup_key, chat_id, sender, sender_name, text, sent_at, engages, trace, details,
+                 arrived_at)
+            SELECT *, $12 FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        ), grown AS (
+            UPDATE groups g SET
+                head_ord = inbox.head,
+                ready_at = CASE WHEN inbox.engages THEN COALESCE(g.ready_at, $12) ELSE g.ready_at END,
+                ready_kind = CASE WHEN inbox.engages THEN 'interactive' ELSE g.ready_kind END
+            FROM UNNEST($13, $14, $15) AS inbox (id, head, engages)
+            WHERE g.id = inbox.id
+            RETURNING 1
+        )
+        SELECT must_touch(cardinality($13), COUNT(*)) FROM grown
         ",
         texts(|envelope| envelope.group.as_str()),
         stored.iter().map(|(ord, _)| *ord).collect::<Vec<i64>>(),
@@ -220,27 +232,8 @@ fn insert<'a>(stored: Vec<(i64, &'a Envelope)>, now: Timestamp) -> Statement<'a>
             .map(|(_, envelope)| envelope.details.to_json())
             .collect::<Vec<_>>(),
         now,
-    )
-}
-
-fn grow<'a>(grown: &[(GroupId, Inbox)], now: Timestamp) -> Statement<'a> {
-    let names: Vec<String> = grown.iter().map(|(group, _)| group.to_string()).collect();
-    statement!(
-        "
-        WITH grown AS (
-            UPDATE groups g SET
-                head_ord = inbox.head,
-                ready_at = CASE WHEN inbox.engages THEN COALESCE(g.ready_at, $4) ELSE g.ready_at END,
-                ready_kind = CASE WHEN inbox.engages THEN 'interactive' ELSE g.ready_kind END
-            FROM UNNEST($1, $2, $3) AS inbox (id, head, engages)
-            WHERE g.id = inbox.id
-            RETURNING 1
-        )
-        SELECT must_touch(cardinality($1), COUNT(*)) FROM grown
-        ",
-        names,
+        grown.iter().map(|(group, _)| group.to_string()).collect::<Vec<_>>(),
         grown.iter().map(|(_, inbox)| inbox.head).collect::<Vec<i64>>(),
         grown.iter().map(|(_, inbox)| inbox.engages).collect::<Vec<bool>>(),
-        now,
     )
 }

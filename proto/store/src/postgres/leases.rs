@@ -6,7 +6,7 @@ use proto::lease::holding::{Hold, LeaseName, LeaseRow};
 use super::columns::get;
 use super::failure::Result;
 use super::parameter::{Statement, statement};
-use super::transaction::{Answer, Tx};
+use super::transaction::Tx;
 use crate::Error;
 
 /// The only role there is.
@@ -167,35 +167,12 @@ pub(super) async fn save_position(tx: &Tx, hold: &Hold, position: &str) -> Resul
     answer.row().map(|_| ()).ok_or_else(|| lost(hold).into())
 }
 
-/// Checks that an account is held and keeps it so for the rest of the transaction; none where it is no account's lease.
-///
-/// Shared: many deliveries of an account are charged at once, and renewals pass.
-pub(super) fn share(hold: &Hold) -> Option<Statement<'_>> {
-    let LeaseName::Account { channel, account } = &hold.name else {
-        return None;
-    };
-    Some(statement!(
-        "
-        SELECT 1 FROM accounts WHERE channel = $1 AND account = $2 AND holder = $3 AND epoch = $4
-        FOR KEY SHARE
-        ",
-        channel,
-        account,
-        &hold.holder,
-        hold.epoch,
-    ))
-}
-
-/// Fails unless [`share`] found the lease held.
-pub(super) fn require(answer: &Answer, hold: &Hold) -> Result<()> {
-    answer.row().map(|_| ()).ok_or_else(|| lost(hold).into())
-}
-
 pub(super) fn lost(hold: &Hold) -> Error {
     Error::LeaseLost(Box::new(hold.clone()))
 }
 
-/// Waits for the acts under way that share the lease, and makes later ones find what follows.
+/// Waits for the acts under way that share the lease, and makes later ones find what follows: with a change in the same transaction
+/// it is a change of the key to those that lock `FOR KEY SHARE`, who then look at the new row and not at their snapshot.
 fn alone(name: &LeaseName) -> Statement<'_> {
     match name {
         LeaseName::Scheduler => statement!("SELECT 1 FROM leaders WHERE role = $1 FOR UPDATE", SCHEDULER),

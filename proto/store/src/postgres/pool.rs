@@ -11,7 +11,7 @@ use tokio_postgres::config::SslMode;
 use super::config::{Config, Prepare, Target};
 use super::failure::{Failure, Result as CallResult, Verdict};
 use super::outage::Outage;
-use super::transaction::Tx;
+use super::transaction::{BEGIN, Tx};
 use super::{ConnectError, connect, pooler, tls};
 use crate::Result;
 
@@ -155,9 +155,6 @@ impl Patience {
     const SHORT: Duration = Duration::from_secs(2);
     const LONG: Duration = Duration::from_secs(60);
 }
-
-/// How a transaction begins. The isolation level is named because an operator may have set another default.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// As [`BEGIN`], with the settings, where nobody knows whose session it is.
 fn begin(limit: Duration, keeps_plans: bool) -> String {

@@ -4,36 +4,30 @@ use proto::claim::Fence;
 use proto::ids::{GroupId, SnapshotId};
 use proto::snapshot::SnapshotRef;
 use proto::turn::TurnCommit;
+use tokio_postgres::Row;
 
 use super::columns::{count, get, parsed};
 use super::failure::Result;
 use super::parameter::{Statement, statement};
-use super::transaction::{Answer, Tx};
+use super::transaction::Tx;
 
 pub(super) async fn find(tx: &Tx, group: &GroupId) -> Result<Option<SnapshotRef>> {
-    read(&tx.read(look_up(group)).await?)
-}
-
-/// Looks up the snapshot of a group.
-pub(super) fn look_up(group: &GroupId) -> Statement<'_> {
-    statement!(
+    let find = statement!(
         "SELECT id, manifest, digest, bytes, files FROM snapshots WHERE group_id = $1",
         group
-    )
+    );
+    tx.read(find).await?.row().map(read).transpose()
 }
 
-/// What [`look_up`] found.
-pub(super) fn read(answer: &Answer) -> Result<Option<SnapshotRef>> {
-    let read = |row| {
-        Ok(SnapshotRef {
-            id: SnapshotId(get(row, "id")?),
-            manifest: get(row, "manifest")?,
-            digest: parsed(row, "digest")?,
-            bytes: count(row, "bytes")?,
-            files: count(row, "files")?,
-        })
-    };
-    answer.row().map(read).transpose()
+/// Reads the columns of a row of `snapshots`.
+pub(super) fn read(row: &Row) -> Result<SnapshotRef> {
+    Ok(SnapshotRef {
+        id: SnapshotId(get(row, "id")?),
+        manifest: get(row, "manifest")?,
+        digest: parsed(row, "digest")?,
+        bytes: count(row, "bytes")?,
+        files: count(row, "files")?,
+    })
 }
 
 /// Replaces the snapshot of the group whose lock is held.

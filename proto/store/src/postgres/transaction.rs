@@ -20,6 +20,9 @@ use tokio_postgres::Row;
 use super::failure::{Failure, Result, Stage};
 use super::parameter::Statement;
 
+/// How a transaction begins. The isolation level is named because an operator may have set another default.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
 /// Answer to a statement.
 pub(super) struct Answer {
     /// Rows returned.
@@ -52,6 +55,7 @@ struct Borrowed {
     connection: Option<Object>,
     stage: AtomicU8,
     begin: Arc<str>,
+    is_set_up: bool,
 }
 
 /// A statement that takes one message to run.
@@ -61,11 +65,12 @@ enum Ready<'a> {
 }
 
 impl Tx {
-    /// `begin` is what a transaction of this store begins with.
+    /// `begin` is what a transaction of this store begins with: with the store's settings, unless the session has them.
     pub(super) fn new(connection: Object, begin: Arc<str>, prepare: bool) -> Self {
         let borrowed = Borrowed {
             connection: Some(connection),
             stage: AtomicU8::new(Stage::Idle as u8),
+            is_set_up: *begin == *BEGIN,
             begin,
         };
         Self {
@@ -92,8 +97,12 @@ impl Tx {
         Ok(answer)
     }
 
-    /// Runs a single statement that is its own transaction.
+    /// Runs a single statement that changes something: its own transaction, where the session has this store's settings already.
     pub(super) async fn write(&self, statement: Statement<'_>) -> Result<Answer> {
+        if !self.borrowed.is_set_up {
+            let [answer] = self.transact([statement]).await?;
+            return Ok(answer);
+        }
         self.enter(Stage::Reading);
         let statement = self.ready(statement).await?;
         self.enter(Stage::Committing);

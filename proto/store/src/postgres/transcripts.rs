@@ -4,10 +4,10 @@ use proto::claim::Fence;
 use proto::ids::{GroupId, InboxOrd, SessionId, TurnId};
 use serde_json::Value;
 
-use super::columns::{all, json};
+use super::columns::{all, get, json};
 use super::failure::Result;
 use super::parameter::{Statement, statement};
-use super::transaction::Tx;
+use super::transaction::{Answer, Tx};
 use super::{fence, turns};
 use crate::TranscriptPart;
 
@@ -15,13 +15,10 @@ use crate::TranscriptPart;
 const WHOLE: &str = "";
 
 pub(super) async fn append(tx: &Tx, fence: &Fence, part: &TranscriptPart) -> Result<()> {
-    let lines = lines_of(part);
-    let [held, _] = tx.transact([fence::lock(fence), insert(fence, part, &lines)]).await?;
-    fence::held(&held, fence)?;
-    Ok(())
+    let appended = tx.write(insert(fence, part, None)).await?;
+    require_held(&appended, fence)
 }
 
-/// In one round trip. Both are of the same transaction, so a prompt is never noted whose lines are not there.
 pub(super) async fn append_prompted(
     tx: &Tx,
     fence: &Fence,
@@ -29,35 +26,44 @@ pub(super) async fn append_prompted(
     turn: TurnId,
     through: InboxOrd,
 ) -> Result<()> {
-    let lines = lines_of(part);
-    let statements = [
-        fence::lock(fence),
-        insert(fence, part, &lines),
-        turns::mark(fence, turn, through, &part.session),
-    ];
-    let [held, _, marked] = tx.transact(statements).await?;
-    fence::held(&held, fence)?;
-    match marked.row() {
-        Some(_) => Ok(()),
-        None => Err(turns::not_open(turn).into()),
+    let appended = tx.write(insert(fence, part, Some((turn, through)))).await?;
+    require_held(&appended, fence)?;
+    if get(appended.one()?, "marked")? {
+        Ok(())
+    } else {
+        Err(turns::not_open(turn).into())
     }
 }
 
-fn lines_of(part: &TranscriptPart) -> Vec<String> {
-    part.entries.iter().map(Value::to_string).collect()
+fn require_held(appended: &Answer, fence: &Fence) -> Result<()> {
+    if get(appended.one()?, "held")? {
+        Ok(())
+    } else {
+        Err(fence::fenced(fence).into())
+    }
 }
 
-fn insert<'a>(fence: &'a Fence, part: &'a TranscriptPart, lines: &'a [String]) -> Statement<'a> {
+/// Appends the lines under the fence and, where they show a prompt, notes how far the prompts of the open turn reach: a prompt is
+/// never noted whose lines are not there.
+///
+/// Sound although all of the statement keeps the snapshot from before it waited for the group's lock ([`fence::lock`]): the lock
+/// is granted on the group as it is by then, a claim writes its lines one call after the other, and should a try of the same call
+/// still be under way, the keys of the table refuse the second, which is tried again and finds the lines.
+fn insert<'a>(fence: &'a Fence, part: &'a TranscriptPart, prompted: Option<(TurnId, InboxOrd)>) -> Statement<'a> {
     let uuids: Vec<Option<&str>> = part
         .entries
         .iter()
         .map(|entry| entry.get("uuid").and_then(Value::as_str))
         .collect();
-    // Sent along with the lock of the group, so it asks for itself whether the fence holds. Should the lock not be
-    // granted, it cannot hold any more either.
     statement!(
         "
-        WITH line AS (
+        WITH held AS MATERIALIZED (
+            SELECT g.active_at
+            FROM groups g
+            JOIN runners r ON r.id = g.owner AND r.incarnation = g.owner_incarnation AND NOT r.dead
+            WHERE g.id = $1 AND g.epoch = $2 AND g.owner = $7 AND g.owner_incarnation = $8
+            FOR NO KEY UPDATE OF g FOR KEY SHARE OF r
+        ), line AS (
             -- The SDK writes a line again when it did not hear that the first time went well.
             SELECT DISTINCT ON (uuid, CASE WHEN uuid IS NULL THEN nth END) uuid, line, nth
             FROM UNNEST($5, $6) WITH ORDINALITY AS given (uuid, line, nth)
@@ -66,24 +72,32 @@ fn insert<'a>(fence: &'a Fence, part: &'a TranscriptPart, lines: &'a [String]) -
                 WHERE t.group_id = $1 AND t.session_id = $3 AND t.subpath = $4 AND t.uuid = given.uuid
             )
             ORDER BY uuid, CASE WHEN uuid IS NULL THEN nth END, nth
+        ), kept AS (
+            INSERT INTO transcripts (group_id, session_id, subpath, idx, uuid, line, written_at)
+            SELECT $1, $3, $4,
+                (SELECT COALESCE(MAX(idx), 0) FROM transcripts WHERE group_id = $1 AND session_id = $3 AND subpath = $4)
+                + ROW_NUMBER() OVER (ORDER BY line.nth),
+                line.uuid, line.line, held.active_at
+            FROM line CROSS JOIN held
+        ), marked AS (
+            UPDATE turns t
+            SET prompted_through = GREATEST(COALESCE(t.prompted_through, 0), $10), session_id = $3
+            FROM held
+            WHERE t.id = $9 AND t.group_id = $1 AND t.state = 'open' AND t.epoch = $2
+            RETURNING 1
         )
-        INSERT INTO transcripts (group_id, session_id, subpath, idx, uuid, line, written_at)
-        SELECT $1, $3, $4,
-            (SELECT COALESCE(MAX(idx), 0) FROM transcripts WHERE group_id = $1 AND session_id = $3 AND subpath = $4)
-            + ROW_NUMBER() OVER (ORDER BY line.nth),
-            line.uuid, line.line, g.active_at
-        FROM line
-        JOIN groups g ON g.id = $1 AND g.epoch = $2 AND g.owner = $7 AND g.owner_incarnation = $8
-        JOIN runners r ON r.id = g.owner AND r.incarnation = g.owner_incarnation AND NOT r.dead
+        SELECT EXISTS (SELECT 1 FROM held) AS held, EXISTS (SELECT 1 FROM marked) AS marked
         ",
         &fence.group,
         fence.epoch,
         &part.session,
         part.subpath.as_deref().unwrap_or(WHOLE),
         uuids,
-        lines.iter().map(String::as_str).collect::<Vec<_>>(),
+        part.entries.iter().map(Value::to_string).collect::<Vec<_>>(),
         &fence.runner,
         fence.incarnation,
+        prompted.map(|(turn, _)| turn),
+        prompted.map(|(_, through)| through.0),
     )
 }
 

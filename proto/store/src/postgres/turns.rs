@@ -107,29 +107,6 @@ pub(super) async fn mark_prompted(
     Ok(())
 }
 
-/// Notes how far the prompts of an open turn of this claim reach. Sent along with the lock of the group, so it asks for itself whether
-/// the fence holds. No row: it does not, or the turn is not open in this claim.
-pub(super) fn mark<'a>(fence: &'a Fence, id: TurnId, through: InboxOrd, session: &'a SessionId) -> Statement<'a> {
-    statement!(
-        "
-        UPDATE turns t
-        SET prompted_through = GREATEST(COALESCE(t.prompted_through, 0), $2), session_id = $3
-        FROM groups g
-        JOIN runners r ON r.id = g.owner AND r.incarnation = g.owner_incarnation AND NOT r.dead
-        WHERE t.id = $1 AND t.group_id = $4 AND t.state = 'open' AND t.epoch = $5
-          AND g.id = $4 AND g.epoch = $5 AND g.owner = $6 AND g.owner_incarnation = $7
-        RETURNING 1
-        ",
-        id,
-        through,
-        session,
-        &fence.group,
-        fence.epoch,
-        &fence.runner,
-        fence.incarnation,
-    )
-}
-
 fn state(row: &Row) -> Result<TurnState> {
     word(row, "state", TurnState::parse)
 }
