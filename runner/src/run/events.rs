@@ -142,6 +142,12 @@ impl GroupRun {
     /// Counts how long messages waited, each once: what the core does not take yet is read again.
     pub(super) fn note_read(&mut self, messages: &[InboxMessage]) {
         let new = messages.iter().filter(|message| message.ord > self.read_through);
+        for message in new.clone() {
+            tracing::debug!(
+                group.id = %self.claimed.fence.group, inbox.ord = %message.ord, message.key = message.envelope.dedup_key,
+                "message read"
+            );
+        }
         self.engine.metrics.observe_read(new, self.engine.clock.now());
         self.read_through = last_ord(messages).unwrap_or_default().max(self.read_through);
     }

@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use tests::fleet::{Chaos, Fleet, Load};
+use chrono::{DateTime, Utc};
+use tests::fleet::{Chaos, Fleet, Load, Service};
 use tokio::task::JoinSet;
 
 use super::SETTING;
 use crate::report::Measurement;
 
-/// A message sent to the gateway until a runner has read its row, and taken until the agent that has it calls the model, and until
-/// its reply is on the platform, at 200 a second.
+/// A message at 200 a second, from when its gateway said that it is in the log: until a runner has read its row, until the agent
+/// that has it calls the model, and until its reply is on the platform.
 pub(crate) async fn dispatch() -> Vec<Measurement> {
     const ROOMS: usize = 12;
     let load = Load {
@@ -24,19 +25,25 @@ pub(crate) async fn dispatch() -> Vec<Measurement> {
         .rooms(ROOMS)
         .durable()
         .direct()
-        .env("LOG_LEVEL", "warn")
+        .env("LOG_LEVEL", "warn,runner::run::events=debug")
+        .config("[log]\nformat = \"json\"\n")
         .start()
         .await;
     for room in 0..ROOMS {
         fleet.ask(room).await;
     }
-    let read_before = read(&fleet).await;
     let warm = fleet.platform.accepted().keys().max().copied().unwrap_or_default();
+    let (wall, began) = (DateTime::<Utc>::from(SystemTime::now()), Instant::now());
     load.run(Arc::clone(&fleet.platform)).await;
     fleet
         .until("all answers", async || fleet.platform.unanswered().is_empty())
         .await;
-    let began: HashMap<u64, Instant> = fleet
+    let logs = fleet.runners.iter().map(Service::log_text);
+    let read: HashMap<u64, Instant> = logs
+        .flat_map(|log| log.lines().filter_map(read_of_line).collect::<Vec<_>>())
+        .filter_map(|(number, at)| Some((number, began + (at - wall).to_std().ok()?)))
+        .collect();
+    let called: HashMap<u64, Instant> = fleet
         .model
         .calls()
         .iter()
@@ -48,53 +55,39 @@ pub(crate) async fn dispatch() -> Vec<Measurement> {
         .iter()
         .flat_map(|spoken| spoken.answers().into_iter().map(|number| (number, spoken.at)))
         .collect();
-    let since = |ends: &HashMap<u64, Instant>| -> Vec<Duration> {
-        let accepted = fleet.platform.accepted();
+    let accepted = fleet.platform.accepted();
+    let until = |name, ends: &HashMap<u64, Instant>, depends_on| {
         let loaded = accepted.iter().filter(|(number, _)| **number > warm);
-        let spans = loaded.filter_map(|(number, (_, at))| Some(ends.get(number)?.saturating_duration_since(*at)));
-        spans.collect()
+        let spans: Vec<_> = loaded
+            .map(|(number, (_, at))| ends[number].saturating_duration_since(*at))
+            .collect();
+        Measurement::of_durations(name, &spans, depends_on)
     };
     vec![
-        Measurement {
-            name: "dispatch",
-            unit: "ms",
-            samples: between(&read_before, &read(&fleet).await),
-            depends_on: "sent to the gateway until its row is in the runner's hand, 200/s, 12 warm groups: upper bounds of the buckets of clawhold_inbox_wait_seconds; fleet setting",
-        },
-        Measurement::of_durations(
-            "dispatch-model",
-            &since(&began),
-            "taken by the gateway until the agent calls the model, 200/s, 12 warm groups; fleet setting",
+        until(
+            "dispatch",
+            &read,
+            "in the log (its gateway's answer has arrived) until its row is in the runner's hand, 200/s, 12 warm groups; fleet setting",
         ),
-        Measurement::of_durations(
+        until(
+            "dispatch-model",
+            &called,
+            "in the log until the agent calls the model, 200/s, 12 warm groups; fleet setting",
+        ),
+        until(
             "dispatch-reply",
-            &since(&spoken),
-            "taken by the gateway until the reply is on the platform, 200/s, 12 warm groups; fleet setting",
+            &spoken,
+            "in the log until the reply is on the platform, 200/s, 12 warm groups; fleet setting",
         ),
     ]
 }
 
-/// How long messages waited until a runner had read them, of all runners: bounds in seconds, and how many up to there.
-async fn read(fleet: &Fleet) -> Vec<(f64, f64)> {
-    let mut sum: Vec<(f64, f64)> = Vec::new();
-    for runner in &fleet.runners {
-        let buckets = runner.histogram("clawhold_inbox_wait_seconds").await;
-        if sum.is_empty() {
-            sum = buckets;
-        } else {
-            sum.iter_mut().zip(buckets).for_each(|(sum, bucket)| sum.1 += bucket.1);
-        }
-    }
-    sum
-}
-
-/// What came between two states of a histogram of seconds, in milliseconds: each sample as the upper bound of its bucket.
-fn between(before: &[(f64, f64)], after: &[(f64, f64)]) -> Vec<f64> {
-    let mut samples = Vec::new();
-    for ((bound, until), (_, from)) in after.iter().zip(before) {
-        samples.resize((until - from) as usize, bound * 1e3);
-    }
-    samples
+/// The number of the message that a runner had read, and when, if a line of its log says so.
+fn read_of_line(line: &str) -> Option<(u64, DateTime<Utc>)> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    let number = line["message.key"].as_str()?.rsplit('m').next()?.parse().ok()?;
+    let at = DateTime::parse_from_rfc3339(line["timestamp"].as_str()?).ok()?;
+    Some((number, at.to_utc()))
 }
 
 /// Turns committed a second while somebody in each room writes again as soon as they were answered: with all slots taken by warm

@@ -192,22 +192,6 @@ impl Service {
             .sum()
     }
 
-    /// The buckets of a histogram: the upper bound of each, and how much was seen up to there.
-    pub async fn histogram(&self, name: &str) -> Vec<(f64, f64)> {
-        let begin = format!("{name}_bucket{{le=\"");
-        let text = self.metrics().await;
-        let buckets = text.lines().filter_map(|line| {
-            let (bound, count) = line.strip_prefix(&begin)?.split_once("\"} ")?;
-            let bound = if bound == "+Inf" {
-                f64::INFINITY
-            } else {
-                bound.parse().ok()?
-            };
-            Some((bound, count.parse().ok()?))
-        });
-        buckets.collect()
-    }
-
     async fn metrics(&self) -> String {
         let request = reqwest::Client::new()
             .get(format!("{}/metrics", self.http()))
