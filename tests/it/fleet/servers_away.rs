@@ -29,6 +29,35 @@ async fn a_restart_of_the_database_is_noticed_by_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_whose_standby_takes_over_loses_nothing() {
+    let fleet = Fleet::builder().services(2, 2, 2).rooms(4).standby().start().await;
+    fleet.ask(0).await;
+    let say = async |rounds: usize| {
+        let mut numbers = Vec::new();
+        for round in 0..rounds {
+            numbers.push(fleet.platform.say(round % 4, "").await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        numbers
+    };
+    let change = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        fleet.postgres.stop_hard().await;
+        // As long as it takes to be noticed by whoever promotes.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        fleet.standby.as_ref().unwrap().promote().await;
+    };
+    let (mut numbers, ()) = tokio::join!(say(20), change);
+    numbers.extend(say(8).await);
+    fleet
+        .until("the answers", async || {
+            numbers.iter().all(|number| fleet.platform.is_answered(*number))
+        })
+        .await;
+    check(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_broker_delays_messages_and_loses_none() {
     let fleet = Fleet::builder().services(2, 1, 1).rooms(4).start().await;
     fleet.ask(0).await;

@@ -47,6 +47,22 @@ async fn what_is_committed_survives_every_way_to_stop() {
 }
 
 #[tokio::test]
+async fn what_is_committed_is_at_the_standby_which_takes_writes_once_promoted() {
+    let postgres = Postgres::start().await;
+    let url = postgres.fresh_database().await;
+    let standby = postgres.standby().await;
+    let make = "CREATE TABLE kept AS SELECT 7 AS n";
+    connect(&url).await.batch_execute(make).await.unwrap();
+    postgres.stop_hard().await;
+    let client = connect(&url.replace(&postgres.addr().to_string(), &standby.addr().to_string())).await;
+    assert!(client.batch_execute("UPDATE kept SET n = 8").await.is_err());
+    standby.promote().await;
+    client.batch_execute("UPDATE kept SET n = n + 1").await.unwrap();
+    let row = client.query_one("SELECT n FROM kept", &[]).await.unwrap();
+    assert_eq!(row.get::<_, i32>(0), 8);
+}
+
+#[tokio::test]
 async fn a_frozen_server_answers_when_it_thaws() {
     let postgres = Postgres::start().await;
     let client = connect(&postgres.url()).await;

@@ -19,6 +19,7 @@ pub struct FleetBuilder {
     rooms: usize,
     durable: bool,
     direct: bool,
+    standby: bool,
     version: Version,
     environment: Vec<(String, String)>,
     config: String,
@@ -33,6 +34,7 @@ impl Default for FleetBuilder {
             rooms: 8,
             durable: false,
             direct: false,
+            standby: false,
             version: Version::V2_15,
             environment: Vec::new(),
             config: String::new(),
@@ -66,6 +68,13 @@ impl FleetBuilder {
     #[must_use]
     pub fn direct(mut self) -> Self {
         self.direct = true;
+        self
+    }
+
+    /// With a second Postgres that follows the first and is named in the services' URL. Without links.
+    #[must_use]
+    pub fn standby(mut self) -> Self {
+        (self.standby, self.direct) = (true, true);
         self
     }
 
@@ -104,8 +113,15 @@ impl FleetBuilder {
     pub async fn prepare(self) -> Fleet {
         install_tls();
         let (postgres, nats) = tokio::join!(self.postgres(), self.broker());
-        let database = postgres.fresh_database().await;
+        let mut database = postgres.fresh_database().await;
         register_rooms(&database, self.rooms).await;
+        let mut standby = None;
+        if self.standby {
+            let second = postgres.standby().await;
+            let first = postgres.addr().to_string();
+            database = database.replace(&first, &format!("{first},{}", second.addr()));
+            standby = Some(second);
+        }
         let (platform, model) = (Arc::new(Platform::start().await), InstantModel::start().await);
         let directory = TempDir::with_prefix("chf").unwrap();
         let config = directory.path().join("clawhold.toml");
@@ -133,6 +149,7 @@ impl FleetBuilder {
             platform,
             model,
             postgres,
+            standby,
             nats,
             database,
             directory,

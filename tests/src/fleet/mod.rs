@@ -52,9 +52,11 @@ pub struct Fleet {
     pub model: InstantModel,
     /// The database.
     pub postgres: Postgres,
+    /// What follows it, if the builder was told so.
+    pub standby: Option<Postgres>,
     /// The broker.
     pub nats: Nats,
-    /// Address of the database without any link between.
+    /// Address of the database, and of its standby, without any link between.
     pub database: String,
     directory: TempDir,
 }

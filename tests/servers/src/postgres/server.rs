@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use rustix::process::Signal;
 use tokio_postgres::{Client, NoTls};
 
-use super::template;
+use super::template::{self, succeed};
 use crate::account::Account;
 use crate::certificates::Certificates;
 use crate::installed::program;
@@ -117,6 +117,61 @@ impl Postgres {
         };
         postgres.run().await?;
         Ok(postgres)
+    }
+
+    /// Starts a standby that follows this server, with the same options, and makes commits wait until it has them: whichever of
+    /// the two is lost, none is.
+    ///
+    /// # Panics
+    /// When it cannot be started; the message carries its log.
+    pub async fn standby(&self) -> Self {
+        let started = self.try_standby().await;
+        started.unwrap_or_else(|error| panic!("no standby for the tests: {error:#}"))
+    }
+
+    async fn try_standby(&self) -> Result<Self> {
+        let standby = Self {
+            process: Process::prepare("standby", self.options.durable, Signal::QUIT)?,
+            port: Port::reserve()?,
+            account: self.account,
+            options: self.options.clone(),
+            certificates: self.certificates.clone(),
+            databases: AtomicU32::new(0),
+        };
+        self.account.own(standby.process.directory())?;
+        let mut copy = Command::new(program("postgres/bin/pg_basebackup")?);
+        copy.env_clear()
+            .args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf", "--dbname"])
+            .arg(format!("postgres://{USER}@{}", self.addr()))
+            .arg("--pgdata")
+            .arg(standby.process.directory().join("data"))
+            .current_dir(standby.process.directory());
+        self.account.run(&mut copy);
+        tokio::task::spawn_blocking(move || succeed(&mut copy))
+            .await
+            .context("copy the primary")??;
+        standby.run().await?;
+        let client = self.connect().await?;
+        client
+            .batch_execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            .await?;
+        client.batch_execute("SELECT pg_reload_conf()").await?;
+        let waited_for = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'";
+        let follows = async || matches!(client.query_opt(waited_for, &[]).await, Ok(Some(_)));
+        standby.process.until_ready(follows).await?;
+        // The checkpointer is who tells the others to wait, and it reads its settings before it does as it is asked.
+        client.batch_execute("CHECKPOINT").await?;
+        Ok(standby)
+    }
+
+    /// Makes a standby take writes.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn promote(&self) {
+        let client = self.connect().await.expect("the standby answers");
+        let row = client.query_one("SELECT pg_promote()", &[]).await.unwrap();
+        assert!(row.get::<_, bool>(0), "not promoted:\n{}", self.process.last_words());
     }
 
     async fn run(&self) -> Result<()> {

@@ -77,7 +77,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     .map(drop)
 }
 
-fn succeed(command: &mut Command) -> Result<String> {
+/// Runs a program; returns what it said, or fails with it.
+pub(super) fn succeed(command: &mut Command) -> Result<String> {
     let output = command
         .output()
         .with_context(|| format!("run {}", command.get_program().display()))?;
