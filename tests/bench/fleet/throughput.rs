@@ -11,12 +11,18 @@ use tokio::task::JoinSet;
 use super::SETTING;
 use crate::report::Measurement;
 
-/// A message at 200 a second, from when its gateway said that it is in the log: until a runner has read its row, until the agent
-/// that has it calls the model, and until its reply is on the platform.
+/// A message from when its gateway said that it is in the log: until a runner has read its row, until the agent that has it calls the
+/// model, and until its reply is on the platform. At 200 a second, which is about what two cores can do, and at half of that.
 pub(crate) async fn dispatch() -> Vec<Measurement> {
+    let mut measured = dispatch_at(200.0, ["dispatch", "dispatch-model", "dispatch-reply"]).await;
+    measured.extend(dispatch_at(100.0, ["dispatch-half", "dispatch-half-model", "dispatch-half-reply"]).await);
+    measured
+}
+
+async fn dispatch_at(rate: f64, [until_read, until_called, until_spoken]: [&'static str; 3]) -> Vec<Measurement> {
     const ROOMS: usize = 12;
     let load = Load {
-        rate: 200.0,
+        rate,
         rooms: ROOMS,
         lasts: Duration::from_secs(20),
         early_every: 0,
@@ -65,19 +71,19 @@ pub(crate) async fn dispatch() -> Vec<Measurement> {
     };
     vec![
         until(
-            "dispatch",
+            until_read,
             &read,
-            "in the log (its gateway's answer has arrived) until its row is in the runner's hand, 200/s, 12 warm groups; fleet setting",
+            "in the log (its gateway's answer has arrived) until its row is in the runner's hand, 200/s (half: 100/s), 12 warm groups; fleet setting",
         ),
         until(
-            "dispatch-model",
+            until_called,
             &called,
-            "in the log until the agent calls the model, 200/s, 12 warm groups; fleet setting",
+            "in the log until the agent calls the model, 200/s (half: 100/s), 12 warm groups; fleet setting",
         ),
         until(
-            "dispatch-reply",
+            until_spoken,
             &spoken,
-            "in the log until the reply is on the platform, 200/s, 12 warm groups; fleet setting",
+            "in the log until the reply is on the platform, 200/s (half: 100/s), 12 warm groups; fleet setting",
         ),
     ]
 }
