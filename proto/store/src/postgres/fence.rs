@@ -18,21 +18,33 @@ pub(super) struct Held {
     pub(super) session: Option<SessionId>,
 }
 
-/// Checks the fence and locks the group for the rest of the transaction: the first statement of every act.
+/// SQL that checks the fence and locks the group for the rest of the transaction; `$1` to `$4` are the group, the epoch, the runner
+/// and its incarnation.
+macro_rules! lock_of_fence {
+    ($columns:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            "
+            FROM groups g
+            JOIN runners r ON r.id = g.owner AND r.incarnation = g.owner_incarnation AND NOT r.dead
+            WHERE g.id = $1 AND g.epoch = $2 AND g.owner = $3 AND g.owner_incarnation = $4
+            -- Whoever takes the group from us changes its row, so it waits for our end, or we wait for its, and then this
+            -- finds the new row, which no longer matches.
+            FOR NO KEY UPDATE OF g
+            -- A newer life of the runner begins with FOR UPDATE of this row: it waits for the acts under way, and those that
+            -- come later find it. Heartbeats, claims and other acts pass.
+            FOR KEY SHARE OF r
+            "
+        )
+    };
+}
+pub(super) use lock_of_fence;
+
+/// The first statement of every act that is more than one.
 pub(super) fn lock(fence: &Fence) -> Statement<'_> {
     statement!(
-        "
-        SELECT g.cursor_ord, g.head_ord, g.attempts, g.runner_deaths, g.session_id
-        FROM groups g
-        JOIN runners r ON r.id = g.owner AND r.incarnation = g.owner_incarnation AND NOT r.dead
-        WHERE g.id = $1 AND g.epoch = $2 AND g.owner = $3 AND g.owner_incarnation = $4
-        -- Whoever takes the group from us changes its row, so it waits for our end, or we wait for its, and then this finds
-        -- the new row, which no longer matches.
-        FOR NO KEY UPDATE OF g
-        -- A newer life of the runner begins with FOR UPDATE of this row: it waits for the acts under way, and those that
-        -- come later find it. Heartbeats, claims and other acts pass.
-        FOR KEY SHARE OF r
-        ",
+        lock_of_fence!("g.cursor_ord, g.head_ord, g.attempts, g.runner_deaths, g.session_id"),
         &fence.group,
         fence.epoch,
         &fence.runner,

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::columns::{all, get, json};
 use super::failure::Result;
+use super::fence::{self, lock_of_fence};
 use super::parameter::{Statement, statement};
 use super::transaction::{Answer, Tx};
-use super::{fence, turns};
+use super::turns;
 use crate::TranscriptPart;
 
 /// Stands for the session itself where a sub-agent has its own path.
@@ -56,46 +57,46 @@ fn insert<'a>(fence: &'a Fence, part: &'a TranscriptPart, prompted: Option<(Turn
         .map(|entry| entry.get("uuid").and_then(Value::as_str))
         .collect();
     statement!(
-        "
-        WITH held AS MATERIALIZED (
-            SELECT g.active_at
-            FROM groups g
-            JOIN runners r ON r.id = g.owner AND r.incarnation = g.owner_incarnation AND NOT r.dead
-            WHERE g.id = $1 AND g.epoch = $2 AND g.owner = $7 AND g.owner_incarnation = $8
-            FOR NO KEY UPDATE OF g FOR KEY SHARE OF r
-        ), line AS (
-            -- The SDK writes a line again when it did not hear that the first time went well.
-            SELECT DISTINCT ON (uuid, CASE WHEN uuid IS NULL THEN nth END) uuid, line, nth
-            FROM UNNEST($5, $6) WITH ORDINALITY AS given (uuid, line, nth)
-            WHERE NOT EXISTS (
-                SELECT 1 FROM transcripts t
-                WHERE t.group_id = $1 AND t.session_id = $3 AND t.subpath = $4 AND t.uuid = given.uuid
+        concat!(
+            "WITH held AS MATERIALIZED (",
+            lock_of_fence!("g.active_at"),
+            "
+            ), line AS (
+                -- The SDK writes a line again when it did not hear that the first time went well.
+                SELECT DISTINCT ON (uuid, CASE WHEN uuid IS NULL THEN nth END) uuid, line, nth
+                FROM UNNEST($7, $8) WITH ORDINALITY AS given (uuid, line, nth)
+                WHERE NOT EXISTS (
+                    SELECT 1 FROM transcripts t
+                    WHERE t.group_id = $1 AND t.session_id = $5 AND t.subpath = $6 AND t.uuid = given.uuid
+                )
+                ORDER BY uuid, CASE WHEN uuid IS NULL THEN nth END, nth
+            ), kept AS (
+                INSERT INTO transcripts (group_id, session_id, subpath, idx, uuid, line, written_at)
+                SELECT $1, $5, $6,
+                    (
+                        SELECT COALESCE(MAX(idx), 0) FROM transcripts
+                        WHERE group_id = $1 AND session_id = $5 AND subpath = $6
+                    ) + ROW_NUMBER() OVER (ORDER BY line.nth),
+                    line.uuid, line.line, held.active_at
+                FROM line CROSS JOIN held
+            ), marked AS (
+                UPDATE turns t
+                SET prompted_through = GREATEST(COALESCE(t.prompted_through, 0), $10), session_id = $5
+                FROM held
+                WHERE t.id = $9 AND t.group_id = $1 AND t.state = 'open' AND t.epoch = $2
+                RETURNING 1
             )
-            ORDER BY uuid, CASE WHEN uuid IS NULL THEN nth END, nth
-        ), kept AS (
-            INSERT INTO transcripts (group_id, session_id, subpath, idx, uuid, line, written_at)
-            SELECT $1, $3, $4,
-                (SELECT COALESCE(MAX(idx), 0) FROM transcripts WHERE group_id = $1 AND session_id = $3 AND subpath = $4)
-                + ROW_NUMBER() OVER (ORDER BY line.nth),
-                line.uuid, line.line, held.active_at
-            FROM line CROSS JOIN held
-        ), marked AS (
-            UPDATE turns t
-            SET prompted_through = GREATEST(COALESCE(t.prompted_through, 0), $10), session_id = $3
-            FROM held
-            WHERE t.id = $9 AND t.group_id = $1 AND t.state = 'open' AND t.epoch = $2
-            RETURNING 1
-        )
-        SELECT EXISTS (SELECT 1 FROM held) AS held, EXISTS (SELECT 1 FROM marked) AS marked
-        ",
+            SELECT EXISTS (SELECT 1 FROM held) AS held, EXISTS (SELECT 1 FROM marked) AS marked
+            "
+        ),
         &fence.group,
         fence.epoch,
+        &fence.runner,
+        fence.incarnation,
         &part.session,
         part.subpath.as_deref().unwrap_or(WHOLE),
         uuids,
         part.entries.iter().map(Value::to_string).collect::<Vec<_>>(),
-        &fence.runner,
-        fence.incarnation,
         prompted.map(|(turn, _)| turn),
         prompted.map(|(_, through)| through.0),
     )
