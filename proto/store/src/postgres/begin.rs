@@ -97,19 +97,16 @@ fn find_state(group: &GroupId) -> Statement<'_> {
 
 fn read_state(answer: &Answer) -> Result<(Option<OpenTurn>, Option<SnapshotRef>)> {
     let row = answer.one()?;
-    let open = match get::<Option<uuid::Uuid>>(row, "turn_id")? {
-        None => None,
-        Some(id) => Some(OpenTurn {
+    let open_turn = |id| -> Result<OpenTurn> {
+        Ok(OpenTurn {
             id: TurnId(id),
             prompted_through: get::<Option<i64>>(row, "prompted_through")?.map(InboxOrd),
             session: get::<Option<String>>(row, "session_id")?.map(SessionId::new),
-        }),
+        })
     };
-    let snapshot = match get::<Option<uuid::Uuid>>(row, "id")? {
-        None => None,
-        Some(_) => Some(snapshots::read(row)?),
-    };
-    Ok((open, snapshot))
+    let open = get::<Option<uuid::Uuid>>(row, "turn_id")?.map(open_turn).transpose()?;
+    let snapshot = get::<Option<uuid::Uuid>>(row, "id")?.map(|_| snapshots::read(row));
+    Ok((open, snapshot.transpose()?))
 }
 
 /// What lies after the cursor, if it is to be worked on: a turn is open, or something engages the agent (chatter alone is not

@@ -55,7 +55,6 @@ struct Borrowed {
     connection: Option<Object>,
     stage: AtomicU8,
     begin: Arc<str>,
-    is_set_up: bool,
 }
 
 /// A statement that takes one message to run.
@@ -70,7 +69,6 @@ impl Tx {
         let borrowed = Borrowed {
             connection: Some(connection),
             stage: AtomicU8::new(Stage::Idle as u8),
-            is_set_up: *begin == *BEGIN,
             begin,
         };
         Self {
@@ -99,7 +97,7 @@ impl Tx {
 
     /// Runs a single statement that changes something: its own transaction, where the session has this store's settings already.
     pub(super) async fn write(&self, statement: Statement<'_>) -> Result<Answer> {
-        if !self.borrowed.is_set_up {
+        if *self.borrowed.begin != *BEGIN {
             let [answer] = self.transact([statement]).await?;
             return Ok(answer);
         }
