@@ -4,27 +4,30 @@ use std::time::Duration;
 
 use tests::fleet::{Fleet, Tables, check};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_restart_of_the_database_is_noticed_by_nobody() {
-    let fleet = Fleet::builder().services(1, 1, 2).rooms(4).start().await;
-    fleet.ask(0).await;
-    let numbers = tokio::join!(
-        async {
-            let mut numbers = Vec::new();
-            for round in 0..8 {
-                numbers.push(fleet.platform.say(round % 4, "").await);
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            numbers
-        },
-        fleet.postgres.restart(),
-    )
-    .0;
+/// Says something again and again, in one of four rooms after the other; returns the numbers.
+async fn talk(fleet: &Fleet, rounds: usize, pause: Duration) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    for round in 0..rounds {
+        numbers.push(fleet.platform.say(round % 4, "").await);
+        tokio::time::sleep(pause).await;
+    }
+    numbers
+}
+
+async fn until_answered(fleet: &Fleet, numbers: &[u64]) {
     fleet
         .until("the answers", async || {
             numbers.iter().all(|number| fleet.platform.is_answered(*number))
         })
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_the_database_is_noticed_by_nobody() {
+    let fleet = Fleet::builder().services(1, 1, 2).rooms(4).start().await;
+    fleet.ask(0).await;
+    let (numbers, ()) = tokio::join!(talk(&fleet, 8, Duration::from_millis(100)), fleet.postgres.restart());
+    until_answered(&fleet, &numbers).await;
     check(&fleet).await;
 }
 
@@ -32,14 +35,6 @@ async fn a_restart_of_the_database_is_noticed_by_nobody() {
 async fn a_database_whose_standby_takes_over_loses_nothing() {
     let fleet = Fleet::builder().services(2, 2, 2).rooms(4).standby().start().await;
     fleet.ask(0).await;
-    let say = async |rounds: usize| {
-        let mut numbers = Vec::new();
-        for round in 0..rounds {
-            numbers.push(fleet.platform.say(round % 4, "").await);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        numbers
-    };
     let change = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         fleet.postgres.stop_hard().await;
@@ -47,13 +42,10 @@ async fn a_database_whose_standby_takes_over_loses_nothing() {
         tokio::time::sleep(Duration::from_secs(3)).await;
         fleet.standby.as_ref().unwrap().promote().await;
     };
-    let (mut numbers, ()) = tokio::join!(say(20), change);
-    numbers.extend(say(8).await);
-    fleet
-        .until("the answers", async || {
-            numbers.iter().all(|number| fleet.platform.is_answered(*number))
-        })
-        .await;
+    let pause = Duration::from_millis(50);
+    let (mut numbers, ()) = tokio::join!(talk(&fleet, 20, pause), change);
+    numbers.extend(talk(&fleet, 8, pause).await);
+    until_answered(&fleet, &numbers).await;
     check(&fleet).await;
 }
 
@@ -61,23 +53,8 @@ async fn a_database_whose_standby_takes_over_loses_nothing() {
 async fn a_restart_of_the_broker_delays_messages_and_loses_none() {
     let fleet = Fleet::builder().services(2, 1, 1).rooms(4).start().await;
     fleet.ask(0).await;
-    let numbers = tokio::join!(
-        async {
-            let mut numbers = Vec::new();
-            for round in 0..8 {
-                numbers.push(fleet.platform.say(round % 4, "").await);
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            numbers
-        },
-        fleet.nats.restart(),
-    )
-    .0;
-    fleet
-        .until("the answers", async || {
-            numbers.iter().all(|number| fleet.platform.is_answered(*number))
-        })
-        .await;
+    let (numbers, ()) = tokio::join!(talk(&fleet, 8, Duration::from_millis(100)), fleet.nats.restart());
+    until_answered(&fleet, &numbers).await;
     check(&fleet).await;
 }
 
