@@ -5,7 +5,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder};
+use bollard::models::ContainerSummary;
+use bollard::query_parameters::{
+    InspectContainerOptions, ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+};
+use doubles::DEMO_API_KEY;
 use serde_json::Value;
 use servers::Port;
 use tempfile::TempDir;
@@ -47,7 +51,7 @@ async fn the_shipped_fleet_comes_up_answers_scales_and_goes_without_a_trace() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_passwords_compose_says_what_to_do() {
     let fleet = Fleet::new().await;
-    std::fs::write(fleet.directory.path().join("env"), "").unwrap();
+    std::fs::write(fleet.settings(), "").unwrap();
     let refused = fleet.compose(&["config"]);
     assert!(!refused.success);
     // Compose names one of those that are missing, now this one and now that.
@@ -70,6 +74,25 @@ async fn with_secret_files_no_secret_is_in_the_environment() {
     assert!(made.contains("/run/secrets/postgres_url"), "{made}");
     for secret in [POSTGRES_PASSWORD, NATS_PASSWORD] {
         assert!(!made.contains(secret), "{made}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_secret_files_the_fleet_answers_and_inspecting_its_containers_shows_no_secret() {
+    let mut fleet = Fleet::new().await;
+    fleet.keep_secrets_in_files();
+    fleet.up(&[]);
+    assert_eq!(fleet.chat(1, "hello"), "You wrote: hello");
+
+    let shown = fleet.inspected().await;
+    // We look at the right ones, and where secrets would be.
+    let with_files = shown.iter().filter(|shown| shown.contains("/run/secrets/"));
+    assert_eq!(with_files.count(), 5, "Postgres, NATS, gateway, scheduler, runner");
+    let sandbox = format!("\"dev.clawhold.install\":\"{}\"", fleet.project);
+    assert!(shown.iter().any(|shown| shown.contains(&sandbox)), "{shown:?}");
+    for secret in [POSTGRES_PASSWORD, NATS_PASSWORD, DEMO_API_KEY] {
+        let told = shown.iter().find(|shown| shown.contains(secret));
+        assert_eq!(told, None, "{secret} is there for whoever may ask the engine");
     }
 }
 
@@ -111,7 +134,7 @@ impl Fleet {
             .iter()
             .map(|(name, value)| format!("{name}={value}\n"))
             .collect();
-        std::fs::write(fleet.directory.path().join("env"), lines).unwrap();
+        std::fs::write(fleet.settings(), lines).unwrap();
         fleet
     }
 
@@ -122,6 +145,48 @@ impl Fleet {
         Said::of(&mut build).worked();
         let image = self.engine.docker().inspect_image(IMAGE).await.unwrap();
         image.id.unwrap()
+    }
+
+    /// Has its secrets in files and nowhere else, with the owners and modes that `docs/fleet.md` asks for.
+    fn keep_secrets_in_files(&mut self) {
+        self.files.push("docker-compose.secrets.yml");
+        let directory = self.directory.path().join("secrets");
+        std::fs::create_dir(&directory).unwrap();
+        for (name, content) in [
+            ("postgres_password", POSTGRES_PASSWORD.to_owned()),
+            (
+                "postgres_url",
+                format!("postgres://clawhold:{POSTGRES_PASSWORD}@postgres/clawhold"),
+            ),
+            (
+                "nats_authorization",
+                format!("authorization {{ user: clawhold, password: \"{NATS_PASSWORD}\" }}"),
+            ),
+            ("nats_url", format!("nats://clawhold:{NATS_PASSWORD}@nats:4222")),
+            ("anthropic_api_key", DEMO_API_KEY.to_owned()),
+        ] {
+            std::fs::write(directory.join(name), content).unwrap();
+        }
+        // Compose insists on both; whoever used them would not get in.
+        let settings = std::fs::read_to_string(self.settings()).unwrap();
+        let settings = settings
+            .replace(POSTGRES_PASSWORD, "in-a-file")
+            .replace(NATS_PASSWORD, "in-a-file");
+        let directory = directory.display();
+        std::fs::write(self.settings(), format!("{settings}SECRETS_DIR={directory}\n")).unwrap();
+        // Who runs the tests need not be root; who runs in a container of the runner is.
+        let give_away = format!(
+            "cd {directory} && chown 0 postgres_password nats_authorization anthropic_api_key \
+             && chown 7300 postgres_url nats_url && chmod 0400 *"
+        );
+        let mount = format!("{directory}:{directory}");
+        let shell = ["--volume", &mount, "--entrypoint", "sh", "runner", "-c", &give_away];
+        self.run(&shell).worked();
+    }
+
+    /// Its `.env`.
+    fn settings(&self) -> PathBuf {
+        self.directory.path().join("env")
     }
 
     fn runner_dir(&self) -> PathBuf {
@@ -147,7 +212,7 @@ impl Fleet {
             &self.project,
         ]);
         // Not the `.env` of whoever runs the tests.
-        command.arg("--env-file").arg(self.directory.path().join("env"));
+        command.arg("--env-file").arg(self.settings());
         for file in &self.files {
             command.arg("--file").arg(root.join(file));
         }
@@ -157,6 +222,11 @@ impl Fleet {
 
     fn compose(&self, arguments: &[&str]) -> Said {
         Said::of(&mut self.command(arguments))
+    }
+
+    /// Runs something in a container of its own beside the fleet, started or not.
+    fn run(&self, arguments: &[&str]) -> Said {
+        self.compose(&[&["run", "--rm", "-T", "--no-deps"], arguments].concat())
     }
 
     /// Brings it up, or says why not.
@@ -188,12 +258,27 @@ impl Fleet {
 
     async fn instances(&self, service: &str) -> usize {
         let labels = [self.label(), format!("com.docker.compose.service={service}")];
-        self.containers(HashMap::from([("label", labels.to_vec())])).await
+        self.containers(HashMap::from([("label", labels.to_vec())])).await.len()
     }
 
-    async fn containers(&self, filters: HashMap<&str, Vec<String>>) -> usize {
+    async fn containers(&self, filters: HashMap<&str, Vec<String>>) -> Vec<ContainerSummary> {
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        self.engine.docker().list_containers(Some(options)).await.unwrap().len()
+        self.engine.docker().list_containers(Some(options)).await.unwrap()
+    }
+
+    /// What `docker inspect` shows of each of its containers and sandboxes.
+    async fn inspected(&self) -> Vec<String> {
+        let mut containers = self.containers(HashMap::from([("label", vec![self.label()])])).await;
+        containers.extend(self.engine.sandboxes(&self.project).await);
+        let mut shown = Vec::new();
+        for container in containers {
+            let inspecting = self
+                .engine
+                .docker()
+                .inspect_container(container.id.as_deref().unwrap(), None::<InspectContainerOptions>);
+            shown.push(serde_json::to_string(&inspecting.await.unwrap()).unwrap());
+        }
+        shown
     }
 
     /// How many things of the fleet the engine still has.
@@ -210,7 +295,7 @@ impl Fleet {
             .volumes
             .unwrap_or_default()
             .len();
-        self.containers(filters).await + networks + volumes
+        self.containers(filters).await.len() + networks + volumes
     }
 
     fn label(&self) -> String {
@@ -225,7 +310,7 @@ impl Drop for Fleet {
             self.compose(&["down", "--volumes", "--timeout", "2"]);
             // What the runners made belongs to root and to the user of the sandboxes; who runs the tests may be neither.
             let runner_dir = self.runner_dir().display().to_string();
-            let find = [
+            self.run(&[
                 "--entrypoint",
                 "find",
                 "runner",
@@ -233,8 +318,7 @@ impl Drop for Fleet {
                 "-mindepth",
                 "1",
                 "-delete",
-            ];
-            self.compose(&[&["run", "--rm", "-T", "--no-deps"], &find[..]].concat());
+            ]);
             self.compose(&["down", "--volumes", "--timeout", "2"]);
         }
         let project = self.project.clone();

@@ -65,44 +65,25 @@ points! {
 async fn a_runner_that_comes_back_serves_its_groups_at_once_and_one_that_does_not_is_replaced() {
     let mut fleet = Fleet::builder().services(1, 1, 2).rooms(1).start().await;
     fleet.ask(0).await;
-    let tables = tests::fleet::Tables::connect(&fleet).await;
-    let holder = async || {
-        let owner = tables.text("SELECT last_runner FROM groups WHERE id = 'room-0'").await;
-        owner.unwrap().rsplit('-').next().unwrap().parse::<usize>().unwrap()
-    };
-    fleet.model.thinks(Duration::from_secs(3));
-    let number = fleet.platform.say(0, "").await;
-    fleet
-        .until("the turn to begin", async || {
-            fleet.model.calls().iter().any(|call| call.ended.is_none())
-        })
-        .await;
-    let busy = holder().await;
+    let number = fleet.begin_turn(0, "").await;
+    let busy = fleet.holder(0).await;
     fleet.runners[busy].kill();
     fleet.runners[busy].start();
-    fleet.model.thinks(Duration::ZERO);
     let back = fleet
         .within(Duration::from_secs(12), "the same runner to go on", async || {
             fleet.platform.is_answered(number)
         })
         .await;
-    assert_eq!(holder().await, busy, "in place, after {back:?}");
+    assert_eq!(fleet.holder(0).await, busy, "in place, after {back:?}");
 
-    fleet.model.thinks(Duration::from_secs(3));
-    let number = fleet.platform.say(0, "").await;
-    fleet
-        .until("the turn to begin", async || {
-            fleet.model.calls().iter().any(|call| call.ended.is_none())
-        })
-        .await;
+    let number = fleet.begin_turn(0, "").await;
     fleet.runners[busy].kill();
-    fleet.model.thinks(Duration::ZERO);
     fleet
         .within(TAKEN_OVER, "another runner to take over", async || {
             fleet.platform.is_answered(number)
         })
         .await;
-    assert_ne!(holder().await, busy);
+    assert_ne!(fleet.holder(0).await, busy);
     check(&fleet).await;
 }
 

@@ -1,6 +1,6 @@
 //! Files of groups: what a turn changed is committed with it, and found by whoever has the group next.
 
-use tests::fleet::{Fleet, PATIENCE, Tables, check};
+use tests::fleet::{Fleet, check};
 
 /// Says something in room 0, and waits until it was answered.
 async fn ask(fleet: &Fleet, text: &str) {
@@ -12,18 +12,10 @@ async fn ask(fleet: &Fleet, text: &str) {
 
 /// Moves room 0 from the runner that has it to the other one.
 async fn move_on(fleet: &mut Fleet) {
-    let owner = Tables::connect(fleet)
-        .await
-        .text("SELECT last_runner FROM groups WHERE id = 'room-0'")
-        .await;
-    let owner: usize = owner.unwrap().rsplit('-').next().unwrap().parse().unwrap();
+    let owner = fleet.holder(0).await;
     fleet.runners[1 - owner].start();
     fleet.runners[owner].terminate();
-    let told = std::time::Instant::now();
-    while fleet.runners[owner].ended().is_none() {
-        assert!(told.elapsed() < PATIENCE, "{}", fleet.logs());
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    fleet.runners[owner].until_ended().await;
 }
 
 fn texts(fleet: &Fleet) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::fleet::{Fleet, Tables, check};
+use tests::fleet::{Fleet, check};
 
 /// Longer than it takes to be declared dead.
 const LONG: Duration = Duration::from_secs(20);
@@ -10,19 +10,8 @@ const TAKEN_OVER: Duration = Duration::from_secs(30);
 
 /// A fleet whose room 0 is in the middle of a long turn; returns the number of the runner that has it, and of the message.
 async fn in_a_turn(fleet: &Fleet) -> (usize, u64) {
-    fleet.model.thinks(Duration::from_secs(60));
-    let number = fleet.platform.say(0, "!early").await;
-    fleet
-        .until("the turn to begin", async || {
-            fleet.model.calls().iter().any(|call| call.ended.is_none())
-        })
-        .await;
-    let owner = Tables::connect(fleet)
-        .await
-        .text("SELECT owner FROM groups WHERE id = 'room-0'")
-        .await;
-    fleet.model.thinks(Duration::ZERO);
-    (owner.unwrap().rsplit('-').next().unwrap().parse().unwrap(), number)
+    let number = fleet.begin_turn(0, "!early").await;
+    (fleet.holder(0).await, number)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,11 +27,7 @@ async fn a_runner_that_stands_still_is_replaced_and_does_no_harm_when_it_goes_on
     fleet.runners[busy].thaw();
     fleet.ask(0).await;
     // Its life is over: it ends, and whoever supervises it starts the next one.
-    let thawed = std::time::Instant::now();
-    while fleet.runners[busy].ended().is_none() {
-        assert!(thawed.elapsed() < tests::fleet::PATIENCE, "{}", fleet.logs());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    fleet.runners[busy].until_ended().await;
     fleet.runners[busy].start();
     fleet.ready().await;
     check(&fleet).await;

@@ -6,5 +6,7 @@ mod crashes;
 mod files;
 mod links;
 mod servers_away;
+mod slots;
+mod stops;
 mod tasks;
 mod wrong_settings;

@@ -38,6 +38,9 @@ pub use tables::Tables;
 /// How long anything may take before a story gives up.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Longer than any turn that a story has under way.
+const UNTIL_TOLD: Duration = Duration::from_secs(120);
+
 /// A fleet and everything around it.
 pub struct Fleet {
     /// Dropped first: services must not see their servers go.
@@ -118,6 +121,26 @@ impl Fleet {
         let answered = tokio::time::timeout(PATIENCE, self.platform.until_answered(number)).await;
         assert!(answered.is_ok(), "waited in vain for an answer\n{}", self.logs());
         taken.elapsed()
+    }
+
+    /// Says something in a room, and waits until its agent has called the model, which thinks about it until
+    /// [`InstantModel::answer_now`]; an agent asks again after half a minute. Later calls are answered at once. Returns the
+    /// message's number.
+    pub async fn begin_turn(&self, room: usize, text: &str) -> u64 {
+        self.model.thinks(UNTIL_TOLD);
+        let number = self.platform.say(room, text).await;
+        self.until("the turn to begin", async || self.model.thinks_about(number))
+            .await;
+        self.model.thinks(Duration::ZERO);
+        number
+    }
+
+    /// Number of the runner that has a room's group, or had it last.
+    pub async fn holder(&self, room: usize) -> usize {
+        let query = format!("SELECT last_runner FROM groups WHERE id = '{}'", group_name(room));
+        let holder = Tables::connect(self).await.text(&query).await;
+        let holder = holder.expect("rooms are registered");
+        holder.rsplit('-').next().unwrap().parse().unwrap()
     }
 
     /// From taken to answered, of every message that was.

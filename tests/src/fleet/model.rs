@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::Call;
@@ -20,6 +21,7 @@ pub struct InstantModel {
 
 struct Seen {
     thinks: Mutex<Duration>,
+    hurried: Notify,
     calls: Mutex<Vec<Call>>,
 }
 
@@ -30,6 +32,7 @@ impl InstantModel {
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen {
             thinks: Mutex::new(Duration::ZERO),
+            hurried: Notify::new(),
             calls: Mutex::default(),
         });
         let router = Router::new()
@@ -47,6 +50,19 @@ impl InstantModel {
     /// How long it thinks from now on.
     pub fn thinks(&self, time: Duration) {
         *self.seen.thinks.lock().unwrap() = time;
+    }
+
+    /// Answers everybody who waits, however long it meant to think.
+    pub fn answer_now(&self) {
+        self.seen.hurried.notify_waiters();
+    }
+
+    /// Whether it thinks about this message now.
+    pub fn thinks_about(&self, number: u64) -> bool {
+        let calls = self.seen.calls.lock().unwrap();
+        calls
+            .iter()
+            .any(|call| call.ended.is_none() && call.numbers.contains(&number))
     }
 
     /// All calls so far.
@@ -75,6 +91,9 @@ impl Drop for UnderWay {
 
 async fn answer(State(seen): State<Arc<Seen>>, Json(request): Json<Value>) -> Json<Value> {
     let who = request["metadata"]["user_id"].as_str().unwrap_or_default().to_owned();
+    // Both before the call can be seen: whoever sees it may change its mind about the next one, or hurry this one.
+    let thinks = *seen.thinks.lock().unwrap();
+    let hurried = seen.hurried.notified();
     let under_way = {
         let mut calls = seen.calls.lock().unwrap();
         let prompt = request["messages"][0]["content"].as_str().unwrap_or_default();
@@ -84,8 +103,8 @@ async fn answer(State(seen): State<Arc<Seen>>, Json(request): Json<Value>) -> Js
             index: calls.len() - 1,
         }
     };
-    let thinks = *seen.thinks.lock().unwrap();
-    tokio::time::sleep(thinks).await;
+    // Either way it is time to answer.
+    let _ = tokio::time::timeout(thinks, hurried).await;
     drop(under_way);
     Json(json!({
         "id": "msg_instant", "type": "message", "role": "assistant", "model": "instant", "stop_reason": "end_turn",

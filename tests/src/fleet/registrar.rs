@@ -1,15 +1,17 @@
-//! Registers chats past the services, as an operator would before people may speak there.
+//! Registers chats and tasks past the services, as an operator would before people may speak there.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use proto::group::{ChatSeen, GroupSettings};
 use proto::ids::{ChatId, GroupId};
+use proto::schedule::{Schedule, ScheduleKind};
+use proto::task::{ContextMode, Task, TaskId, TaskPolicy, TaskSpec};
 use proto::time::Timestamp;
 use store::Store;
 use store::postgres::{Config, PostgresStore};
 use store::registration::{Registration, register};
 
-/// A store that chats are registered in.
+/// A store that chats and tasks are registered in.
 pub struct Registrar {
     store: PostgresStore,
     now: Timestamp,
@@ -48,5 +50,25 @@ impl Registrar {
             move_chats: false,
         };
         register(&self.store, &registration, self.now).await.unwrap();
+    }
+
+    /// Puts a task of a group's chat that is due now, and then not for as long as anybody looks.
+    pub async fn put_due_task(&self, id: &str, chat: &str, group: &str) {
+        let spec = TaskSpec {
+            group: GroupId::parse(group).unwrap(),
+            chat: ChatId::new(chat),
+            prompt: "say something".to_owned(),
+            schedule: Schedule::parse(ScheduleKind::Interval, "86400000").unwrap(),
+            zone: "UTC".parse().unwrap(),
+            context_mode: ContextMode::Group,
+            check_script: None,
+            policy: TaskPolicy::default(),
+        };
+        let task = Task {
+            next_due: Some(self.now),
+            ..Task::made(TaskId::parse(id).unwrap(), spec, self.now).unwrap()
+        };
+        let stored = self.store.put_task(&task, None, self.now).await.unwrap();
+        assert!(stored.is_some(), "there is a task {id} already");
     }
 }

@@ -1,16 +1,16 @@
 //! One service as a process: started, killed, frozen, asked how it is.
 
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use servers::Port;
 
-use super::Links;
+use super::{Links, PATIENCE};
 use crate::node::{binary, inherited};
 use crate::{Said, command};
 
@@ -124,6 +124,23 @@ impl Service {
         ended
     }
 
+    /// Waits until it has ended; returns its exit.
+    pub async fn until_ended(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(exit) = self.ended() {
+                return exit;
+            }
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{} did not end; its log:\n{}",
+                self.name,
+                self.log_tail()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Whether there is a process, as far as we know.
     pub fn runs(&self) -> bool {
         self.child.is_some()
@@ -167,6 +184,18 @@ impl Service {
     /// A gateway's control socket.
     pub fn socket(&self) -> PathBuf {
         self.directory.join("data").join("clawhold.sock")
+    }
+
+    /// Process ids of a runner's agents, as far as they are written down.
+    pub fn agents(&self) -> Vec<i32> {
+        let place = self.data().join("runners").join(&self.name);
+        let records = std::fs::read_dir(place.join("processes"));
+        let pid = |record: DirEntry| {
+            let record = std::fs::read(record.path()).ok()?;
+            let record: Value = serde_json::from_slice(&record).ok()?;
+            i32::try_from(record["pid"].as_i64()?).ok()
+        };
+        records.into_iter().flatten().flatten().filter_map(pid).collect()
     }
 
     /// What `/readyz` says, if it answers.
@@ -220,20 +249,19 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.kill();
         // Its agents outlive it; those that were written down end here, the others by their own watchdog.
-        let Ok(records) = std::fs::read_dir(self.directory.join("data").join("processes")) else {
-            return;
-        };
-        for record in records.flatten() {
-            let record = std::fs::read(record.path()).unwrap_or_default();
-            let pid = serde_json::from_slice::<Value>(&record)
-                .ok()
-                .and_then(|record| record["pid"].as_i64());
-            if let Some(pid) = pid.and_then(|pid| Pid::from_raw(pid.try_into().ok()?)) {
+        for pid in self.agents().into_iter().filter(|pid| is_agent(*pid)) {
+            if let Some(pid) = Pid::from_raw(pid) {
                 // Ended already is fine.
-                let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+                let _ = kill_process_group(pid, Signal::KILL);
             }
         }
     }
+}
+
+/// Whether the process of this id is an agent: the one that was written down may have ended, and its id be somebody else's.
+fn is_agent(pid: i32) -> bool {
+    let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    program.file_name().is_some_and(|name| name == "instant-agent")
 }
 
 impl Role {
