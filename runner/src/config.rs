@@ -35,6 +35,9 @@ pub struct Runner {
     /// Wait before a failed turn is tried again, in milliseconds; doubles with each further failure.
     #[serde(deserialize_with = "range::within::<1, MILLIS_MAX, _, _>")]
     pub retry_backoff_ms: u64,
+    /// Time a runner of a fleet keeps its copy of a group's files after the group moved on to another, in milliseconds.
+    #[serde(deserialize_with = "range::within::<1, MILLIS_MAX, _, _>")]
+    pub keep_copies_ms: u64,
     /// Timings of the lease.
     pub lease: Lease,
     /// File that says which host paths may be mounted (MS-01); without the file none may.
@@ -156,6 +159,7 @@ impl Default for Runner {
             silence_timeout_ms: 60_000,
             drain_timeout_ms: 600_000,
             retry_backoff_ms: 5_000,
+            keep_copies_ms: 86_400_000,
             lease: Lease::default(),
             mount_allowlist: PathBuf::from("~/.config/clawhold/mount-allowlist.json"),
         }

@@ -18,7 +18,7 @@ use store::Store;
 use tokio::sync::watch;
 
 use crate::config::{Model, Runner, Sandbox};
-use crate::engine::{Engine, RuntimeState, Settings, dispatch, lease, runtime_watch};
+use crate::engine::{Engine, RuntimeState, Settings, copies, dispatch, lease, runtime_watch};
 use crate::mailbox::{RunDirs, Watcher};
 use crate::metrics::Metrics;
 use crate::mounts;
@@ -165,6 +165,10 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         Policy::Critical,
         runtime_watch::run(Arc::clone(&engine), sandboxes),
     );
+    if let Some(snapshots) = engine.snapshots.clone() {
+        let copies = copies::run(Arc::clone(&engine), snapshots);
+        lifecycle.spawn_support("old copies of files", Policy::BestEffort, copies);
+    }
     lifecycle.spawn("runner dispatch", Policy::Critical, dispatch::run(engine));
     Ok(())
 }

@@ -13,6 +13,9 @@ use tokio::time::error::Elapsed;
 
 use super::{Engine, Settings};
 
+/// Time that the goodbye may take: a little less than a task gets after the hard stop.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(4);
+
 /// Sends heartbeats for ever; ends with an error when this life of the runner is over. `registered` is when the registration was
 /// sent, which is the first good heartbeat.
 ///
@@ -39,7 +42,7 @@ pub(crate) async fn run(
             () = hard_stop.cancelled() => {
                 // What it holds of the store's connections is free for the goodbye.
                 under_way.set(Fuse::terminated());
-                retire(&engine, timings.heartbeat).await;
+                say_goodbye(&engine).await;
                 return Ok(());
             }
             answered = under_way.as_mut() => answered,
@@ -71,13 +74,18 @@ async fn beat(engine: &Engine, sent: Monotonic, patience: Duration) -> (Monotoni
     (sent, answer)
 }
 
-/// Says goodbye, so that the leader does not wait for this life. What it still owns keeps it from being taken at its word.
-async fn retire(engine: &Engine, patience: Duration) {
+/// Says goodbye once the last group is given back, so that the leader does not wait for this life; before, it would be refused.
+async fn say_goodbye(engine: &Engine) {
     let Settings {
         runner, incarnation, ..
     } = &engine.settings;
-    let retired = tokio::time::timeout(patience, engine.store.retire_runner(runner, *incarnation)).await;
-    if !matches!(retired, Ok(Ok(()))) {
+    let goodbye = async {
+        while engine.slots.used() > 0 {
+            engine.slots.freed().await;
+        }
+        engine.store.retire_runner(runner, *incarnation).await
+    };
+    if !matches!(tokio::time::timeout(GOODBYE_WITHIN, goodbye).await, Ok(Ok(()))) {
         tracing::info!("the end of this runner could not be recorded; it will be noticed by its silence");
     }
 }

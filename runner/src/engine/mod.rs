@@ -3,6 +3,7 @@
 //! It knows nothing of what happens inside a run; [`crate::run`] knows nothing of other groups.
 
 pub(crate) mod accounts;
+pub(crate) mod copies;
 pub(crate) mod dispatch;
 pub(crate) mod lease;
 pub(crate) mod outage;

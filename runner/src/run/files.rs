@@ -3,9 +3,11 @@
 //! On a machine whose files nobody else needs there are no snapshots, and all of this does nothing.
 
 use std::error::Error as _;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::group::Group;
 use proto::ids::{OutboxId, TurnId};
 use proto::lease::Trust;
 use proto::outbound::Reply;
@@ -16,7 +18,8 @@ use proto::turn::run::Event;
 use tokio::time::Instant;
 
 use super::GroupRun;
-use super::launch::{LaunchError, failed};
+use super::launch::LaunchError;
+use crate::engine::Engine;
 use crate::engine::persist::until_known;
 use crate::engine::slots::{Activity, Command};
 use crate::snapshot::{Error, Root, Snapshots};
@@ -42,9 +45,11 @@ impl GroupRun {
         let Some(snapshots) = self.engine.snapshots.clone().filter(|_| self.roots.is_none()) else {
             return Ok(());
         };
-        let (fence, roots) = (&self.claimed.fence, self.prepared_roots()?);
-        match snapshots.restore(&fence.group, fence.epoch, wanted, &roots).await {
-            Ok(_) => {
+        let fence = &self.claimed.fence;
+        let (engine, group) = (Arc::clone(&self.engine), self.claimed.group.clone());
+        let prepare = move || prepared_roots(&engine, &group);
+        match snapshots.restore(&fence.group, fence.epoch, wanted, prepare).await {
+            Ok((roots, _)) => {
                 self.roots = Some(roots);
                 Ok(())
             }
@@ -143,15 +148,6 @@ impl GroupRun {
         }
     }
 
-    fn prepared_roots(&self) -> Result<Vec<Root>, LaunchError> {
-        let engine = &self.engine;
-        let prepared = engine
-            .folders
-            .prepare(&self.claimed.group, &engine.settings.assistant_name, &engine.skills);
-        let folders = prepared.map_err(failed("the group's directories"))?;
-        Ok(Root::of_group(&folders))
-    }
-
     async fn tell_over_quota(&mut self, error: &Error) {
         let (engine, fence) = (&self.engine, &self.claimed.fence);
         tracing::error!(group.id = %fence.group, error = error as &dyn std::error::Error, "the files of a group are not kept");
@@ -175,6 +171,13 @@ impl GroupRun {
             }
         }
     }
+}
+
+fn prepared_roots(engine: &Engine, group: &Group) -> io::Result<Vec<Root>> {
+    let folders = engine
+        .folders
+        .prepare(group, &engine.settings.assistant_name, &engine.skills)?;
+    Ok(Root::of_group(&folders))
 }
 
 fn is_unavailable(error: &Error) -> bool {

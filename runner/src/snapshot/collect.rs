@@ -18,7 +18,7 @@ impl Snapshots {
     ///
     /// It may run while the next snapshot is taken, and after the group was lost: see the proof in `proto::snapshot::collect`.
     pub async fn tidy(&self, group: &GroupId) -> usize {
-        let state = self.state(group.as_str());
+        let state = self.state(group);
         let mut names = {
             let mut state = state.lock().await;
             let work = Work::of(&mut state);
@@ -31,7 +31,7 @@ impl Snapshots {
         let mut state = state.lock().await;
         state.garbage.append(&mut left);
         if state.garbage.is_empty() && state.started.is_empty() && !state.sweep {
-            let _ = std::fs::remove_file(self.files(group.as_str()).uploading);
+            let _ = std::fs::remove_file(self.files(group).uploading);
         }
         removed
     }

@@ -1,13 +1,16 @@
 //! What this runner knows of one group's snapshots.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use proto::ids::Epoch;
+use proto::ids::{Epoch, GroupId};
 use proto::snapshot::{SnapshotRef, decide_replaced};
 
 use super::index::Index;
+
+/// What the name of an index ends with.
+pub(super) const INDEX: &str = ".json";
 
 /// Known of a group, from its restore to its release.
 #[derive(Debug, Default)]
@@ -64,10 +67,10 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn of(state_dir: &std::path::Path, key: &str) -> Self {
-        let file = |suffix: &str| state_dir.join(format!("{key}{suffix}"));
+    pub(super) fn of(state_dir: &Path, group: &GroupId) -> Self {
+        let file = |suffix: &str| state_dir.join(format!("{group}{suffix}"));
         Self {
-            index: file(".json"),
+            index: file(INDEX),
             uploading: file(".uploading"),
             probe: file(".now"),
         }

@@ -1,6 +1,6 @@
 //! The directories a snapshot is made of.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use proto::snapshot::TreePath;
 
@@ -9,8 +9,6 @@ use crate::workspace::GroupFolders;
 /// Names of the roots; they are in every manifest, so they never change.
 const WORKSPACE: &str = "workspace";
 const CLAUDE: &str = "claude";
-/// The root of memory that all groups read and main's snapshot carries.
-pub const GLOBAL: &str = "global";
 
 /// Left out of `.claude`: transcripts travel in the database, credentials never travel, the rest is of one run or one host.
 const CLAUDE_EXCLUDED: [Exclude; 12] = [
@@ -62,15 +60,6 @@ impl Root {
             excluded: &CLAUDE_EXCLUDED,
         };
         vec![claude, workspace]
-    }
-
-    /// The memory that all groups read: a root of main's snapshot.
-    pub fn global(path: &Path) -> Self {
-        Self {
-            name: GLOBAL,
-            path: path.to_owned(),
-            excluded: &[],
-        }
     }
 
     /// Its path in a manifest.

@@ -1,8 +1,9 @@
 //! The calls a run makes.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use blobs::BlobStore;
 use proto::ids::{Epoch, GroupId, IdSource, SnapshotId, TurnId};
@@ -41,7 +42,7 @@ pub struct Deps {
 /// The snapshots of the groups this runner runs.
 pub struct Snapshots {
     pub(super) deps: Deps,
-    groups: Mutex<HashMap<String, Arc<AsyncMutex<GroupState>>>>,
+    groups: Mutex<HashMap<GroupId, Arc<AsyncMutex<GroupState>>>>,
 }
 
 /// What came of a restore.
@@ -58,7 +59,7 @@ impl Snapshots {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn open(deps: Deps) -> std::io::Result<Self> {
+    pub fn open(deps: Deps) -> io::Result<Self> {
         std::fs::create_dir_all(&deps.state_dir)?;
         Ok(Self {
             deps,
@@ -68,6 +69,7 @@ impl Snapshots {
 
     /// Brings the roots to the committed snapshot, which was read **after** the claim of `epoch`. No sandbox of the group runs. A
     /// local copy that is of this snapshot stays as it is, uncommitted changes included; without a snapshot the files stay too.
+    /// `prepare` makes the roots' directories; nobody gives up the copy meanwhile ([`Snapshots::give_up`]).
     ///
     /// # Errors
     /// [`Error::Corrupt`], [`Error::Blobs`], [`Error::Files`]. The files are as they were, except after `Files`.
@@ -76,10 +78,11 @@ impl Snapshots {
         group: &GroupId,
         epoch: Epoch,
         wanted: Option<&SnapshotRef>,
-        roots: &[Root],
-    ) -> Result<Restored, Error> {
-        let (state, disk) = (self.state(group.as_str()), self.files(group.as_str()));
+        prepare: impl FnOnce() -> io::Result<Vec<Root>>,
+    ) -> Result<(Vec<Root>, Restored), Error> {
+        let (state, disk) = (self.state(group), self.files(group));
         let mut state = state.lock().await;
+        let roots = prepare().map_err(files("make the group's directories"))?;
         let fresh = state.epoch.is_none();
         if fresh {
             state.base = load(&disk).await?;
@@ -97,36 +100,11 @@ impl Snapshots {
                 state.base = None;
                 NOTHING
             }
-            Some(wanted) => self.bring(group, &mut state, &disk, wanted, roots).await?,
+            Some(wanted) => self.bring(group, &mut state, &disk, wanted, &roots).await?,
         };
         state.pending = None;
         state.epoch = Some(epoch);
-        Ok(restored)
-    }
-
-    /// Brings roots that this group only reads to another group's snapshot: `global` to main's newest. While that group runs here,
-    /// or its copy here is of this snapshot, nothing happens.
-    ///
-    /// # Errors
-    /// As [`Snapshots::restore`].
-    pub async fn refresh(&self, group: &GroupId, snapshot: &SnapshotRef, roots: &[Root]) -> Result<Restored, Error> {
-        let owner = self.state(group.as_str());
-        let owner = owner.lock().await;
-        if owner.epoch.is_some() {
-            return Ok(NOTHING);
-        }
-        // Not a group's name, so it is nobody's.
-        let key = format!("{group}~read");
-        let disk = self.files(&key);
-        let own = load(&self.files(group.as_str())).await?;
-        if own.is_some_and(|own| own.row == *snapshot && own.is_of(roots)) {
-            return Ok(NOTHING);
-        }
-        let mut state = GroupState {
-            base: load(&disk).await?,
-            ..GroupState::default()
-        };
-        self.bring(group, &mut state, &disk, snapshot, roots).await
+        Ok((roots, restored))
     }
 
     /// Uploads what changed since the committed snapshot. The row goes into the turn's transaction; none: nothing changed, the
@@ -141,7 +119,7 @@ impl Snapshots {
         turn: TurnId,
         roots: &[Root],
     ) -> Result<Option<SnapshotRef>, Error> {
-        let (state, disk) = (self.state(group.as_str()), self.files(group.as_str()));
+        let (state, disk) = (self.state(group), self.files(group));
         let mut state = state.lock().await;
         if state.epoch != Some(epoch) {
             return Err(Error::NotRestored(epoch));
@@ -231,7 +209,7 @@ impl Snapshots {
     /// # Errors
     /// When what is known of the local copy cannot be stored; the next restart reads the files again then.
     pub async fn committed(&self, group: &GroupId, snapshot: &SnapshotRef) -> Result<(), Error> {
-        let (state, disk) = (self.state(group.as_str()), self.files(group.as_str()));
+        let (state, disk) = (self.state(group), self.files(group));
         let mut state = state.lock().await;
         if !state.commit(snapshot) {
             tracing::warn!(group.id = %group, snapshot.id = %snapshot.id, "a snapshot was committed that was not taken here");
@@ -248,21 +226,8 @@ impl Snapshots {
         let mut groups = self.groups();
         let of_this_claim =
             |state: &Arc<AsyncMutex<GroupState>>| state.try_lock().is_ok_and(|state| state.epoch == Some(epoch));
-        if groups.get(group.as_str()).is_some_and(of_this_claim) {
-            groups.remove(group.as_str());
-        }
-    }
-
-    /// Forgets a group for good, with what is kept on this host about its files.
-    pub fn removed(&self, group: &GroupId) {
-        self.groups().remove(group.as_str());
-        let Files {
-            index,
-            uploading,
-            probe,
-        } = self.files(group.as_str());
-        for file in [index, uploading, probe] {
-            let _ = std::fs::remove_file(file);
+        if groups.get(group).is_some_and(of_this_claim) {
+            groups.remove(group);
         }
     }
 
@@ -320,8 +285,8 @@ impl Snapshots {
         let (all, disk, moved) = (roots.to_vec(), disk.clone(), Arc::clone(moved));
         let of = (wanted.clone(), store);
         blocking(move || {
-            let stage = Arc::try_unwrap(stage)
-                .map_err(|_| files("use a staging directory")(std::io::Error::other("in use")))?;
+            let stage =
+                Arc::try_unwrap(stage).map_err(|_| files("use a staging directory")(io::Error::other("in use")))?;
             let applied = fetched.and_then(|plan| {
                 plan.make.iter().for_each(|_| moved.add_file());
                 put_in_place(&all, owner, &disk, &manifest, &plan, &stage, of)
@@ -332,15 +297,15 @@ impl Snapshots {
         .await
     }
 
-    pub(super) fn state(&self, key: &str) -> Arc<AsyncMutex<GroupState>> {
-        Arc::clone(self.groups().entry(key.to_owned()).or_default())
+    pub(super) fn state(&self, group: &GroupId) -> Arc<AsyncMutex<GroupState>> {
+        Arc::clone(self.groups().entry(group.clone()).or_default())
     }
 
-    pub(super) fn files(&self, key: &str) -> Files {
-        Files::of(&self.deps.state_dir, key)
+    pub(super) fn files(&self, group: &GroupId) -> Files {
+        Files::of(&self.deps.state_dir, group)
     }
 
-    fn groups(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<AsyncMutex<GroupState>>>> {
+    pub(super) fn groups(&self) -> MutexGuard<'_, HashMap<GroupId, Arc<AsyncMutex<GroupState>>>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -358,7 +323,7 @@ fn put_in_place(
 ) -> Result<Index, Error> {
     // From here on the tree is of no snapshot until all is done.
     match std::fs::remove_file(&disk.index) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(files("forget the old index")(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(files("forget the old index")(error)),
         _ => {}
     }
     let stats = apply(roots, owner, manifest, plan, stage)?;
@@ -367,7 +332,7 @@ fn put_in_place(
     Ok(index)
 }
 
-async fn load(disk: &Files) -> Result<Option<Arc<Index>>, Error> {
+pub(super) async fn load(disk: &Files) -> Result<Option<Arc<Index>>, Error> {
     let file = disk.index.clone();
     blocking(move || Ok(Index::load(&file).map(Arc::new))).await
 }
@@ -376,7 +341,9 @@ async fn save(index: Arc<Index>, file: PathBuf) -> Result<(), Error> {
     blocking(move || index.save(&file).map_err(files("store the index"))).await
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| files("work on the group's files")(std::io::Error::other(error)))?
+    done.map_err(|error| files("work on the group's files")(io::Error::other(error)))?
 }

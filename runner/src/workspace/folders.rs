@@ -10,6 +10,7 @@
 //! lib/                       small files of ours that are mounted into sandboxes
 //! ```
 
+use std::ffi::CString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use proto::ids::GroupId;
 use super::Owner;
 use super::files::{make_dir, replace};
 use super::forwarder::{FORWARDER, FORWARDER_NAME};
-use crate::mailbox::HeldDir;
+use crate::mailbox::{HeldDir, remove_tree};
 use crate::mounts::Shadows;
 
 const EMPTY_FILE: &str = "empty";
@@ -94,6 +95,22 @@ impl Folders {
             empty_file: lib.join(EMPTY_FILE),
             empty_dir: lib.join(EMPTY_DIR),
         }
+    }
+
+    /// Removes the directories of a group with all that is in them. A link in their place stays, with what it leads to: the
+    /// operator put it there. Blocks; no sandbox of the group runs.
+    ///
+    /// # Errors
+    /// The first thing that cannot be removed.
+    pub fn remove(&self, group: &GroupId) -> io::Result<()> {
+        let name = CString::new(group.as_str())?;
+        for parent in ["groups", "sessions"] {
+            let parent = HeldDir::open(&self.data_dir.join(parent).canonicalize()?)?;
+            if parent.open_dir(&name).is_ok() {
+                remove_tree(&parent, &name)?;
+            }
+        }
+        Ok(())
     }
 
     /// Opens the directories of a group, making what is missing.

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -223,6 +224,28 @@ fn directories_of_nanoclaw_can_stand_behind_a_link() {
         (made.workspace, made.global),
         (theirs.join("family"), Some(theirs.join("global")))
     );
+}
+
+#[test]
+fn removing_a_group_leaves_others_and_what_the_operator_linked() {
+    let home = home();
+    let theirs = home.data.parent().unwrap().join("theirs");
+    fs::create_dir_all(&theirs).unwrap();
+    symlink(&theirs, home.data.join("groups/linked")).unwrap();
+    for name in ["family", "linked", "other"] {
+        home.folders.prepare(&group(name), "Andy", &[]).unwrap();
+    }
+    home.folders.remove(&group("family").id).unwrap();
+    home.folders.remove(&group("linked").id).unwrap();
+    home.folders.remove(&group("never-here").id).unwrap();
+    let left = |dir: &str| {
+        let names = fs::read_dir(home.data.join(dir)).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(left("groups"), ["linked", "other"].map(str::to_owned).into());
+    assert_eq!(left("sessions"), ["other".to_owned()].into());
+    assert!(theirs.join("CLAUDE.md").exists());
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl Agents {
                 return exit(1);
             }
             if prompt.text.contains("write") {
-                std::fs::write(mounted(&spec, WORKSPACE).join("notes"), "kept").unwrap();
+                std::fs::write(mounted(&spec, WORKSPACE).join("notes"), &prompt.text).unwrap();
             }
             said += 1;
             say(&spec, said, &answer(&prompt));

@@ -156,6 +156,53 @@ async fn a_group_whose_files_are_away_waits_for_them_and_costs_others_a_moment()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_copy_that_a_group_left_behind_is_removed_and_its_files_come_back_with_it() {
+    let (mut world, _blobs) = World::prepare().with_blobs();
+    world.keep_copies_ms = 20;
+    let answers_on = async |runner: &str, text: &str| {
+        let lifecycle = Lifecycle::new();
+        world.start_runner_as(runner, &lifecycle).await.unwrap().unwrap();
+        let before = world.said("moved").await.len();
+        world.say("moved", text).await;
+        world
+            .until_async("the answer", async || world.said("moved").await.len() > before)
+            .await;
+        lifecycle
+    };
+    let leave = async |lifecycle: Lifecycle| {
+        lifecycle.begin_hard_stop();
+        world
+            .until_async("the end of the claim", async || world.owned().await.is_empty())
+            .await;
+        // Past the moment in which the runner that had the group last may have it first.
+        world.clock.advance(Duration::from_secs(1));
+    };
+    let notes = |runner: &str| world.workspace(runner, "moved").join("notes");
+    leave(answers_on("one", "write this").await).await;
+    leave(answers_on("two", "write that").await).await;
+    let newest = std::fs::read(notes("two")).unwrap();
+    assert_ne!(std::fs::read(notes("one")).unwrap(), newest);
+
+    // It has nothing to do but to look at what it has.
+    let (one, two) = (Lifecycle::new(), Lifecycle::new());
+    world.start_runner_as("one", &one).await.unwrap().unwrap();
+    world
+        .until("the removal", || !world.workspace("one", "moved").exists())
+        .await;
+    one.begin_hard_stop();
+    world.start_runner_as("two", &two).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(
+        notes("two").exists(),
+        "the newest copy is the only one on a disk of ours"
+    );
+    two.begin_hard_stop();
+
+    leave(answers_on("one", "read").await).await;
+    assert_eq!(std::fs::read(notes("one")).unwrap(), newest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_over_which_every_run_panics_is_given_up_and_costs_nobody_else() {
     let world = World::start().await;
     world.rough.panics_over("a");

@@ -1,5 +1,6 @@
 //! One runner with everything around it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -49,6 +50,7 @@ pub(crate) struct World {
     pub(crate) readiness: Readiness,
     pub(crate) lease: config::Lease,
     pub(crate) slots: u32,
+    pub(crate) keep_copies_ms: u64,
     /// Where groups keep their files, if they do.
     pub(crate) blobs: Option<Arc<Away>>,
     pub(crate) hints: Arc<LocalHints>,
@@ -78,6 +80,7 @@ impl World {
             readiness: Readiness::new(),
             lease: config::Lease::default(),
             slots: config::Runner::default().slots,
+            keep_copies_ms: config::Runner::default().keep_copies_ms,
             blobs: None,
             hints: Arc::new(LocalHints::new()),
             lifecycle: Lifecycle::new(),
@@ -118,6 +121,7 @@ impl World {
             runner: config::Runner {
                 name: name.to_owned(),
                 slots: self.slots,
+                keep_copies_ms: self.keep_copies_ms,
                 lease: self.lease,
                 mount_allowlist: self.data.path().join("none.json"),
                 ..config::Runner::default()
@@ -142,6 +146,11 @@ impl World {
         };
         let lifecycle = lifecycle.clone();
         tokio::spawn(async move { runner::start(config, deps, &lifecycle).await })
+    }
+
+    /// Where a runner has the workspace of a group.
+    pub(crate) fn workspace(&self, runner: &str, group: &str) -> PathBuf {
+        self.data.path().join(runner).join("groups").join(group)
     }
 
     pub(crate) async fn group(&self, name: &str) -> GroupId {

@@ -1,16 +1,18 @@
 //! What moves, and what does not.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _, symlink};
 use std::sync::Arc;
+use std::time::Duration;
 
-use proto::ids::{Epoch, TurnId};
-use uuid::Uuid;
+use proto::ids::Epoch;
 
 use super::counting::Counting;
 use super::place::{Place, group, stored_bytes};
 use crate::snapshot::Error;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn noise(bytes: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -206,42 +208,64 @@ async fn a_sparse_file_stays_sparse_and_its_holes_take_no_room() {
 }
 
 #[tokio::test]
-async fn one_root_can_be_read_elsewhere_while_the_group_runs_on() {
+async fn a_copy_is_given_up_only_when_it_rests_and_its_group_moved_on() {
     let blobs = Arc::<Counting>::default();
     let (one, two) = (Place::new(&blobs), Place::new(&blobs));
     one.restore(1, None).await.unwrap();
-    one.write("workspace/private", "not theirs");
-    one.write("claude/shared", "for all");
-    let row = one.commit(1).await;
-    let only = &two.roots()[..1];
-    two.snapshots.refresh(&group(), &row, only).await.unwrap();
-    assert!(two.path("claude/shared").exists() && !two.path("workspace").exists());
-    blobs.got_since();
-    two.snapshots.refresh(&group(), &row, only).await.unwrap();
-    assert_eq!(blobs.got_since(), 0, "it is there already");
-    one.write("claude/shared", "being written");
-    one.snapshots.refresh(&group(), &row, &one.roots()[..1]).await.unwrap();
-    assert_eq!(
-        fs::read(one.path("claude/shared")).unwrap(),
-        b"being written",
-        "its owner runs here"
+    one.write("workspace/a", "first");
+    let first = one.commit(1).await;
+    one.write("workspace/a", "never committed");
+    assert!(
+        one.rests_since(one.snapshots.deps.clock.now() + DAY).await,
+        "it is old by then"
     );
+    assert!(
+        !one.rests_since(one.snapshots.deps.clock.now() - DAY).await,
+        "it is not that old"
+    );
+    two.restore(2, Some(&first)).await.unwrap();
+    two.write("workspace/b", "second");
+    let second = two.commit(2).await;
+    assert!(
+        !one.give_up(&second).await,
+        "as far as this runner knows, it has the group"
+    );
+    one.snapshots.released(&group(), Epoch(1));
+    assert!(!one.give_up(&first).await, "nobody else has what was changed since");
+    assert!(one.path("workspace/a").exists());
+
+    assert!(one.give_up(&second).await);
+    assert!(one.tree().is_empty() && !one.rests_since(one.snapshots.deps.clock.now() + DAY).await);
+    assert!(!one.give_up(&second).await, "there is nothing left");
+    one.restore(3, Some(&second)).await.unwrap();
+    assert_eq!(one.tree(), two.tree());
 }
 
 #[tokio::test]
-async fn a_root_that_is_not_given_stays_in_the_snapshot() {
+async fn a_copy_that_could_not_be_removed_whole_is_found_again() {
     let blobs = Arc::<Counting>::default();
     let (one, two) = (Place::new(&blobs), Place::new(&blobs));
     one.restore(1, None).await.unwrap();
-    one.write("workspace/a", "a");
-    one.write("claude/b", "b");
-    one.commit(1).await;
-    one.write("claude/b", "changed");
-    let (of, only) = (group(), one.roots());
-    let taken = one.snapshots.take(&of, Epoch(1), TurnId(Uuid::nil()), &only[..1]).await;
-    let row = taken.unwrap().unwrap();
-    two.restore(2, Some(&row)).await.unwrap();
-    assert_eq!(two.tree(), one.tree());
+    one.write("workspace/a", "first");
+    one.write("workspace/b", "first");
+    let first = one.commit(1).await;
+    one.snapshots.released(&group(), Epoch(1));
+    two.restore(2, Some(&first)).await.unwrap();
+    two.write("workspace/b", "second");
+    let second = two.commit(2).await;
+    let half = one.path("workspace/a");
+    let remove = move || {
+        fs::remove_file(half)?;
+        Err(io::ErrorKind::PermissionDenied.into())
+    };
+    let broken = one.snapshots.give_up(&group(), &second, remove).await;
+    assert!(matches!(broken, Err(Error::Files { .. })));
+    one.restore(3, Some(&second)).await.unwrap();
+    assert_eq!(one.tree(), two.tree());
+    one.snapshots.released(&group(), Epoch(3));
+    two.restore(4, Some(&second)).await.unwrap();
+    two.write("workspace/b", "third");
+    assert!(one.give_up(&two.commit(4).await).await);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 use proto::ids::{Epoch, GroupId, TurnId};
 use proto::snapshot::SnapshotRef;
+use proto::time::Timestamp;
 use service::clock::SystemClock;
 use service::ids::RandomIds;
 use uuid::Uuid;
@@ -74,9 +75,11 @@ impl Place {
     }
 
     pub(super) async fn restore(&self, epoch: i64, wanted: Option<&SnapshotRef>) -> Result<Restored, Error> {
-        self.snapshots
-            .restore(&group(), Epoch(epoch), wanted, &self.roots())
-            .await
+        let restored = self
+            .snapshots
+            .restore(&group(), Epoch(epoch), wanted, || Ok(self.roots()))
+            .await;
+        restored.map(|(_, restored)| restored)
     }
 
     pub(super) async fn take(&self, epoch: i64) -> Result<Option<SnapshotRef>, Error> {
@@ -90,6 +93,17 @@ impl Place {
         let row = self.take(epoch).await.unwrap().expect("the tree changed");
         self.snapshots.committed(&group(), &row).await.unwrap();
         row
+    }
+
+    pub(super) async fn rests_since(&self, before: Timestamp) -> bool {
+        self.snapshots.resting_since(before).await.unwrap().contains(&group())
+    }
+
+    /// Has the copy removed, if it is to be.
+    pub(super) async fn give_up(&self, committed: &SnapshotRef) -> bool {
+        let roots: Vec<_> = self.roots().into_iter().filter(|root| root.path.exists()).collect();
+        let remove = move || roots.iter().try_for_each(|root| fs::remove_dir_all(&root.path));
+        self.snapshots.give_up(&group(), committed, remove).await.unwrap()
     }
 
     /// Files read by this process so far.

@@ -55,7 +55,6 @@ impl Scan {
             entries.push(Entry { path, kind });
             stats.push(stat.filter(|stat| stat.is_settled_at(now)));
         }
-        self.carry_over(&mut entries, &mut stats);
         let manifest = self.finish(entries, &mut opener, packer)?;
         Ok(Scanned { manifest, stats })
     }
@@ -107,26 +106,6 @@ impl Scan {
             Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(files(format!("read {}", found.path))(error)),
         }
-    }
-
-    /// Keeps what the snapshot before has of roots that were not looked at.
-    fn carry_over(&self, entries: &mut Vec<Entry>, stats: &mut Vec<Option<Stat>>) {
-        let Some(base) = &self.base else { return };
-        let looked_at: HashSet<&[u8]> = self.roots.iter().map(|root| root.name.as_bytes()).collect();
-        let kept: Vec<Entry> = base
-            .manifest
-            .entries
-            .iter()
-            .filter(|entry| !looked_at.contains(entry.path.root()))
-            .cloned()
-            .collect();
-        if kept.is_empty() {
-            return;
-        }
-        let mut all: Vec<(Entry, Option<Stat>)> = entries.drain(..).zip(stats.drain(..)).collect();
-        all.extend(kept.into_iter().map(|entry| (entry, None)));
-        all.sort_by(|one, two| one.0.path.cmp(&two.0.path));
-        (*entries, *stats) = all.into_iter().unzip();
     }
 
     /// Refuses before anything is read: a tree far over its quota would be read for nothing, turn after turn.

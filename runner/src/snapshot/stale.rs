@@ -1,0 +1,88 @@
+//! Copies of groups' files that stayed behind when their groups moved on to other runners.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use proto::ids::GroupId;
+use proto::snapshot::SnapshotRef;
+use proto::time::Timestamp;
+
+use super::Snapshots;
+use super::error::{Error, files};
+use super::group::{Files, INDEX};
+use super::snapshots::{blocking, load};
+
+impl Snapshots {
+    /// Groups whose files were last committed or brought here before this time.
+    ///
+    /// # Errors
+    /// [`Error::Files`].
+    pub async fn resting_since(&self, before: Timestamp) -> Result<Vec<GroupId>, Error> {
+        let dir = self.deps.state_dir.clone();
+        blocking(move || resting_since(&dir, before).map_err(files("list what is known of groups' files"))).await
+    }
+
+    /// Has the copy of a group's files removed if it is of another snapshot than the committed one, so that all of it that counts is
+    /// elsewhere. Nothing happens while the group runs here, or where the copy may hold changes that nobody else has. Returns
+    /// whether it was removed; what could not be removed is found again by the next call.
+    ///
+    /// # Errors
+    /// [`Error::Files`].
+    pub async fn give_up(
+        &self,
+        group: &GroupId,
+        committed: &SnapshotRef,
+        remove: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> Result<bool, Error> {
+        let (state, disk) = (self.state(group), self.files(group));
+        let held = state.lock().await;
+        let copy = load(&disk).await?.filter(|_| held.epoch.is_none());
+        let is_stale = copy.is_some_and(|copy| copy.row != *committed);
+        if is_stale {
+            blocking(move || remove_copy(&disk, remove).map_err(files("remove the files of a group that moved on")))
+                .await?;
+        }
+        drop(held);
+        // Unless somebody waits for it: two locks of a group would be none.
+        let mut groups = self.groups();
+        if Arc::strong_count(&state) == 2 && state.try_lock().is_ok_and(|state| state.epoch.is_none()) {
+            groups.remove(group);
+        }
+        Ok(is_stale)
+    }
+}
+
+fn resting_since(state_dir: &Path, before: Timestamp) -> io::Result<Vec<GroupId>> {
+    let mut groups = Vec::new();
+    for entry in std::fs::read_dir(state_dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let group = name.to_str().and_then(|name| name.strip_suffix(INDEX));
+        let written = entry
+            .metadata()?
+            .modified()?
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        if let Some(group) = group.and_then(|name| GroupId::parse(name).ok())
+            && Timestamp::default() + written < before
+        {
+            groups.push(group);
+        }
+    }
+    Ok(groups)
+}
+
+/// The index goes last: as long as it is there, so may be files. What it says of those that are gone is not believed, since it is of
+/// another snapshot than the one a restore would bring.
+fn remove_copy(disk: &Files, remove: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    remove()?;
+    for file in [&disk.uploading, &disk.probe, &disk.index] {
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
