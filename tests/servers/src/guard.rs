@@ -1,4 +1,4 @@
-//! What ends a server, and removes its files, if we cannot.
+//! What ends a server, and removes its files, if we cannot; and what unmounts a disk.
 //!
 //! A shell that waits for the end of its input, which the kernel brings about however this process ends. It does more than a
 //! parent-death signal could: that one fires when the *thread* that started the server ends, and leaves the files.
@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use rustix::process::Signal;
 
 /// The last line it reads is the process to end; an empty one means that there is none. A frozen process must run to obey.
-const SCRIPT: &str = r#"
+const END_SERVER: &str = r#"
 while read -r line; do server=$line; done
 if [ -n "$server" ]; then
   kill -CONT "$server" $(cat "/proc/$server/task/$server/children")
@@ -26,7 +26,15 @@ fi
 rm -rf -- "$1"
 "#;
 
-/// The guard of one server. Dropping it ends the server, if it still runs, and removes its files.
+/// Whoever still uses the disk keeps it until it ends; nobody else finds it any more.
+const UNMOUNT: &str = r#"
+while read -r line; do :; done
+$2 umount --lazy -- "$1"
+rmdir -- "$1"
+"#;
+
+/// The guard of one server, or of one disk. Dropping it ends the server, if it still runs, and removes its files, or unmounts
+/// the disk.
 #[derive(Debug)]
 pub(crate) struct Guard {
     shell: Child,
@@ -35,11 +43,20 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Starts one that will remove `directory`, after it has ended what runs there with `last_signal`.
-    pub(crate) fn start(directory: &Path, last_signal: Signal) -> Result<Self> {
+    pub(crate) fn of_server(directory: &Path, last_signal: Signal) -> Result<Self> {
+        Self::start(END_SERVER, directory, &last_signal.as_raw().to_string())
+    }
+
+    /// Starts one that will unmount what is mounted at `directory`, with the help of `sudo` where that is not empty.
+    pub(crate) fn of_mount(directory: &Path, sudo: &str) -> Result<Self> {
+        Self::start(UNMOUNT, directory, sudo)
+    }
+
+    fn start(script: &str, directory: &Path, how: &str) -> Result<Self> {
         let mut shell = Command::new("sh")
-            .args(["-c", SCRIPT, "guard"])
+            .args(["-c", script, "guard"])
             .arg(directory)
-            .arg(last_signal.as_raw().to_string())
+            .arg(how)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -13,6 +13,7 @@
 mod account;
 mod address;
 mod certificates;
+mod disk;
 mod faults;
 mod frozen;
 mod guard;
@@ -22,11 +23,14 @@ mod pgbouncer;
 mod port;
 mod postgres;
 mod process;
+mod rclone;
 
 pub use address::redirected;
+pub use disk::Disk;
 pub use faults::TcpFaults;
 pub use installed::compose;
 pub use nats::{Keys, Nats, NatsCluster, NatsOptions, Version};
 pub use pgbouncer::PgBouncer;
 pub use port::Port;
 pub use postgres::{Postgres, PostgresOptions};
+pub use rclone::Rclone;

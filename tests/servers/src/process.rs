@@ -50,7 +50,7 @@ impl Process {
             .tempdir_in(root)
             .context("make a directory for the server")?
             .keep();
-        let guard = Guard::start(&directory, last_signal)?;
+        let guard = Guard::of_server(&directory, last_signal)?;
         Ok(Self {
             directory,
             last_signal,
@@ -125,7 +125,8 @@ impl Process {
         }
     }
 
-    fn ended(&self) -> Result<Option<ExitStatus>> {
+    /// How it ended, the first time somebody asks after that.
+    pub(crate) fn ended(&self) -> Result<Option<ExitStatus>> {
         let mut state = self.state();
         let Some(child) = &mut state.child else { return Ok(None) };
         let status = child.try_wait().context("look after the server")?;

@@ -8,18 +8,21 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use servers::{Nats, PgBouncer, Postgres, Version};
+use servers::{Disk, Nats, PgBouncer, Postgres, Version};
 
 /// Set in the process that is to be killed: where it writes the addresses of its servers.
 const VICTIM: &str = "SERVERS_TEST_VICTIM";
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Room for a Postgres.
+const DISK_BYTES: u64 = 64 * 1024 * 1024;
 
 async fn serve_until_killed(report: &Path) {
     let postgres = Postgres::start().await;
     let bouncer = PgBouncer::start(&postgres).await;
-    let frozen = Postgres::start().await;
+    let frozen = Postgres::options().disk(DISK_BYTES).start().await;
     let nats = Nats::start(Version::V2_15).await;
     frozen.freeze();
+    let _unused = Disk::new(DISK_BYTES);
     let addresses = [postgres.addr(), bouncer.addr(), frozen.addr(), nats.addr()].map(|address| address.to_string());
     let unfinished = report.with_extension("unfinished");
     fs::write(&unfinished, addresses.join("\n")).unwrap();
@@ -60,14 +63,22 @@ async fn servers_die_with_a_test_that_is_killed() {
     wait_for("the servers run", || report.exists());
     let addresses = fs::read_to_string(&report).unwrap();
     let addresses: Vec<SocketAddr> = addresses.lines().map(|line| line.parse().unwrap()).collect();
-    assert_eq!((addresses.len(), entries(&files)), (4, 4));
+    let mounted = || {
+        let mounts = fs::read_to_string("/proc/mounts").unwrap();
+        mounts
+            .lines()
+            .filter(|line| line.contains(files.to_str().unwrap()))
+            .count()
+    };
+    assert_eq!((addresses.len(), entries(&files), mounted()), (4, 6, 2));
     assert!(addresses.iter().all(|address| TcpStream::connect(address).is_ok()));
     victim.kill().unwrap();
     victim.wait().unwrap();
     wait_for("the servers are gone", || {
         addresses.iter().all(|address| TcpStream::connect(address).is_err())
     });
-    wait_for("their files are gone", || entries(&files) == 0);
+    wait_for("their files and disks are gone", || entries(&files) == 0);
+    assert_eq!(mounted(), 0);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ pub struct NatsOptions {
     login: Login,
     tls: bool,
     store_max: Option<u64>,
+    pub(super) disk_bytes: Option<u64>,
     lines: String,
 }
 
@@ -51,6 +52,7 @@ impl NatsOptions {
             login: Login::None,
             tls: false,
             store_max: None,
+            disk_bytes: None,
             lines: String::new(),
         }
     }
@@ -101,6 +103,13 @@ impl NatsOptions {
         self
     }
 
+    /// Keeps what JetStream stores on a disk of its own that holds so many bytes ([`Nats::disk`]).
+    #[must_use]
+    pub fn disk(mut self, bytes: u64) -> Self {
+        self.disk_bytes = Some(bytes);
+        self
+    }
+
     /// Names it, as the servers of a cluster must be.
     pub(super) fn named(mut self, name: String) -> Self {
         self.name = name;
@@ -124,10 +133,9 @@ impl NatsOptions {
         started.unwrap_or_else(|error| panic!("no NATS for the tests: {error:#}"))
     }
 
-    /// Writes `nats.conf`, and the files it names, to a directory.
-    pub(super) fn write_config(&self, directory: &Path, address: SocketAddr) -> Result<Keys> {
+    /// Writes `nats.conf`, and the files it names, to a directory. `store` is where JetStream keeps what it has.
+    pub(super) fn write_config(&self, directory: &Path, store: &Path, address: SocketAddr) -> Result<Keys> {
         let mut keys = Keys::default();
-        let store = directory.join("jetstream");
         let sync = if self.durable { ", sync_interval: always" } else { "" };
         let limit = self.store_max.map(|bytes| format!(", max_file_store: {bytes}"));
         let limit = limit.unwrap_or_default();

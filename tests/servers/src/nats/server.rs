@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -10,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 
 use super::options::{Keys, NatsOptions};
+use crate::disk::Disk;
 use crate::installed::program;
 use crate::port::Port;
 use crate::process::Process;
@@ -39,6 +41,8 @@ pub struct Nats {
     port: Port,
     version: Version,
     keys: Keys,
+    /// Dropped after the process that uses it.
+    disk: Option<Disk>,
 }
 
 impl Nats {
@@ -58,12 +62,15 @@ impl Nats {
     pub(super) async fn try_start(options: NatsOptions) -> Result<Self> {
         let process = Process::prepare("nats", options.durable, Signal::KILL)?;
         let port = Port::reserve()?;
-        let keys = options.write_config(process.directory(), port.address())?;
+        let disk = options.disk_bytes.map(Disk::try_new).transpose()?;
+        let store = store(&process, disk.as_ref());
+        let keys = options.write_config(process.directory(), &store, port.address())?;
         let nats = Self {
             process,
             port,
             version: options.version,
             keys,
+            disk,
         };
         nats.run().await?;
         Ok(nats)
@@ -92,6 +99,14 @@ impl Nats {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.port.address()
+    }
+
+    /// The disk it was given.
+    ///
+    /// # Panics
+    /// When it was given none.
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("it has a disk of its own")
     }
 
     /// What a client needs in order to get in.
@@ -127,7 +142,7 @@ impl Nats {
     /// When it does not start.
     pub async fn wipe(&self) {
         self.kill().await;
-        fs::remove_dir_all(self.process.directory().join("jetstream")).unwrap();
+        fs::remove_dir_all(store(&self.process, self.disk.as_ref())).unwrap();
         self.run().await.unwrap();
     }
 
@@ -156,4 +171,8 @@ impl Nats {
     pub fn log(&self) -> String {
         self.process.last_words()
     }
+}
+
+fn store(process: &Process, disk: Option<&Disk>) -> PathBuf {
+    disk.map_or(process.directory(), Disk::path).join("jetstream")
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,6 +14,7 @@ use tokio_postgres::{Client, NoTls};
 use super::template::{self, succeed};
 use crate::account::Account;
 use crate::certificates::Certificates;
+use crate::disk::Disk;
 use crate::installed::program;
 use crate::port::Port;
 use crate::process::Process;
@@ -28,6 +29,7 @@ const CONNECTIONS_MAX: u32 = 600;
 pub struct PostgresOptions {
     durable: bool,
     tls: bool,
+    disk_bytes: Option<u64>,
     settings: Vec<String>,
 }
 
@@ -43,6 +45,14 @@ impl PostgresOptions {
     #[must_use]
     pub fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// Keeps its data, the write-ahead log too, on a disk of its own that holds so many bytes ([`Postgres::disk`]). An empty
+    /// server takes 40 MiB, and each further segment of the log 16.
+    #[must_use]
+    pub fn disk(mut self, bytes: u64) -> Self {
+        self.disk_bytes = Some(bytes);
         self
     }
 
@@ -72,6 +82,8 @@ pub struct Postgres {
     options: PostgresOptions,
     certificates: Option<Certificates>,
     databases: AtomicU32,
+    /// Dropped after the process that uses it.
+    disk: Option<Disk>,
 }
 
 impl Postgres {
@@ -93,7 +105,11 @@ impl Postgres {
         // Immediate shutdown: SIGKILL would leave its shared memory behind.
         let process = Process::prepare("postgres", options.durable, Signal::QUIT)?;
         account.own(process.directory())?;
-        let data = process.directory().join("data");
+        let disk = options.disk_bytes.map(Disk::try_new).transpose()?;
+        if let Some(disk) = &disk {
+            account.own(disk.path())?;
+        }
+        let data = data(&process, disk.as_ref());
         tokio::task::spawn_blocking(move || template::copy_to(&data, account))
             .await
             .context("copy the template")??;
@@ -114,6 +130,7 @@ impl Postgres {
             account,
             options,
             databases: AtomicU32::new(0),
+            disk,
         };
         postgres.run().await?;
         Ok(postgres)
@@ -137,6 +154,7 @@ impl Postgres {
             options: self.options.clone(),
             certificates: self.certificates.clone(),
             databases: AtomicU32::new(0),
+            disk: None,
         };
         self.account.own(standby.process.directory())?;
         let mut copy = Command::new(program("postgres/bin/pg_basebackup")?);
@@ -181,7 +199,8 @@ impl Postgres {
 
     fn command(&self) -> Result<Command> {
         let mut command = Command::new(program("postgres/bin/postgres")?);
-        command.env_clear().arg("-D").arg(self.process.directory().join("data"));
+        let data = data(&self.process, self.disk.as_ref());
+        command.env_clear().arg("-D").arg(data);
         command.args(["-h", "127.0.0.1", "-p", &self.port.number().to_string()]);
         let mut settings = vec![
             "unix_socket_directories=".to_owned(),
@@ -217,6 +236,14 @@ impl Postgres {
 
     fn url_of(&self, database: &str) -> String {
         format!("postgres://{USER}@{}/{database}", self.addr())
+    }
+
+    /// The disk it was given.
+    ///
+    /// # Panics
+    /// When it was given none.
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("it has a disk of its own")
     }
 
     /// The authority that signed its certificate, if it talks TLS.
@@ -256,6 +283,23 @@ impl Postgres {
         self.run().await.unwrap();
     }
 
+    /// Whether it runs: it ends by itself where it can neither go on nor recover.
+    ///
+    /// # Panics
+    /// When that cannot be found out.
+    pub fn runs(&self) -> bool {
+        self.process.ended().unwrap();
+        self.process.id().is_some()
+    }
+
+    /// Starts it again after it has ended by itself, as whoever supervises it does.
+    ///
+    /// # Errors
+    /// When it ends once more instead of becoming ready; the error carries its log.
+    pub async fn start_again(&self) -> Result<()> {
+        self.run().await
+    }
+
     /// Stops it as a crash would, until [`Postgres::restart`].
     ///
     /// # Panics
@@ -284,4 +328,8 @@ impl Postgres {
     pub fn log(&self) -> String {
         self.process.last_words()
     }
+}
+
+fn data(process: &Process, disk: Option<&Disk>) -> PathBuf {
+    disk.map_or(process.directory(), Disk::path).join("data")
 }
