@@ -115,6 +115,15 @@ impl Engine {
         }
     }
 
+    /// Why no sandbox can work on this host, if its disk is why: then whatever fails is no fault of a message.
+    pub(crate) fn lacks_room(&self) -> Option<String> {
+        let error = self.run_dirs.check_room().err()?;
+        let dir = self.folders.data_dir().display();
+        Some(format!(
+            "nothing can be written to {dir} on this host ({error}): make room there; this runner serves nobody until then"
+        ))
+    }
+
     /// Notes that sandboxes can be started.
     pub(crate) fn runtime_is_up(&self) {
         self.runtime_state.send_if_modified(|state| {

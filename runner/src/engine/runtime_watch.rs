@@ -54,6 +54,9 @@ pub(crate) async fn run(engine: Arc<Engine>, condition: Condition) -> anyhow::Re
 }
 
 async fn look(engine: &Engine, past_is_settled: &mut bool) -> anyhow::Result<()> {
+    if let Some(reason) = engine.lacks_room() {
+        anyhow::bail!(reason);
+    }
     engine.runtime.probe().await?;
     if !*past_is_settled {
         // Before anything else is asked of the runtime: old sandboxes must not live on because an image is missing.

@@ -4,8 +4,11 @@ use std::ffi::CString;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use proto::ids::{Epoch, GroupId};
+use rustix::fs::Mode;
+use rustix::io::Errno;
 
 use super::layout::make_dir;
 use super::remove::remove_tree;
@@ -14,12 +17,18 @@ use super::{HeldDir, Layout, RunDir};
 /// Leftovers removed by one [`RunDirs::sweep`]; a runner makes one directory per slot.
 const LEFTOVERS_MAX: usize = 4_096;
 
+/// Less room than this is none: whatever a run writes first would find it.
+const ROOM_MIN: u64 = 1024 * 1024;
+/// Bytes written to see that writing works.
+const PROBE: [u8; 4_096] = [0; 4_096];
+
 /// Creates and clears run directories below `<data_dir>/runs`.
 #[derive(Debug)]
 pub struct RunDirs {
     path: PathBuf,
     held: HeldDir,
     uid: u32,
+    probes: AtomicU64,
 }
 
 impl RunDirs {
@@ -36,7 +45,24 @@ impl RunDirs {
             held: HeldDir::open(&path)?,
             path,
             uid,
+            probes: AtomicU64::default(),
         })
+    }
+
+    /// Looks whether a run has room: for names and bytes of users that are not root, and by writing a little, since there are quotas
+    /// and file systems that were made read-only.
+    ///
+    /// # Errors
+    /// What writing would end with.
+    pub fn check_room(&self) -> io::Result<()> {
+        let space = rustix::fs::fstatvfs(self.held.as_fd())?;
+        let counts_names = space.f_files > 0;
+        if space.f_bavail.saturating_mul(space.f_frsize) < ROOM_MIN || (counts_names && space.f_favail == 0) {
+            return Err(Errno::NOSPC.into());
+        }
+        let name = format!("room-{}", self.probes.fetch_add(1, Ordering::Relaxed));
+        self.held.write(&name, &PROBE, Mode::RUSR)?;
+        self.held.discard(&CString::new(name)?)
     }
 
     /// Creates the directories of one run. The fence is in the name: a claim has at most one run.

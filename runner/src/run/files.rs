@@ -2,7 +2,6 @@
 //!
 //! On a machine whose files nobody else needs there are no snapshots, and all of this does nothing.
 
-use std::error::Error as _;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use proto::turn::run::Event;
 use tokio::time::Instant;
 
 use super::GroupRun;
-use super::launch::LaunchError;
+use super::launch::{LaunchError, chain};
 use crate::engine::Engine;
 use crate::engine::persist::until_known;
 use crate::engine::slots::{Activity, Command};
@@ -182,11 +181,4 @@ fn prepared_roots(engine: &Engine, group: &Group) -> io::Result<Vec<Root>> {
 
 fn is_unavailable(error: &Error) -> bool {
     matches!(error, Error::Blobs(blobs::Error::Unavailable { .. }))
-}
-
-fn chain(error: &Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }

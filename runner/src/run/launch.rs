@@ -317,11 +317,21 @@ async fn start(engine: &Engine, spec: &SandboxSpec) -> Result<Started, LaunchErr
 
 /// What this host lacks is no fault of the message: it waits, and no attempt is charged.
 fn no_room<E: Error>(what: &'static str) -> impl FnOnce(E) -> LaunchError {
-    move |error| LaunchError::RuntimeDown(format!("{what} cannot be made on this host: {error}"))
+    move |error| LaunchError::RuntimeDown(format!("{what} cannot be made on this host: {}", chain(&error)))
 }
 
 pub(super) fn failed<E: Error>(what: &'static str) -> impl FnOnce(E) -> LaunchError {
-    move |error| LaunchError::Failed(format!("{what} could not be made: {error}"))
+    move |error| LaunchError::Failed(format!("{what} could not be made: {}", chain(&error)))
+}
+
+/// An error with all its causes.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 impl From<RuntimeError> for LaunchError {

@@ -58,8 +58,14 @@ impl GroupRun {
         }
     }
 
-    /// Ends the attempt, and with it the claim.
+    /// Ends the attempt, and with it the claim. On a host without room everything fails: there the attempt is given back.
     pub(super) async fn fail(&mut self, turn: &OpenTurn, reason: String, forget_session: bool) {
+        if let Some(lack) = self.engine.lacks_room() {
+            let group = &self.claimed.fence.group;
+            tracing::warn!(group.id = %group, turn.id = %turn.turn, reason, "a turn failed on a full disk; it is tried again");
+            self.engine.runtime_is_down(lack);
+            return self.release(true).await;
+        }
         let base = Duration::from_millis(self.engine.settings.config.retry_backoff_ms);
         let (random, now) = ((self.engine.random)(), self.engine.clock.now());
         let why = "it failed several times in a row";

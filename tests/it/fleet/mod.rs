@@ -4,6 +4,7 @@ mod answering;
 mod chaos;
 mod crashes;
 mod files;
+mod full_disks;
 mod links;
 mod servers_away;
 mod slots;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tests::fleet::{Fleet, Tables, check};
 
 /// Says something again and again, in one of four rooms after the other; returns the numbers.
-async fn talk(fleet: &Fleet, rounds: usize, pause: Duration) -> Vec<u64> {
+pub(super) async fn talk(fleet: &Fleet, rounds: usize, pause: Duration) -> Vec<u64> {
     let mut numbers = Vec::new();
     for round in 0..rounds {
         numbers.push(fleet.platform.say(round % 4, "").await);
@@ -14,7 +14,7 @@ async fn talk(fleet: &Fleet, rounds: usize, pause: Duration) -> Vec<u64> {
     numbers
 }
 
-async fn until_answered(fleet: &Fleet, numbers: &[u64]) {
+pub(super) async fn until_answered(fleet: &Fleet, numbers: &[u64]) {
     fleet
         .until("the answers", async || {
             numbers.iter().all(|number| fleet.platform.is_answered(*number))

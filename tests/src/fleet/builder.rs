@@ -21,6 +21,9 @@ pub struct FleetBuilder {
     direct: bool,
     standby: bool,
     version: Version,
+    database_disk: Option<u64>,
+    broker_disk: Option<u64>,
+    runner_disk: Option<u64>,
     environment: Vec<(String, String)>,
     config: String,
 }
@@ -36,6 +39,9 @@ impl Default for FleetBuilder {
             direct: false,
             standby: false,
             version: Version::V2_15,
+            database_disk: None,
+            broker_disk: None,
+            runner_disk: None,
             environment: Vec::new(),
             config: String::new(),
         }
@@ -82,6 +88,27 @@ impl FleetBuilder {
     #[must_use]
     pub fn nats(mut self, version: Version) -> Self {
         self.version = version;
+        self
+    }
+
+    /// With a database on a small disk of its own, of so many bytes.
+    #[must_use]
+    pub fn database_disk(mut self, bytes: u64) -> Self {
+        self.database_disk = Some(bytes);
+        self
+    }
+
+    /// With a broker whose JetStream is on a small disk of its own.
+    #[must_use]
+    pub fn broker_disk(mut self, bytes: u64) -> Self {
+        self.broker_disk = Some(bytes);
+        self
+    }
+
+    /// With the first runner on a small disk of its own.
+    #[must_use]
+    pub fn runner_disk(mut self, bytes: u64) -> Self {
+        self.runner_disk = Some(bytes);
         self
     }
 
@@ -164,7 +191,11 @@ impl FleetBuilder {
         }
         for number in 0..self.runners {
             let service = fleet.service(Role::Runner, number, &environment, self.direct).await;
-            fleet.runners.push(service);
+            let disk = self.runner_disk.filter(|_| number == 0);
+            fleet.runners.push(match disk {
+                Some(bytes) => service.on_disk(bytes),
+                None => service,
+            });
         }
         fleet
             .platform
@@ -174,12 +205,19 @@ impl FleetBuilder {
 
     async fn postgres(&self) -> Postgres {
         // As many as a fleet of this size opens.
-        let options = Postgres::options().set("max_connections", "200");
+        let mut options = Postgres::options().set("max_connections", "200");
+        if let Some(bytes) = self.database_disk {
+            // A checkpoint without room would end it whenever one is due.
+            options = options.disk(bytes).set("checkpoint_timeout", "1h");
+        }
         if self.durable { options.durable() } else { options }.start().await
     }
 
     async fn broker(&self) -> Nats {
-        let options = Nats::options(self.version);
+        let mut options = Nats::options(self.version);
+        if let Some(bytes) = self.broker_disk {
+            options = options.disk(bytes);
+        }
         if self.durable { options.durable() } else { options }.start().await
     }
 }

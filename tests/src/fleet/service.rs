@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
-use servers::Port;
+use servers::{Disk, Port};
 
 use super::{Links, PATIENCE};
 use crate::node::{binary, inherited};
@@ -38,6 +38,8 @@ pub struct Service {
     /// Its links.
     pub links: Links,
     child: Option<Child>,
+    /// Where its data is, if not below its directory.
+    disk: Option<Disk>,
 }
 
 impl Service {
@@ -65,7 +67,25 @@ impl Service {
             port,
             links,
             child: None,
+            disk: None,
         }
+    }
+
+    /// Puts the data of a runner that was not started yet on a small disk of its own. What is written down of its agents stays
+    /// where it is: a container engine has another place than a runner.
+    #[must_use]
+    pub fn on_disk(mut self, bytes: u64) -> Self {
+        let disk = Disk::new(bytes);
+        let place = disk.path().join("runners").join(&self.name);
+        let records = self.directory.join("processes");
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::create_dir(&records).unwrap();
+        std::os::unix::fs::symlink(records, place.join("processes")).unwrap();
+        let data = disk.path().display().to_string();
+        // The last of a name counts.
+        self.environment.push(("CLAWHOLD_DATA_DIR".to_owned(), data));
+        self.disk = Some(disk);
+        self
     }
 
     /// Starts it, also again after it was killed.
@@ -178,7 +198,18 @@ impl Service {
 
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
-        self.directory.join("data")
+        match &self.disk {
+            Some(disk) => disk.path().to_owned(),
+            None => self.directory.join("data"),
+        }
+    }
+
+    /// The disk that it was put on.
+    ///
+    /// # Panics
+    /// When it was put on none.
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("it is on a disk of its own")
     }
 
     /// A gateway's control socket.
