@@ -12,6 +12,9 @@ use crate::time::{Monotonic, Timestamp};
 /// are over there.
 pub const STICKY_DELAY: Duration = Duration::from_millis(250);
 
+/// A full runner leaves a waiting group for this long to others that have room: more than one of their sweeps.
+const LEFT_TO_OTHERS: Duration = Duration::from_secs(2);
+
 /// A scheduled task counts as this much younger than it is when the next group is chosen: people come first, but a
 /// task that has waited longer than that comes before a person who just arrived, so neither starves.
 pub const TASK_AGEING: Duration = Duration::from_secs(30);
@@ -89,6 +92,12 @@ pub fn claim_order(ready_at: Timestamp, kind: ReadyKind) -> Timestamp {
     }
 }
 
+/// Whether a full runner makes room for the group that has waited longest. Not while another one has a free slot, which may not
+/// have looked yet; but that one may be unable to serve, so not for ever.
+pub fn decide_room(waiting: &Waiting, room_elsewhere: bool, now: Timestamp) -> bool {
+    !room_elsewhere || now.since(waiting.ready_at) >= LEFT_TO_OTHERS
+}
+
 /// Chooses which idle sandbox closes so that a waiting group gets a slot: the one idle longest.
 pub fn choose_eviction(idle: impl IntoIterator<Item = (GroupId, Monotonic)>) -> Option<GroupId> {
     idle.into_iter().min_by_key(|(_, since)| *since).map(|(group, _)| group)
@@ -107,6 +116,17 @@ mod tests {
         let task = claim_order(at(0), ReadyKind::Task);
         assert!(claim_order(at(29), ReadyKind::Interactive) < task);
         assert!(claim_order(at(31), ReadyKind::Interactive) > task);
+    }
+
+    #[test]
+    fn a_full_runner_leaves_a_group_to_one_with_room_but_not_for_ever() {
+        let waiting = Waiting {
+            group: GroupId::parse("a").unwrap(),
+            ready_at: at(10),
+        };
+        assert!(decide_room(&waiting, false, at(10)));
+        assert!(!decide_room(&waiting, true, at(11)));
+        assert!(decide_room(&waiting, true, at(12)));
     }
 
     #[test]

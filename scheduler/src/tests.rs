@@ -6,7 +6,7 @@ use std::time::Duration;
 use blobs::directory::DirectoryStore;
 use blobs::{BlobName, BlobStore};
 use bus::local::LocalHints;
-use bus::{Hint, Hints, Interest, Listener};
+use bus::{Hint, Hints, Interest, Listener, Room};
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use proto::claim::{ClaimRequest, Fence, STICKY_DELAY};
@@ -50,7 +50,7 @@ impl World {
     fn new() -> Self {
         let clock = ManualClock::at(Timestamp::from_millis(1_800_000_000_000));
         let bus = LocalHints::new();
-        let hints = bus.listen(Interest::Ready);
+        let hints = bus.listen(Interest::Ready(Room::Free));
         let deps = Deps {
             store: Arc::new(MemoryStore::new()),
             hints: Arc::new(bus),

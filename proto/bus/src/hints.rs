@@ -62,8 +62,8 @@ pub enum Hint {
 pub enum Interest {
     /// What concerns one runner: groups that are ready and were its own last, inboxes and turns of the groups it serves.
     Runner(RunnerId),
-    /// Groups that are ready and that any runner may take: of several listeners one hears it. For runners with a free slot.
-    Ready,
+    /// Groups that are ready and that any runner may take: of several listeners one hears it.
+    Ready(Room),
     /// Something to send on this account.
     Outbox {
         /// Channel of the account.
@@ -77,6 +77,15 @@ pub enum Interest {
     Working,
     /// Changes of tasks.
     Tasks,
+}
+
+/// Where a runner would serve another group. Of those that listen with either one hears each hint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// In a slot that is free.
+    Free,
+    /// In the slot of an idle sandbox, which it would close.
+    Idle,
 }
 
 impl Hint {
@@ -104,7 +113,7 @@ impl Interest {
             (Self::Runner(me), Hint::Stop { owner: Some(whom), .. }) => me == whom,
             // Where nobody knows the owner, it may be this one.
             (Self::Runner(_), Hint::Inbox { owner: None, .. } | Hint::Stop { owner: None, .. }) => true,
-            (Self::Ready, Hint::Ready { runner }) => runner.is_none(),
+            (Self::Ready(_), Hint::Ready { runner }) => runner.is_none(),
             (
                 Self::Outbox { channel, account },
                 Hint::Outbox {

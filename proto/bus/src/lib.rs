@@ -14,6 +14,6 @@ mod conformance;
 pub mod local;
 pub mod nats;
 
-pub use hints::{Hint, Hints, Interest, Listener};
+pub use hints::{Hint, Hints, Interest, Listener, Room};
 pub use ingress::{Accepted, Ingress, IngressError};
 pub use log::{Log, LogReader, LogState, LogUnavailable, Waiting};

@@ -95,6 +95,8 @@ pub struct RunnerRow {
     pub heartbeat: i64,
     /// Whether it was declared dead.
     pub dead: bool,
+    /// Slots that no group holds.
+    pub free_slots: u32,
 }
 
 /// What was given up.

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Hint, Interest, Listener};
+use bus::{Hint, Interest, Listener, Room};
 use futures::FutureExt as _;
-use proto::claim::{ClaimRequest, STICKY_DELAY, choose_eviction};
+use proto::claim::{ClaimRequest, STICKY_DELAY, choose_eviction, decide_room};
 use proto::time::Timestamp;
 use service::crash_point;
 use service::lifecycle::Policy;
@@ -33,6 +33,12 @@ enum Wake {
     Sweep,
     /// The runner drains.
     Stop,
+}
+
+/// Hears of groups that anybody may take.
+struct Ready {
+    room: Room,
+    listener: Box<dyn Listener>,
 }
 
 /// Runs passes until the runner drains.
@@ -76,14 +82,23 @@ pub(crate) async fn tick(engine: &Arc<Engine>) -> store::Result<()> {
     }
     let now = engine.clock.now();
     claim(engine, now).await?;
-    let full = engine.slots.used() >= slots_of(engine);
-    let waiting = full && engine.store.oldest_waiting(now).await?.is_some();
-    engine.slots.tell_all(Command::OthersWait(waiting));
-    if waiting && let Some(group) = choose_eviction(engine.slots.evictable()) {
+    let others_wait = is_full(engine) && others_wait(engine, now).await?;
+    engine.slots.tell_all(Command::OthersWait(others_wait));
+    if others_wait && let Some(group) = choose_eviction(engine.slots.evictable()) {
         engine.metrics.evictions.inc();
         engine.slots.tell(&group, Command::Evict);
     }
     Ok(())
+}
+
+/// Whether a group waits for a slot of this runner.
+async fn others_wait(engine: &Engine, now: Timestamp) -> store::Result<bool> {
+    // Before the look at who waits: a group that took the last free slot meanwhile does not wait any more.
+    let runners = engine.store.runners().await?;
+    let mut others = runners.iter().filter(|row| row.runner != engine.settings.runner);
+    let room_elsewhere = others.any(|row| !row.dead && row.free_slots > 0);
+    let waiting = engine.store.oldest_waiting(now).await?;
+    Ok(waiting.is_some_and(|waiting| decide_room(&waiting, room_elsewhere, now)))
 }
 
 async fn claim(engine: &Arc<Engine>, now: Timestamp) -> store::Result<()> {
@@ -108,16 +123,28 @@ async fn claim(engine: &Arc<Engine>, now: Timestamp) -> store::Result<()> {
 
 /// Hears of groups that anybody may take while there is room for one. A runner without room must not: where one runner of
 /// several hears each hint, it would keep it from one with room.
-fn listen_for_work(engine: &Engine, ready: &mut Option<Box<dyn Listener>>) {
-    if !has_room(engine) {
-        *ready = None;
-    } else if ready.is_none() {
-        *ready = Some(engine.hints.listen(Interest::Ready));
+fn listen_for_work(engine: &Engine, ready: &mut Option<Ready>) {
+    let room = room(engine);
+    if ready.as_ref().map(|ready| ready.room) != room {
+        *ready = room.map(|room| Ready {
+            room,
+            listener: engine.hints.listen(Interest::Ready(room)),
+        });
     }
 }
 
-fn has_room(engine: &Engine) -> bool {
-    engine.slots.used() < slots_of(engine) || !engine.slots.evictable().is_empty()
+fn room(engine: &Engine) -> Option<Room> {
+    if !is_full(engine) {
+        Some(Room::Free)
+    } else if engine.slots.evictable().is_empty() {
+        None
+    } else {
+        Some(Room::Idle)
+    }
+}
+
+fn is_full(engine: &Engine) -> bool {
+    engine.slots.used() >= slots_of(engine)
 }
 
 /// Passes on to whoever has room what this runner was asked first, or cannot serve, once others may claim it too.
@@ -157,7 +184,7 @@ fn pass_on_while_draining(engine: &Engine, mut hints: Box<dyn Listener>) {
 async fn wake(
     engine: &Engine,
     hints: &mut dyn Listener,
-    ready: &mut Option<Box<dyn Listener>>,
+    ready: &mut Option<Ready>,
     runtime: &mut watch::Receiver<RuntimeState>,
     sweep: &mut Interval,
 ) -> Wake {
@@ -177,7 +204,7 @@ async fn wake(
                 Some(Hint::Inbox { engages: false, .. }) => {}
                 Some(Hint::Stop { .. }) => return Wake::Stops,
                 Some(_) => {
-                    if !has_room(engine) {
+                    if is_full(engine) {
                         pass_on(engine);
                     }
                     return Wake::Look;
@@ -190,10 +217,10 @@ async fn wake(
     }
 }
 
-async fn heard(listener: &mut Option<Box<dyn Listener>>) {
-    match listener {
-        Some(listener) => {
-            listener.next().await;
+async fn heard(ready: &mut Option<Ready>) {
+    match ready {
+        Some(ready) => {
+            ready.listener.next().await;
         }
         None => std::future::pending().await,
     }

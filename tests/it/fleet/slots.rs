@@ -75,6 +75,43 @@ async fn groups_beyond_all_slots_are_answered_at_once_in_place_of_idle_ones_and_
     check(&fleet).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_free_slot_of_another_runner_is_taken_before_an_idle_sandbox_is_closed() {
+    const SLOTS: usize = 4;
+    let mut fleet = Fleet::builder()
+        .services(1, 1, RUNNERS)
+        .rooms(RUNNERS * SLOTS)
+        .env("MAX_CONCURRENT_CONTAINERS", SLOTS)
+        .env("IDLE_TIMEOUT", 3_600_000)
+        .prepare()
+        .await;
+    fleet.gateways[0].start();
+    fleet.schedulers[0].start();
+    fleet.runners[0].start();
+    for room in 0..SLOTS {
+        fleet.ask(room).await;
+    }
+    fleet.runners[1].start();
+    fleet.ready().await;
+    for room in SLOTS..RUNNERS * SLOTS {
+        fleet.ask(room).await;
+        assert_eq!(fleet.holder(room).await, 1, "room {room}\n{}", fleet.logs());
+    }
+    for room in 0..SLOTS {
+        fleet.ask(room).await;
+        assert_eq!(fleet.holder(room).await, 0, "room {room} is where it was");
+    }
+    for runner in &fleet.runners {
+        assert_eq!(
+            runner.metric("clawhold_evictions_total").await,
+            0.0,
+            "{}",
+            runner.name()
+        );
+    }
+    check(&fleet).await;
+}
+
 /// Talks in a room without end: while its agent works on one message, more are waiting. Ends once it may, and all is answered.
 async fn talk(platform: Arc<Platform>, room: usize, until: CancellationToken) {
     const AHEAD: usize = 4;

@@ -359,7 +359,7 @@ fn without_the_epoch_in_their_names_blobs_of_the_next_owner_are_removed() {
     let mut faults = NO_BLOWS;
     (faults.pause, faults.cut, faults.outage) = (4, 4, 1);
     faults.chances.stall = 0.02;
-    breaks_from(25, BLOBS, |seed| {
+    breaks_from(450, BLOBS, |seed| {
         Plan::usual(seed).with_faults(faults).without(Fence::EpochInBlobNames)
     });
 }

@@ -5,7 +5,7 @@ mod world;
 
 use std::time::Duration;
 
-use bus::{Hint, Hints, Interest};
+use bus::{Hint, Hints, Interest, Room};
 use proto::ids::RunnerId;
 use proto::ingest::{Malformed, partition_of};
 use store::Letter;
@@ -33,7 +33,7 @@ async fn accepted_messages_reach_their_inboxes_in_order() {
 #[tokio::test]
 async fn whoever_is_concerned_is_told_after_the_commit() {
     let world = World::new().await;
-    let mut anybody = world.hints().listen(Interest::Ready);
+    let mut anybody = world.hints().listen(Interest::Ready(Room::Free));
     let mut runner = world.hints().listen(Interest::Runner(RunnerId::new("r")));
     let mut indexer = world.indexer();
     world.say("main", "first").await;

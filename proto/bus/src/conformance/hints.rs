@@ -6,7 +6,7 @@ use proto::ids::{ChatId, RunnerId};
 use proto::ipc::{Progress, ProgressKind};
 
 use super::{group, soon};
-use crate::{Hint, Hints, Interest, Listener};
+use crate::{Hint, Hints, Interest, Listener, Room};
 
 /// No hint for this long means that none is under way.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -36,7 +36,7 @@ async fn whoever_listens_hears_what_concerns_it_and_nothing_else(hints: &dyn Hin
         owner: Some(me.clone()),
     };
     let mut runner = hints.listen(Interest::Runner(me));
-    let mut idle = hints.listen(Interest::Ready);
+    let mut idle = hints.listen(Interest::Ready(Room::Free));
     let mut leader = hints.listen(Interest::Tasks);
     let mut watcher = hints.listen(Interest::Group(group("a")));
     let mut typist = hints.listen(Interest::Working);

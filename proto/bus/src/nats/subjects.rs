@@ -6,6 +6,8 @@ use proto::ids::{GroupId, RunnerId};
 
 /// Queue group of the runners with a free slot: one of them hears that a group is ready.
 pub(super) const RUNNERS: &str = "runners";
+/// Queue group of the full ones that would close an idle sandbox for it.
+pub(super) const FULL_RUNNERS: &str = "full-runners";
 
 /// Makes the names of one installation.
 #[derive(Clone, Debug)]

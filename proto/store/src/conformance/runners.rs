@@ -76,6 +76,7 @@ pub async fn a_silent_runner_is_declared_dead_and_its_groups_freed(world: World)
         .into_iter()
         .find(|row| row.runner == one.id)
         .unwrap();
+    assert_eq!(seen.free_slots, 4);
     assert_eq!(
         world.store.declare_dead(&seen, at(15_000)).await.unwrap(),
         [group_id("g")]
@@ -87,7 +88,7 @@ pub async fn a_silent_runner_is_declared_dead_and_its_groups_freed(world: World)
             .await
             .unwrap()
             .iter()
-            .any(|row| row.runner == one.id && row.dead)
+            .any(|row| row.runner == one.id && row.dead && row.free_slots == 5)
     );
     assert!(
         world.store.declare_dead(&seen, at(15_000)).await.unwrap().is_empty(),

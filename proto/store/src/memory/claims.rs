@@ -102,10 +102,10 @@ impl State {
 
     /// Whether all slots of another runner that lives are taken.
     fn another_is_full(&self, runner: &RunnerId) -> bool {
-        self.runners.iter().any(|(other, entry)| {
-            let taken = self.slots.keys().filter(|(holder, _)| holder == other).count();
-            other != runner && !entry.row.dead && taken >= entry.slots as usize
-        })
+        let others = self.runners.values().filter(|entry| entry.row.runner != *runner);
+        others
+            .filter(|entry| !entry.row.dead)
+            .any(|entry| self.free_slots_of(entry) == 0)
     }
 
     /// Whether an earlier life of this runner owns the group.

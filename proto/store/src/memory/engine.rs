@@ -150,7 +150,7 @@ impl Store for MemoryStore {
     }
 
     async fn runners(&self) -> Result<Vec<RunnerRow>> {
-        Ok(self.lock().runners.values().map(|entry| entry.row.clone()).collect())
+        Ok(self.lock().runners())
     }
 
     async fn declare_dead(&self, seen: &RunnerRow, now: Timestamp) -> Result<Vec<GroupId>> {

@@ -18,6 +18,7 @@ impl State {
             incarnation: last.next(),
             heartbeat: 0,
             dead: false,
+            free_slots: slots,
         };
         let entry = RunnerEntry {
             row,
@@ -26,6 +27,24 @@ impl State {
         };
         self.runners.insert(runner.clone(), entry);
         last.next()
+    }
+
+    pub(super) fn runners(&self) -> Vec<RunnerRow> {
+        let row = |entry: &RunnerEntry| RunnerRow {
+            free_slots: self.free_slots_of(entry),
+            ..entry.row.clone()
+        };
+        self.runners.values().map(row).collect()
+    }
+
+    /// Slots of a runner that no group holds.
+    pub(super) fn free_slots_of(&self, entry: &RunnerEntry) -> u32 {
+        let taken = self
+            .slots
+            .keys()
+            .filter(|(holder, _)| *holder == entry.row.runner)
+            .count();
+        entry.slots.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
     }
 
     pub(super) fn heartbeat(&mut self, runner: &RunnerId, life: Incarnation) -> Result<()> {

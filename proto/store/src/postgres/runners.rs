@@ -4,7 +4,7 @@ use proto::ids::{GroupId, Incarnation, RunnerId};
 use proto::time::Timestamp;
 use tokio_postgres::Row;
 
-use super::columns::{self, get, parsed};
+use super::columns::{self, count, get, parsed};
 use super::failure::Result;
 use super::parameter::{Statement, statement};
 use super::transaction::Tx;
@@ -49,7 +49,14 @@ pub(super) async fn heartbeat(tx: &Tx, runner: &RunnerId, incarnation: Incarnati
 }
 
 pub(super) async fn all(tx: &Tx) -> Result<Vec<RunnerRow>> {
-    let runners = statement!("SELECT id, incarnation, heartbeat, dead FROM runners ORDER BY id");
+    let runners = statement!(
+        "
+        SELECT id, incarnation, heartbeat, dead,
+            GREATEST(slots - (SELECT COUNT(*) FROM slots taken WHERE taken.runner = runners.id), 0) AS free_slots
+        FROM runners
+        ORDER BY id
+        "
+    );
     columns::all(&tx.read(runners).await?.rows, read)
 }
 
@@ -184,5 +191,6 @@ fn read(row: &Row) -> Result<RunnerRow> {
         incarnation: Incarnation(get(row, "incarnation")?),
         heartbeat: get(row, "heartbeat")?,
         dead: get(row, "dead")?,
+        free_slots: count(row, "free_slots")?,
     })
 }

@@ -32,7 +32,14 @@ pub(super) fn heartbeat(conn: &Connection, runner: &RunnerId, incarnation: Incar
 
 pub(super) fn all(conn: &Connection) -> Result<Vec<RunnerRow>> {
     let runners = conn
-        .prepare_cached("SELECT id, incarnation, heartbeat, dead FROM runners ORDER BY id")?
+        .prepare_cached(
+            "
+            SELECT id, incarnation, heartbeat, dead,
+                MAX(slots - (SELECT COUNT(*) FROM slots taken WHERE taken.runner = runners.id), 0) AS free_slots
+            FROM runners
+            ORDER BY id
+            ",
+        )?
         .query_map([], read)?
         .collect::<rusqlite::Result<_>>()?;
     Ok(runners)
@@ -145,5 +152,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<RunnerRow> {
         incarnation: Incarnation(row.get("incarnation")?),
         heartbeat: row.get("heartbeat")?,
         dead: row.get("dead")?,
+        free_slots: row.get("free_slots")?,
     })
 }

@@ -5,7 +5,7 @@ mod kills;
 use std::sync::Arc;
 
 use bus::local::LocalHints;
-use bus::{Hint, Hints, Listener};
+use bus::{Hint, Hints, Listener, Room};
 use prometheus_client::registry::Registry;
 use proto::claim::{ClaimRequest, Fence};
 use proto::group::{ChatSeen, Group, GroupSettings};
@@ -40,7 +40,7 @@ impl World {
     async fn new() -> Self {
         let clock = ManualClock::at(START);
         let bus = LocalHints::new();
-        let hints = bus.listen(Interest::Ready);
+        let hints = bus.listen(Interest::Ready(Room::Free));
         let outage = Arc::new(Outage::around(Arc::new(MemoryStore::new())));
         let deps = Deps {
             store: outage.clone(),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bus::{Hint, Interest};
+use bus::{Hint, Interest, Room};
 
 use super::{Mailbox, Network, Service};
 use crate::exec::Process;
@@ -49,9 +49,22 @@ impl Bus {
             .filter(|(process, interest, _)| !process.is_dead() && interest.covers(&hint))
             .collect();
         if matches!(hint, Hint::Ready { runner: None }) && !hearing.is_empty() {
-            // Of several listeners one hears it.
-            let chosen = me.executor().draw(|random| random.below(hearing.len()));
-            hearing = vec![hearing[chosen]];
+            // Of several listeners of a kind one hears it.
+            let rooms = [Room::Free, Room::Idle].map(Interest::Ready);
+            let kinds = rooms.map(|kind| {
+                hearing
+                    .iter()
+                    .copied()
+                    .filter(|(_, interest, _)| *interest == kind)
+                    .collect()
+            });
+            hearing = kinds
+                .into_iter()
+                .filter_map(|kind: Vec<_>| {
+                    let chosen = (kind.len() > 1).then(|| me.executor().draw(|random| random.below(kind.len())));
+                    kind.get(chosen.unwrap_or_default()).copied()
+                })
+                .collect();
         }
         for (process, _, mailbox) in hearing {
             let copies = if me.executor().chance(self.network.chances().hint_doubled) {

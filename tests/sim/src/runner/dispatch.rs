@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use bus::{Hint, Interest};
-use proto::claim::{ClaimRequest, STICKY_DELAY, choose_eviction};
+use bus::{Hint, Interest, Room};
+use proto::claim::{ClaimRequest, STICKY_DELAY, choose_eviction, decide_room};
 use proto::time::Timestamp;
 
 use super::slots::Command;
@@ -48,13 +48,21 @@ async fn tick(runner: &Rc<Runner>) -> store::Result<()> {
     }
     let now = runner.me.now();
     claim(runner, now).await?;
-    let full = runner.slots.used() >= SLOTS as usize;
-    let waiting = full && runner.rows.oldest_waiting(now).await?.is_some();
-    runner.slots.tell_all(Command::OthersWait(waiting));
-    if waiting && let Some(group) = choose_eviction(runner.slots.evictable()) {
+    let others_wait = is_full(runner) && others_wait(runner, now).await?;
+    runner.slots.tell_all(Command::OthersWait(others_wait));
+    if others_wait && let Some(group) = choose_eviction(runner.slots.evictable()) {
         runner.slots.tell(&group, Command::Evict);
     }
     Ok(())
+}
+
+/// Whether a group waits for a slot of this runner.
+async fn others_wait(runner: &Runner, now: Timestamp) -> store::Result<bool> {
+    let runners = runner.rows.runners().await?;
+    let mut others = runners.iter().filter(|row| row.runner != runner.name);
+    let room_elsewhere = others.any(|row| !row.dead && row.free_slots > 0);
+    let waiting = runner.rows.oldest_waiting(now).await?;
+    Ok(waiting.is_some_and(|waiting| decide_room(&waiting, room_elsewhere, now)))
 }
 
 async fn claim(runner: &Rc<Runner>, now: Timestamp) -> store::Result<()> {
@@ -75,21 +83,31 @@ async fn claim(runner: &Rc<Runner>, now: Timestamp) -> store::Result<()> {
 }
 
 /// Hears of groups that anybody may take while there is room for one.
-fn listen_for_work(runner: &Runner, ready: &mut Option<Listener>) {
-    if !has_room(runner) {
-        if let Some(listener) = ready.take() {
+fn listen_for_work(runner: &Runner, ready: &mut Option<(Room, Listener)>) {
+    let room = room(runner);
+    if ready.as_ref().map(|(room, _)| *room) != room {
+        if let Some((_, listener)) = ready.take() {
             runner.world.bus.forget(&listener);
         }
-    } else if ready.is_none() {
-        *ready = Some(runner.world.bus.listen(&runner.me, Interest::Ready));
+        *ready = room.map(|room| (room, runner.world.bus.listen(&runner.me, Interest::Ready(room))));
     }
 }
 
-fn has_room(runner: &Runner) -> bool {
-    runner.slots.used() < SLOTS as usize || !runner.slots.evictable().is_empty()
+fn room(runner: &Runner) -> Option<Room> {
+    if !is_full(runner) {
+        Some(Room::Free)
+    } else if runner.slots.evictable().is_empty() {
+        None
+    } else {
+        Some(Room::Idle)
+    }
 }
 
-async fn wake(runner: &Rc<Runner>, hints: &Listener, ready: Option<&Listener>) -> Wake {
+fn is_full(runner: &Runner) -> bool {
+    runner.slots.used() >= SLOTS as usize
+}
+
+async fn wake(runner: &Rc<Runner>, hints: &Listener, ready: Option<&(Room, Listener)>) -> Wake {
     let mut stop = runner.stop.subscribe();
     let mut runtime = runner.runtime_is_up.subscribe();
     let sweep = runner.me.sleep(runner.world.about(SWEEP));
@@ -107,7 +125,7 @@ async fn wake(runner: &Rc<Runner>, hints: &Listener, ready: Option<&Listener>) -
                 } => runner.slots.tell(&group, Command::Called),
                 Hint::Inbox { engages: false, .. } => {}
                 _ => {
-                    if !has_room(runner) {
+                    if is_full(runner) {
                         pass_on(runner);
                     }
                     return Wake::Look;
@@ -118,9 +136,9 @@ async fn wake(runner: &Rc<Runner>, hints: &Listener, ready: Option<&Listener>) -
     }
 }
 
-async fn heard(ready: Option<&Listener>) {
+async fn heard(ready: Option<&(Room, Listener)>) {
     match ready {
-        Some(listener) => drop(listener.next().await),
+        Some((_, listener)) => drop(listener.next().await),
         None => std::future::pending().await,
     }
 }

@@ -9,35 +9,36 @@ use proto::lease::Trust;
 
 use super::Runner;
 use crate::fences::Fence;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{RuntimeAway, Sandbox};
 
 const BEAT: Duration = Duration::from_secs(2);
+/// Wait before the runtime is asked again for what it did not do.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Watches until `over` is set.
 pub(super) async fn watch(runner: Rc<Runner>, sandbox: Rc<Sandbox>, over: Rc<Cell<bool>>) {
     let mut trust = runner.trust.subscribe();
-    let mut before = Trust::Full;
+    let mut followed = Trust::Full;
     while !over.get() {
         let now = *trust.borrow_and_update();
-        if now != before {
-            follow(&runner, &sandbox, now).await;
+        if now != followed && follow(&runner, &sandbox, now).await.is_ok() {
+            followed = now;
         }
-        before = now;
         if now == Trust::Full {
             sandbox.heart.set(sandbox.heart.get() + 1);
         }
         tokio::select! {
             biased;
             changed = trust.changed() => if changed.is_err() { return },
-            () = runner.me.sleep(BEAT) => {}
+            () = runner.me.sleep(AGAIN), if now != followed => {}
+            () = runner.me.sleep(BEAT), if now == followed => {}
         }
     }
 }
 
-async fn follow(runner: &Runner, sandbox: &Sandbox, trust: Trust) {
+async fn follow(runner: &Runner, sandbox: &Sandbox, trust: Trust) -> Result<(), RuntimeAway> {
     let (host, world) = (&runner.host, &runner.world);
-    // What the runtime does not do now is left to the proxy, the watchdog and the epoch.
-    let _ = match trust {
+    match trust {
         Trust::Full => {
             sandbox.proxy.reopen();
             host.resume(&runner.me, sandbox.number).await
@@ -57,5 +58,5 @@ async fn follow(runner: &Runner, sandbox: &Sandbox, trust: Trust) {
             }
             host.kill(&runner.me, sandbox.number).await
         }
-    };
+    }
 }

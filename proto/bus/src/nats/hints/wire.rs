@@ -4,8 +4,8 @@ use proto::ids::{ChatId, GroupId, OutboxId, RunnerId};
 use proto::ipc::Progress;
 use serde::{Deserialize, Serialize};
 
-use crate::nats::subjects::{RUNNERS, Subjects};
-use crate::{Hint, Interest};
+use crate::nats::subjects::{FULL_RUNNERS, RUNNERS, Subjects};
+use crate::{Hint, Interest, Room};
 
 /// Version written. A hint of another version is ignored: sweeps find what it meant.
 const VERSION: u32 = 1;
@@ -127,9 +127,12 @@ pub(super) fn heard(subjects: &Subjects, interest: &Interest) -> Vec<Heard> {
             plain(subjects.inbox(runner)),
             plain(subjects.any_inbox()),
         ],
-        Interest::Ready => vec![Heard {
+        Interest::Ready(room) => vec![Heard {
             subject: subjects.wake(),
-            queue: Some(RUNNERS),
+            queue: Some(match room {
+                Room::Free => RUNNERS,
+                Room::Idle => FULL_RUNNERS,
+            }),
         }],
         Interest::Outbox { channel, account } => vec![plain(subjects.outbox(channel, account))],
         Interest::Group(group) => vec![plain(subjects.group(group))],
@@ -214,7 +217,8 @@ mod tests {
         let interests = [
             Interest::Runner(RunnerId::new("host.1")),
             Interest::Runner(RunnerId::new("other")),
-            Interest::Ready,
+            Interest::Ready(Room::Free),
+            Interest::Ready(Room::Idle),
             Interest::Outbox {
                 channel: "telegram".into(),
                 account: "bot 1".into(),

@@ -6,9 +6,9 @@ use proto::ids::GroupId;
 use servers::{Nats as Server, Version};
 
 use super::world::{Bus, VERSIONS};
-use crate::Ingress;
 use crate::conformance::log::{end, give, read, texts_of};
 use crate::conformance::{group, message, soon};
+use crate::{Ingress, Log};
 
 /// Groups that speak at once.
 const GROUPS: usize = 80;
@@ -93,6 +93,7 @@ async fn a_server_that_is_killed_under_batches_keeps_all_it_acknowledged_once() 
         }
     };
     soon("all messages", async { tokio::join!(talk, trouble) }).await;
+    soon("the server", async { while log.state().await.is_err() {} }).await;
     let expected: Vec<String> = (0..ROUNDS).map(|number| number.to_string()).collect();
     for group in &all {
         assert_eq!(texts_of(&read(&*log, group, 0, ROUNDS).await), expected, "{group}");

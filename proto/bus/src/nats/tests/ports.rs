@@ -10,7 +10,7 @@ use super::world::{Bus, VERSIONS};
 use crate::conformance::log::{end, give, open, texts_of};
 use crate::conformance::{self, group, message, soon};
 use crate::nats::{Config, Scope};
-use crate::{Hint, Hints, Ingress, IngressError, Interest, Log};
+use crate::{Hint, Hints, Ingress, IngressError, Interest, Log, Room};
 
 #[tokio::test]
 async fn the_stream_is_a_log() {
@@ -39,8 +39,9 @@ async fn one_of_several_runners_hears_that_a_group_is_ready() {
     let runners = [Bus::on(&server).ready().await, Bus::on(&server).ready().await];
     let mut listeners: Vec<_> = runners
         .iter()
-        .map(|bus| bus.nats.hints().listen(Interest::Ready))
+        .map(|bus| bus.nats.hints().listen(Interest::Ready(Room::Free)))
         .collect();
+    let mut full = runners[0].nats.hints().listen(Interest::Ready(Room::Idle));
     let mut direct: Vec<_> = runners
         .iter()
         .map(|bus| bus.nats.hints().listen(Interest::Runner(RunnerId::new("both"))))
@@ -65,13 +66,19 @@ async fn one_of_several_runners_hears_that_a_group_is_ready() {
         gateway.nats.hints().publish(Hint::Ready { runner: None });
     }
     let mut counts = [0, 0];
-    for (listener, count) in listeners.iter_mut().zip(&mut counts) {
+    let mut by_the_full = 0;
+    let of_all = listeners
+        .iter_mut()
+        .zip(&mut counts)
+        .chain([(&mut full, &mut by_the_full)]);
+    for (listener, count) in of_all {
         while let Ok(Some(_)) = tokio::time::timeout(Duration::from_secs(1), listener.next()).await {
             *count += 1;
         }
     }
     assert_eq!(counts[0] + counts[1], HINTS, "{counts:?}");
     assert!(counts[0] > 0 && counts[1] > 0, "{counts:?}");
+    assert_eq!(by_the_full, HINTS, "whoever is full takes it from nobody");
 }
 
 #[tokio::test]
