@@ -33,7 +33,7 @@ use crate::directory::Directory;
 use crate::files::Files;
 use crate::health::{Health, HealthRegistry};
 use crate::http::{ControlSocket, bind_control_socket};
-use crate::intake::{AllowlistFile, Attachments, Intake, Transcriber};
+use crate::intake::{AllowlistFile, Attachments, Intake, Transcriber, Watched};
 use crate::metrics::Metrics;
 use crate::receiving::Notices;
 
@@ -152,9 +152,11 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
         zone: config.timezone,
     };
     let pairings = commands.pairings();
+    let taking = deps.readiness.part("intake".to_owned());
+    let ingress: Arc<dyn Ingress> = Arc::new(Watched::new(deps.ingress, Arc::clone(&deps.clock), taking));
     let intake = Arc::new(Intake::new(
         Arc::clone(&directory),
-        Arc::clone(&deps.ingress),
+        Arc::clone(&ingress),
         AllowlistFile::new(config.security.sender_allowlist, on_invalid),
         config.assistant_name,
         commands,
@@ -221,7 +223,7 @@ pub async fn start(config: Config, deps: Deps, lifecycle: &Lifecycle) -> anyhow:
     let delivering = deps.readiness.part("delivery".to_owned());
     let tools = Tools {
         store: deps.store,
-        ingress: deps.ingress,
+        ingress,
         hints: deps.hints,
         clock: deps.clock,
         random: deps.random,

@@ -13,7 +13,7 @@ use crate::time::{Monotonic, Timestamp};
 pub const STICKY_DELAY: Duration = Duration::from_millis(250);
 
 /// A full runner leaves a waiting group for this long to others that have room: more than one of their sweeps.
-const LEFT_TO_OTHERS: Duration = Duration::from_secs(2);
+const LEFT_TO_OTHERS: Duration = Duration::from_secs(3);
 
 /// A scheduled task counts as this much younger than it is when the next group is chosen: people come first, but a
 /// task that has waited longer than that comes before a person who just arrived, so neither starves.
@@ -125,8 +125,8 @@ mod tests {
             ready_at: at(10),
         };
         assert!(decide_room(&waiting, false, at(10)));
-        assert!(!decide_room(&waiting, true, at(11)));
-        assert!(decide_room(&waiting, true, at(12)));
+        assert!(!decide_room(&waiting, true, at(12)));
+        assert!(decide_room(&waiting, true, at(13)));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod attachments;
 mod transcription;
 mod under_way;
 mod unindexed;
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub use allowlist_file::AllowlistFile;
 pub use attachments::{Attachments, FILE_BYTES_MAX};
 pub use transcription::Transcriber;
 use unindexed::Unindexed;
+pub(crate) use watched::Watched;
 
 use crate::channel::Channel;
 use crate::command::{Commands, Heard, Next};

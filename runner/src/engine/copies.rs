@@ -13,17 +13,20 @@ use crate::snapshot::Snapshots;
 
 /// Looks in the time that a copy is kept.
 const LOOKS: u32 = 4;
+/// Shortest wait between two of them.
+const PAUSE_MIN: Duration = Duration::from_millis(200);
 
 /// Looks until told to stop.
 pub(crate) async fn run(engine: Arc<Engine>, snapshots: Arc<Snapshots>) -> anyhow::Result<()> {
     let stop = engine.lifecycle.soft_stop();
     let kept = Duration::from_millis(engine.settings.config.keep_copies_ms);
     loop {
-        let pause = tokio::time::sleep((kept / LOOKS).mul_f64(0.8 + 0.4 * (engine.random)()));
+        let pause = (kept / LOOKS).max(PAUSE_MIN).mul_f64(0.8 + 0.4 * (engine.random)());
+        let pause = tokio::time::sleep(pause);
         if stop.run_until_cancelled(pause).await.is_none() {
             return Ok(());
         }
-        tick(&engine, &snapshots, kept).await;
+        stop.run_until_cancelled(tick(&engine, &snapshots, kept)).await;
     }
 }
 

@@ -27,6 +27,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 enum Wake {
     /// Something may be claimable or evictable.
     Look,
+    /// So is a group that this runner was asked for first.
+    Asked,
     /// A turn is to end.
     Stops,
     /// The sweep: nothing that was missed stays missed.
@@ -44,7 +46,7 @@ struct Ready {
 /// Runs passes until the runner drains.
 pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
     let mut hints = engine.hints.listen(Interest::Runner(engine.settings.runner.clone()));
-    let (mut ready, reconcile) = (None, Reconcile::default());
+    let (mut ready, mut asked, reconcile) = (None, false, Reconcile::default());
     let mut runtime = engine.runtime_state.subscribe();
     let mut sweep = tokio::time::interval(SWEEP.mul_f64(0.8 + 0.4 * (engine.random)()));
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -57,9 +59,13 @@ pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
             // The next hint may come at once; a store in trouble is not asked again before the sweep.
             sweep.tick().await;
         }
+        if std::mem::take(&mut asked) && room(&engine) != Some(Room::Free) && !engine.slots.makes_room() {
+            pass_on(&engine);
+        }
         listen_for_work(&engine, &mut ready);
         match wake(&engine, &mut *hints, &mut ready, &mut runtime, &mut sweep).await {
             Wake::Look => {}
+            Wake::Asked => asked = true,
             Wake::Stops => stops::tick(&engine).await,
             Wake::Sweep => {
                 engine.slots.tell_all(Command::Look);
@@ -76,8 +82,7 @@ pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
 
 /// One pass: claims what fits; if groups are left waiting, evicts the sandbox that has been idle longest.
 pub(crate) async fn tick(engine: &Arc<Engine>) -> store::Result<()> {
-    let up = matches!(*engine.runtime_state.borrow(), RuntimeState::Up { .. });
-    if !up || !engine.trusted() || engine.lifecycle.soft_stop().is_cancelled() {
+    if !may_serve(engine) || engine.lifecycle.soft_stop().is_cancelled() {
         return Ok(());
     }
     let now = engine.clock.now();
@@ -93,12 +98,17 @@ pub(crate) async fn tick(engine: &Arc<Engine>) -> store::Result<()> {
 
 /// Whether a group waits for a slot of this runner.
 async fn others_wait(engine: &Engine, now: Timestamp) -> store::Result<bool> {
-    // Before the look at who waits: a group that took the last free slot meanwhile does not wait any more.
+    let Some(waiting) = engine.store.oldest_waiting(now).await? else {
+        return Ok(false);
+    };
     let runners = engine.store.runners().await?;
     let mut others = runners.iter().filter(|row| row.runner != engine.settings.runner);
-    let room_elsewhere = others.any(|row| !row.dead && row.free_slots > 0);
+    if others.any(|row| !row.dead && row.free_slots > 0) {
+        return Ok(decide_room(&waiting, true, now));
+    }
+    // Once more: a group that took the last free slot meanwhile does not wait any more.
     let waiting = engine.store.oldest_waiting(now).await?;
-    Ok(waiting.is_some_and(|waiting| decide_room(&waiting, room_elsewhere, now)))
+    Ok(waiting.is_some_and(|waiting| decide_room(&waiting, false, now)))
 }
 
 async fn claim(engine: &Arc<Engine>, now: Timestamp) -> store::Result<()> {
@@ -133,14 +143,22 @@ fn listen_for_work(engine: &Engine, ready: &mut Option<Ready>) {
     }
 }
 
+/// Where another group would be served here; none: it would not.
 fn room(engine: &Engine) -> Option<Room> {
-    if !is_full(engine) {
+    if !may_serve(engine) {
+        None
+    } else if !is_full(engine) {
         Some(Room::Free)
     } else if engine.slots.evictable().is_empty() {
         None
     } else {
         Some(Room::Idle)
     }
+}
+
+/// Whether sandboxes can be started, and this runner may act.
+fn may_serve(engine: &Engine) -> bool {
+    matches!(*engine.runtime_state.borrow(), RuntimeState::Up { .. }) && engine.trusted()
 }
 
 fn is_full(engine: &Engine) -> bool {
@@ -203,12 +221,7 @@ async fn wake(
                 // Chatter calls nobody: it goes along with what does.
                 Some(Hint::Inbox { engages: false, .. }) => {}
                 Some(Hint::Stop { .. }) => return Wake::Stops,
-                Some(_) => {
-                    if is_full(engine) {
-                        pass_on(engine);
-                    }
-                    return Wake::Look;
-                }
+                Some(_) => return Wake::Asked,
                 // Some were missed: everybody looks.
                 None => return Wake::Sweep,
             },

@@ -16,6 +16,9 @@ use super::{Engine, Settings};
 /// Time that the goodbye may take: a little less than a task gets after the hard stop.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(4);
 
+/// Between two looks whether a group is left.
+const GLANCE: Duration = Duration::from_millis(20);
+
 /// Sends heartbeats for ever; ends with an error when this life of the runner is over. `registered` is when the registration was
 /// sent, which is the first good heartbeat.
 ///
@@ -81,7 +84,7 @@ async fn say_goodbye(engine: &Engine) {
     } = &engine.settings;
     let goodbye = async {
         while engine.slots.used() > 0 {
-            engine.slots.freed().await;
+            tokio::time::sleep(GLANCE).await;
         }
         engine.store.retire_runner(runner, *incarnation).await
     };

@@ -54,14 +54,15 @@ pub(crate) async fn run(engine: Arc<Engine>, condition: Condition) -> anyhow::Re
 }
 
 async fn look(engine: &Engine, past_is_settled: &mut bool) -> anyhow::Result<()> {
-    if let Some(reason) = engine.lacks_room() {
-        anyhow::bail!(reason);
-    }
     engine.runtime.probe().await?;
     if !*past_is_settled {
         // Before anything else is asked of the runtime: old sandboxes must not live on because an image is missing.
         recovery::take_over_own_past(engine).await?;
         *past_is_settled = true;
+    }
+    // After the past, which needs no room and may be what takes it.
+    if let Some(reason) = engine.lacks_room() {
+        anyhow::bail!(reason);
     }
     engine.runtime.image(&engine.settings.sandbox.image).await?;
     Ok(())

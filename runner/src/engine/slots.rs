@@ -119,16 +119,21 @@ impl Slots {
 
     /// Groups with an idle sandbox and since when; none while a slot is already about to become free.
     pub(crate) fn evictable(&self) -> Vec<(GroupId, Monotonic)> {
-        let runs = self.lock();
-        let soon_free = |entry: &Entry| entry.activity == Activity::Closing || entry.orders.is_evicting();
-        if runs.values().any(soon_free) {
+        if self.makes_room() {
             return Vec::new();
         }
+        let runs = self.lock();
         let idle = |(group, entry): (&GroupId, &Entry)| match entry.activity {
             Activity::Idle(since) => Some((group.clone(), since)),
             Activity::Busy | Activity::Closing => None,
         };
         runs.iter().filter_map(idle).collect()
+    }
+
+    /// Whether a slot is about to become free.
+    pub(crate) fn makes_room(&self) -> bool {
+        let soon_free = |entry: &Entry| entry.activity == Activity::Closing || entry.orders.is_evicting();
+        self.lock().values().any(soon_free)
     }
 
     /// Tells one run; a run that is not here is somebody else's.

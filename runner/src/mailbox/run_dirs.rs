@@ -56,8 +56,10 @@ impl RunDirs {
     /// What writing would end with.
     pub fn check_room(&self) -> io::Result<()> {
         let space = rustix::fs::fstatvfs(self.held.as_fd())?;
-        let counts_names = space.f_files > 0;
-        if space.f_bavail.saturating_mul(space.f_frsize) < ROOM_MIN || (counts_names && space.f_favail == 0) {
+        // Who counts neither says that there is none of it.
+        let lacks_bytes = space.f_blocks > 0 && space.f_bavail.saturating_mul(space.f_frsize) < ROOM_MIN;
+        let lacks_names = space.f_files > 0 && space.f_favail == 0;
+        if lacks_bytes || lacks_names {
             return Err(Errno::NOSPC.into());
         }
         let name = format!("room-{}", self.probes.fetch_add(1, Ordering::Relaxed));

@@ -58,13 +58,11 @@ impl GroupRun {
         }
     }
 
-    /// Ends the attempt, and with it the claim. On a host without room everything fails: there the attempt is given back.
+    /// Ends the attempt, and with it the claim. Where the disk is full nothing else is tried here until there is room. The attempt
+    /// counts all the same: it may be what filled it.
     pub(super) async fn fail(&mut self, turn: &OpenTurn, reason: String, forget_session: bool) {
         if let Some(lack) = self.engine.lacks_room() {
-            let group = &self.claimed.fence.group;
-            tracing::warn!(group.id = %group, turn.id = %turn.turn, reason, "a turn failed on a full disk; it is tried again");
             self.engine.runtime_is_down(lack);
-            return self.release(true).await;
         }
         let base = Duration::from_millis(self.engine.settings.config.retry_backoff_ms);
         let (random, now) = ((self.engine.random)(), self.engine.clock.now());
@@ -109,6 +107,10 @@ impl GroupRun {
     }
 
     async fn start_sandbox(&mut self, batch: &TurnBatch) -> Option<Event> {
+        if let Some(lack) = self.engine.lacks_room() {
+            self.engine.runtime_is_down(lack);
+            return Some(Event::Interrupted);
+        }
         let started = self.engine.clock.monotonic();
         // What a turn that is stopped early goes on with.
         self.session.clone_from(&batch.session);

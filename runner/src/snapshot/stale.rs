@@ -9,10 +9,11 @@ use proto::ids::GroupId;
 use proto::snapshot::SnapshotRef;
 use proto::time::Timestamp;
 
-use super::Snapshots;
 use super::error::{Error, files};
 use super::group::{Files, INDEX};
+use super::restore::fetch_manifest;
 use super::snapshots::{blocking, load};
+use super::{Moved, Snapshots};
 
 impl Snapshots {
     /// Groups whose files were last committed or brought here before this time.
@@ -24,11 +25,12 @@ impl Snapshots {
         blocking(move || resting_since(&dir, before).map_err(files("list what is known of groups' files"))).await
     }
 
-    /// Has the copy of a group's files removed if it is of another snapshot than the committed one, so that all of it that counts is
-    /// elsewhere. Nothing happens while the group runs here, or where the copy may hold changes that nobody else has. Returns
-    /// whether it was removed; what could not be removed is found again by the next call.
+    /// Has the copy of a group's files removed if it is of another snapshot than the committed one, and the store has that. Nothing
+    /// happens while the group runs here, or where the copy may hold changes that nobody else has. Returns whether it was removed;
+    /// what could not be removed is found again by the next call.
     ///
     /// # Errors
+    /// [`Error::Corrupt`] and [`Error::Blobs`] when the store does not give the committed snapshot: this copy may be all there is.
     /// [`Error::Files`].
     pub async fn give_up(
         &self,
@@ -38,9 +40,13 @@ impl Snapshots {
     ) -> Result<bool, Error> {
         let (state, disk) = (self.state(group), self.files(group));
         let held = state.lock().await;
-        let copy = load(&disk).await?.filter(|_| held.epoch.is_none());
+        if held.epoch.is_some() {
+            return Ok(false);
+        }
+        let copy = load(&disk).await?;
         let is_stale = copy.is_some_and(|copy| copy.row != *committed);
         if is_stale {
+            fetch_manifest(self.deps.blobs.as_ref(), committed, &Moved::default()).await?;
             blocking(move || remove_copy(&disk, remove).map_err(files("remove the files of a group that moved on")))
                 .await?;
         }
@@ -60,14 +66,11 @@ fn resting_since(state_dir: &Path, before: Timestamp) -> io::Result<Vec<GroupId>
         let entry = entry?;
         let name = entry.file_name();
         let group = name.to_str().and_then(|name| name.strip_suffix(INDEX));
-        let written = entry
-            .metadata()?
-            .modified()?
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        if let Some(group) = group.and_then(|name| GroupId::parse(name).ok())
-            && Timestamp::default() + written < before
-        {
+        let Some(group) = group.and_then(|name| GroupId::parse(name).ok()) else {
+            continue;
+        };
+        let written = entry.metadata()?.modified()?.duration_since(UNIX_EPOCH);
+        if Timestamp::default() + written.unwrap_or_default() < before {
             groups.push(group);
         }
     }

@@ -15,6 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use proto::ids::GroupId;
+use rustix::io::Errno;
 
 use super::Owner;
 use super::files::{make_dir, replace};
@@ -97,17 +98,22 @@ impl Folders {
         }
     }
 
-    /// Removes the directories of a group with all that is in them. A link in their place stays, with what it leads to: the
-    /// operator put it there. Blocks; no sandbox of the group runs.
+    /// Removes the directories of a group with all that is in them. A link in place of one, or of the directory of all groups, stays
+    /// with what it leads to: the operator put it there. Blocks; no sandbox of the group runs.
     ///
     /// # Errors
     /// The first thing that cannot be removed.
     pub fn remove(&self, group: &GroupId) -> io::Result<()> {
         let name = CString::new(group.as_str())?;
         for parent in ["groups", "sessions"] {
-            let parent = HeldDir::open(&self.data_dir.join(parent).canonicalize()?)?;
-            if parent.open_dir(&name).is_ok() {
-                remove_tree(&parent, &name)?;
+            let parent = match HeldDir::open(&self.data_dir.join(parent)) {
+                Err(error) if is_no_directory(&error) => continue,
+                parent => parent?,
+            };
+            match parent.open_dir(&name) {
+                Err(error) if is_no_directory(&error) => {}
+                // One that its agent locked is unlocked.
+                Ok(_) | Err(_) => remove_tree(&parent, &name)?,
             }
         }
         Ok(())
@@ -146,4 +152,12 @@ pub(super) struct OpenGroup {
     pub(super) workspace: HeldDir,
     pub(super) session: HeldDir,
     pub(super) claude: HeldDir,
+}
+
+/// Whether there is nothing, or something else than a directory.
+fn is_no_directory(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
+    )
 }

@@ -76,7 +76,8 @@ impl World {
         Self {
             rough: Arc::new(Rough::around(MemoryRuntime::new(engine.clone(), INSTALL))),
             outage: Arc::new(Outage::around(Arc::clone(&rows) as Arc<dyn Store>)),
-            clock: ManualClock::at(Timestamp::from_millis(1_800_000_000_000)),
+            // Long after any file of this test was written.
+            clock: ManualClock::at(Timestamp::from_millis(4_000_000_000_000)),
             readiness: Readiness::new(),
             lease: config::Lease::default(),
             slots: config::Runner::default().slots,

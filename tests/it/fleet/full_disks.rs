@@ -167,6 +167,7 @@ async fn goes_on(mut fleet: Fleet, talking: JoinHandle<Vec<u64>>) {
     let taken = tokio::time::timeout(PATIENCE, talking).await;
     assert!(taken.is_ok(), "messages are still refused\n{}", fleet.logs());
     until_answered(&fleet, &taken.unwrap().unwrap()).await;
+    assert_eq!(reason(&fleet.gateways[0], "intake").await, "", "the last one was taken");
     all_is_well(&mut fleet).await;
 }
 
@@ -176,7 +177,9 @@ async fn an_older_broker_without_room_refuses_with_the_reason_and_takes_again_wh
     fleet
         .until("the reason", async || {
             let log = fleet.gateways[0].log_text();
-            log.contains("JetStream takes no message") && log.contains("NATS has too little room: its disk")
+            log.contains("JetStream takes no message")
+                && log.contains("NATS has too little room: its disk")
+                && reason(&fleet.gateways[0], "intake").await.contains("too little room")
         })
         .await;
     tokio::time::sleep(OUTAGE).await;
@@ -192,7 +195,10 @@ async fn a_broker_without_room_has_messages_sent_again_until_it_was_restarted_wi
     fleet
         .until("the reason", async || {
             let log = fleet.gateways[0].log_text();
-            log.contains("a message could not be taken") && log.contains("NATS did not acknowledge the message in time")
+            let said = "NATS did not acknowledge the message in time";
+            log.contains("a message could not be taken")
+                && log.contains(said)
+                && reason(&fleet.gateways[0], "intake").await.contains(said)
         })
         .await;
     tokio::time::sleep(OUTAGE).await;
@@ -273,6 +279,34 @@ async fn chats_are_told_once_while_a_runner_can_make_no_directory_and_no_other_s
 
     fleet.runners[0].disk().free();
     until_answered(&fleet, &numbers).await;
+    all_is_well(&mut fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_starts_without_room_gives_its_groups_to_another() {
+    let mut fleet = with_a_full_runner(2).prepare().await;
+    fleet.gateways[0].start();
+    fleet.schedulers[0].start();
+    fleet.runners[0].start();
+    let number = fleet.begin_turn(0, "").await;
+    fleet.runners[0].kill();
+    fleet.runners[0].disk().fill();
+    fleet.runners[0].disk().crowd();
+    fleet.runners[0].start();
+    fleet.runners[1].start();
+    let took = fleet
+        .within(Duration::from_secs(30), "the other runner to answer", async || {
+            fleet.platform.is_answered(number)
+        })
+        .await;
+    assert_eq!(fleet.holder(0).await, 1, "after {took:?}");
+    let said = reason(&fleet.runners[0], "sandboxes").await;
+    assert!(
+        said.contains(NO_ROOM) && fleet.runners[0].runs(),
+        "{said}\n{}",
+        fleet.logs()
+    );
+    fleet.runners[0].disk().free();
     all_is_well(&mut fleet).await;
 }
 

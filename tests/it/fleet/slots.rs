@@ -159,8 +159,8 @@ async fn groups_that_talk_without_end_do_not_keep_the_slots_from_one_that_says_a
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_full_of_tasks_do_not_keep_the_slots_from_somebody_who_speaks() {
     const QUIET: usize = RUNNERS;
-    /// Of each group: work for twelve seconds.
-    const TASKS: usize = 40;
+    /// Of each group: work for eighteen seconds.
+    const TASKS: usize = 60;
     let fleet = crowded(RUNNERS + 1, 1).await;
     fleet.model.thinks(THINKS);
     let registrar = Registrar::connect(&fleet.database).await;

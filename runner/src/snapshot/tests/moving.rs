@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _, symlink};
 use std::sync::Arc;
 use std::time::Duration;
 
+use blobs::{BlobName, BlobStore as _};
 use proto::ids::Epoch;
 
 use super::counting::Counting;
@@ -239,6 +240,24 @@ async fn a_copy_is_given_up_only_when_it_rests_and_its_group_moved_on() {
     assert!(!one.give_up(&second).await, "there is nothing left");
     one.restore(3, Some(&second)).await.unwrap();
     assert_eq!(one.tree(), two.tree());
+}
+
+#[tokio::test]
+async fn a_copy_stays_while_the_store_does_not_give_the_committed_snapshot() {
+    let blobs = Arc::<Counting>::default();
+    let (one, two) = (Place::new(&blobs), Place::new(&blobs));
+    one.restore(1, None).await.unwrap();
+    one.write("workspace/a", "first");
+    let first = one.commit(1).await;
+    one.snapshots.released(&group(), Epoch(1));
+    two.restore(2, Some(&first)).await.unwrap();
+    two.write("workspace/b", "second");
+    let second = two.commit(2).await;
+    blobs.delete(&BlobName::parse(&second.manifest).unwrap()).await.unwrap();
+    let remove = || panic!("it may be all there is");
+    let kept = one.snapshots.give_up(&group(), &second, remove).await;
+    assert!(matches!(kept, Err(Error::Corrupt(_))), "{kept:?}");
+    assert!(one.path("workspace/a").exists());
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 enum Wake {
     Look,
+    Asked,
     Sweep,
     Stop,
 }
@@ -25,14 +26,18 @@ pub(super) async fn run(runner: Rc<Runner>) {
         .world
         .bus
         .listen(&runner.me, Interest::Runner(runner.name.clone()));
-    let mut ready = None;
+    let (mut ready, mut asked) = (None, false);
     loop {
         if tick(&runner).await.is_err() {
             runner.me.sleep(runner.world.about(SWEEP)).await;
         }
+        if std::mem::take(&mut asked) && room(&runner) != Some(Room::Free) && !runner.slots.makes_room() {
+            pass_on(&runner);
+        }
         listen_for_work(&runner, &mut ready);
         match wake(&runner, &hints, ready.as_ref()).await {
             Wake::Look => {}
+            Wake::Asked => asked = true,
             Wake::Sweep => {
                 runner.slots.tell_all(Command::Look);
                 reconcile::tick(&runner).await;
@@ -43,7 +48,7 @@ pub(super) async fn run(runner: Rc<Runner>) {
 }
 
 async fn tick(runner: &Rc<Runner>) -> store::Result<()> {
-    if !*runner.runtime_is_up.borrow() || !runner.trusted() || runner.stopping() {
+    if !may_serve(runner) || runner.stopping() {
         return Ok(());
     }
     let now = runner.me.now();
@@ -58,11 +63,16 @@ async fn tick(runner: &Rc<Runner>) -> store::Result<()> {
 
 /// Whether a group waits for a slot of this runner.
 async fn others_wait(runner: &Runner, now: Timestamp) -> store::Result<bool> {
+    let Some(waiting) = runner.rows.oldest_waiting(now).await? else {
+        return Ok(false);
+    };
     let runners = runner.rows.runners().await?;
     let mut others = runners.iter().filter(|row| row.runner != runner.name);
-    let room_elsewhere = others.any(|row| !row.dead && row.free_slots > 0);
+    if others.any(|row| !row.dead && row.free_slots > 0) {
+        return Ok(decide_room(&waiting, true, now));
+    }
     let waiting = runner.rows.oldest_waiting(now).await?;
-    Ok(waiting.is_some_and(|waiting| decide_room(&waiting, room_elsewhere, now)))
+    Ok(waiting.is_some_and(|waiting| decide_room(&waiting, false, now)))
 }
 
 async fn claim(runner: &Rc<Runner>, now: Timestamp) -> store::Result<()> {
@@ -94,13 +104,19 @@ fn listen_for_work(runner: &Runner, ready: &mut Option<(Room, Listener)>) {
 }
 
 fn room(runner: &Runner) -> Option<Room> {
-    if !is_full(runner) {
+    if !may_serve(runner) {
+        None
+    } else if !is_full(runner) {
         Some(Room::Free)
     } else if runner.slots.evictable().is_empty() {
         None
     } else {
         Some(Room::Idle)
     }
+}
+
+fn may_serve(runner: &Runner) -> bool {
+    *runner.runtime_is_up.borrow() && runner.trusted()
 }
 
 fn is_full(runner: &Runner) -> bool {
@@ -124,12 +140,7 @@ async fn wake(runner: &Rc<Runner>, hints: &Listener, ready: Option<&(Room, Liste
                     group, engages: true, ..
                 } => runner.slots.tell(&group, Command::Called),
                 Hint::Inbox { engages: false, .. } => {}
-                _ => {
-                    if is_full(runner) {
-                        pass_on(runner);
-                    }
-                    return Wake::Look;
-                }
+                _ => return Wake::Asked,
             },
             () = heard(ready) => return Wake::Look,
         }

@@ -88,16 +88,21 @@ impl Slots {
 
     /// Groups with an idle sandbox and since when; none while a slot is already about to become free.
     pub(crate) fn evictable(&self) -> Vec<(GroupId, Monotonic)> {
-        let runs = self.runs.borrow();
-        let soon_free = |entry: &Entry| entry.activity == Activity::Closing || entry.orders.standing.borrow().evict;
-        if runs.values().any(soon_free) {
+        if self.makes_room() {
             return Vec::new();
         }
+        let runs = self.runs.borrow();
         let idle = |(group, entry): (&GroupId, &Entry)| match entry.activity {
             Activity::Idle(since) => Some((group.clone(), since)),
             Activity::Busy | Activity::Closing => None,
         };
         runs.iter().filter_map(idle).collect()
+    }
+
+    /// Whether a slot is about to become free.
+    pub(crate) fn makes_room(&self) -> bool {
+        let soon_free = |entry: &Entry| entry.activity == Activity::Closing || entry.orders.standing.borrow().evict;
+        self.runs.borrow().values().any(soon_free)
     }
 
     pub(crate) fn tell(&self, group: &GroupId, command: Command) {

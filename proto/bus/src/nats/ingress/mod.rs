@@ -33,7 +33,9 @@ const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Why a message was not accepted now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("NATS did not acknowledge the message in time")]
+    #[error(
+        "NATS did not acknowledge the message in time; if it answers otherwise, see its /healthz: one whose disk was full must be restarted"
+    )]
     Unacknowledged,
     #[error(transparent)]
     Down(#[from] super::Problem),
