@@ -31,7 +31,7 @@ impl Ingress for Watched {
             Ok(_) => self.part.ok(),
             Err(error @ IngressError::Unavailable(_)) => {
                 let now = self.clock.now();
-                let mut reason = format!("the last message, at {now}, was not taken; its platform sends it again");
+                let mut reason = format!("the last message, at {now}, was not taken; whoever sent it tries again");
                 let mut cause = error.source();
                 while let Some(error) = cause {
                     reason = format!("{reason}: {error}");

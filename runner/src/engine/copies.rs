@@ -1,6 +1,6 @@
 //! Gives up copies of the files of groups that have moved on: each runner's disk would come to hold the files of all groups.
 //!
-//! A copy saves fetching when its group comes back soon. What is removed is committed elsewhere, in a newer state.
+//! A copy saves fetching when its group comes back soon. What is removed is no longer what the group has, and the store has that.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(crate) async fn run(engine: Arc<Engine>, snapshots: Arc<Snapshots>) -> anyho
         if stop.run_until_cancelled(pause).await.is_none() {
             return Ok(());
         }
-        stop.run_until_cancelled(tick(&engine, &snapshots, kept)).await;
+        tick(&engine, &snapshots, kept).await;
     }
 }
 
@@ -35,7 +35,9 @@ async fn tick(engine: &Engine, snapshots: &Snapshots, kept: Duration) {
         Ok(groups) => groups,
         Err(error) => return note(&error),
     };
-    for group in groups {
+    let stop = engine.lifecycle.soft_stop();
+    // Between two groups only: what is being removed stays locked until it is gone.
+    for group in groups.into_iter().take_while(|_| !stop.is_cancelled()) {
         match look(engine, snapshots, &group).await {
             Ok(true) => {
                 tracing::info!(group.id = %group, "the copy of a group's files was removed: the group has moved on")

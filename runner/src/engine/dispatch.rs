@@ -51,15 +51,20 @@ pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
     let mut sweep = tokio::time::interval(SWEEP.mul_f64(0.8 + 0.4 * (engine.random)()));
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        if let Err(error) = tick(&engine).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "claiming failed; trying again"
-            );
-            // The next hint may come at once; a store in trouble is not asked again before the sweep.
-            sweep.tick().await;
-        }
-        if std::mem::take(&mut asked) && room(&engine) != Some(Room::Free) && !engine.slots.makes_room() {
+        let claimed = match tick(&engine).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "claiming failed; trying again"
+                );
+                // The next hint may come at once; a store in trouble is not asked again before the sweep.
+                sweep.tick().await;
+                0
+            }
+        };
+        let takes_none = room(&engine) != Some(Room::Free) && !engine.slots.makes_room();
+        if std::mem::take(&mut asked) && claimed == 0 && takes_none {
             pass_on(&engine);
         }
         listen_for_work(&engine, &mut ready);
@@ -80,20 +85,21 @@ pub(crate) async fn run(engine: Arc<Engine>) -> anyhow::Result<()> {
     }
 }
 
-/// One pass: claims what fits; if groups are left waiting, evicts the sandbox that has been idle longest.
-pub(crate) async fn tick(engine: &Arc<Engine>) -> store::Result<()> {
+/// One pass: claims what fits; if groups are left waiting, evicts the sandbox that has been idle longest. Returns how many groups
+/// were claimed.
+pub(crate) async fn tick(engine: &Arc<Engine>) -> store::Result<usize> {
     if !may_serve(engine) || engine.lifecycle.soft_stop().is_cancelled() {
-        return Ok(());
+        return Ok(0);
     }
     let now = engine.clock.now();
-    claim(engine, now).await?;
+    let claimed = claim(engine, now).await?;
     let others_wait = is_full(engine) && others_wait(engine, now).await?;
     engine.slots.tell_all(Command::OthersWait(others_wait));
     if others_wait && let Some(group) = choose_eviction(engine.slots.evictable()) {
         engine.metrics.evictions.inc();
         engine.slots.tell(&group, Command::Evict);
     }
-    Ok(())
+    Ok(claimed)
 }
 
 /// Whether a group waits for a slot of this runner.
@@ -111,10 +117,10 @@ async fn others_wait(engine: &Engine, now: Timestamp) -> store::Result<bool> {
     Ok(waiting.is_some_and(|waiting| decide_room(&waiting, false, now)))
 }
 
-async fn claim(engine: &Arc<Engine>, now: Timestamp) -> store::Result<()> {
+async fn claim(engine: &Arc<Engine>, now: Timestamp) -> store::Result<usize> {
     let free = slots_of(engine).saturating_sub(engine.slots.used());
     if free == 0 {
-        return Ok(());
+        return Ok(0);
     }
     let request = ClaimRequest {
         runner: engine.settings.runner.clone(),
@@ -122,13 +128,15 @@ async fn claim(engine: &Arc<Engine>, now: Timestamp) -> store::Result<()> {
         free_slots: u32::try_from(free).unwrap_or(u32::MAX),
         now,
     };
-    for claimed in engine.store.claim_groups(&request).await? {
+    let all = engine.store.claim_groups(&request).await?;
+    let count = all.len();
+    for claimed in all {
         crash_point!("claim.after");
         engine.metrics.claims.inc();
         let orders = engine.slots.take(&claimed.fence);
         run::spawn(Arc::clone(engine), claimed, orders);
     }
-    Ok(())
+    Ok(count)
 }
 
 /// Hears of groups that anybody may take while there is room for one. A runner without room must not: where one runner of

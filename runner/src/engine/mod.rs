@@ -115,7 +115,7 @@ impl Engine {
         }
     }
 
-    /// Why no sandbox can work on this host, if its disk is why: then whatever fails is no fault of a message.
+    /// Why no sandbox can work on this host, if its disk is why.
     pub(crate) fn lacks_room(&self) -> Option<String> {
         let error = self.run_dirs.check_room().err()?;
         let dir = self.folders.data_dir().display();

@@ -52,6 +52,12 @@ struct Entry {
     activity: Activity,
 }
 
+impl Entry {
+    fn is_soon_free(&self) -> bool {
+        self.activity == Activity::Closing || self.orders.is_evicting()
+    }
+}
+
 impl Slots {
     /// Takes a slot for a group that was just claimed.
     pub(crate) fn take(&self, fence: &Fence) -> Arc<Orders> {
@@ -119,10 +125,10 @@ impl Slots {
 
     /// Groups with an idle sandbox and since when; none while a slot is already about to become free.
     pub(crate) fn evictable(&self) -> Vec<(GroupId, Monotonic)> {
-        if self.makes_room() {
+        let runs = self.lock();
+        if runs.values().any(Entry::is_soon_free) {
             return Vec::new();
         }
-        let runs = self.lock();
         let idle = |(group, entry): (&GroupId, &Entry)| match entry.activity {
             Activity::Idle(since) => Some((group.clone(), since)),
             Activity::Busy | Activity::Closing => None,
@@ -132,8 +138,7 @@ impl Slots {
 
     /// Whether a slot is about to become free.
     pub(crate) fn makes_room(&self) -> bool {
-        let soon_free = |entry: &Entry| entry.activity == Activity::Closing || entry.orders.is_evicting();
-        self.lock().values().any(soon_free)
+        self.lock().values().any(Entry::is_soon_free)
     }
 
     /// Tells one run; a run that is not here is somebody else's.

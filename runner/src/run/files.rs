@@ -52,7 +52,7 @@ impl GroupRun {
                 self.roots = Some(roots);
                 Ok(())
             }
-            Err(error) if is_unavailable(&error) || has_no_room(&error) => Err(LaunchError::FilesAway(chain(&error))),
+            Err(error) if is_unavailable(&error) => Err(LaunchError::FilesAway(chain(&error))),
             Err(error) => Err(LaunchError::Failed(chain(&error))),
         }
     }
@@ -177,12 +177,6 @@ fn prepared_roots(engine: &Engine, group: &Group) -> io::Result<Vec<Root>> {
         .folders
         .prepare(group, &engine.settings.assistant_name, &engine.skills)?;
     Ok(Root::of_group(&folders))
-}
-
-/// Whether they do not fit on this host: another may have room for them.
-fn has_no_room(error: &Error) -> bool {
-    use io::ErrorKind::{QuotaExceeded, StorageFull};
-    matches!(error, Error::Files { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
 }
 
 fn is_unavailable(error: &Error) -> bool {

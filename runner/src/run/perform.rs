@@ -20,6 +20,7 @@ impl GroupRun {
         match effect {
             Effect::BeginTurn => Some(self.begin_turn().await),
             Effect::StartSandbox(batch) => self.start_sandbox(&batch).await,
+            Effect::HandOver(_) if self.finds_no_room() => Some(Event::Interrupted),
             Effect::HandOver(batch) => {
                 let prompt = self.prompt_of(&batch).await;
                 self.hand_over(prompt).await
@@ -61,14 +62,22 @@ impl GroupRun {
     /// Ends the attempt, and with it the claim. Where the disk is full nothing else is tried here until there is room. The attempt
     /// counts all the same: it may be what filled it.
     pub(super) async fn fail(&mut self, turn: &OpenTurn, reason: String, forget_session: bool) {
-        if let Some(lack) = self.engine.lacks_room() {
-            self.engine.runtime_is_down(lack);
-        }
+        self.finds_no_room();
         let base = Duration::from_millis(self.engine.settings.config.retry_backoff_ms);
         let (random, now) = ((self.engine.random)(), self.engine.clock.now());
         let why = "it failed several times in a row";
         let next = decide_after_failure(turn.attempt, &turn.messages, why, base, random, now);
         self.end_attempt(turn.turn, reason, next, forget_session).await;
+    }
+
+    /// Whether the disk is full, and nothing is to be begun on this host.
+    fn finds_no_room(&self) -> bool {
+        let lack = self.engine.lacks_room();
+        let is_full = lack.is_some();
+        if let Some(lack) = lack {
+            self.engine.runtime_is_down(lack);
+        }
+        is_full
     }
 
     async fn begin_turn(&mut self) -> Event {
@@ -107,8 +116,7 @@ impl GroupRun {
     }
 
     async fn start_sandbox(&mut self, batch: &TurnBatch) -> Option<Event> {
-        if let Some(lack) = self.engine.lacks_room() {
-            self.engine.runtime_is_down(lack);
+        if self.finds_no_room() {
             return Some(Event::Interrupted);
         }
         let started = self.engine.clock.monotonic();

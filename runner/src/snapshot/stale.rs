@@ -39,7 +39,7 @@ impl Snapshots {
         remove: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> Result<bool, Error> {
         let (state, disk) = (self.state(group), self.files(group));
-        let held = state.lock().await;
+        let held = Arc::clone(&state).lock_owned().await;
         if held.epoch.is_some() {
             return Ok(false);
         }
@@ -47,10 +47,14 @@ impl Snapshots {
         let is_stale = copy.is_some_and(|copy| copy.row != *committed);
         if is_stale {
             fetch_manifest(self.deps.blobs.as_ref(), committed, &Moved::default()).await?;
-            blocking(move || remove_copy(&disk, remove).map_err(files("remove the files of a group that moved on")))
-                .await?;
+            let removing = move || {
+                let removed = remove_copy(&disk, remove).map_err(files("remove the files of a group that moved on"));
+                // Not before, whoever has stopped waiting for this.
+                drop(held);
+                removed
+            };
+            blocking(removing).await?;
         }
-        drop(held);
         // Unless somebody waits for it: two locks of a group would be none.
         let mut groups = self.groups();
         if Arc::strong_count(&state) == 2 && state.try_lock().is_ok_and(|state| state.epoch.is_none()) {

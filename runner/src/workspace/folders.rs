@@ -98,18 +98,15 @@ impl Folders {
         }
     }
 
-    /// Removes the directories of a group with all that is in them. A link in place of one, or of the directory of all groups, stays
-    /// with what it leads to: the operator put it there. Blocks; no sandbox of the group runs.
+    /// Removes the directories of a group with all that is in them. A link in place of one stays with what it leads to: the operator
+    /// put it there. Blocks; no sandbox of the group runs.
     ///
     /// # Errors
     /// The first thing that cannot be removed.
     pub fn remove(&self, group: &GroupId) -> io::Result<()> {
         let name = CString::new(group.as_str())?;
         for parent in ["groups", "sessions"] {
-            let parent = match HeldDir::open(&self.data_dir.join(parent)) {
-                Err(error) if is_no_directory(&error) => continue,
-                parent => parent?,
-            };
+            let parent = HeldDir::open(&self.data_dir.join(parent).canonicalize()?)?;
             match parent.open_dir(&name) {
                 Err(error) if is_no_directory(&error) => {}
                 // One that its agent locked is unlocked.

@@ -255,6 +255,25 @@ async fn messages_wait_and_no_attempt_is_counted_while_a_runner_cannot_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_warm_sandbox_cannot_be_told_on_a_full_disk_waits_without_an_attempt() {
+    let builder = Fleet::builder().services(1, 1, 1).rooms(1);
+    let mut fleet = builder.runner_disk(RUNNER).start().await;
+    fleet.ask(0).await;
+    fleet.runners[0].disk().fill();
+    let number = fleet.platform.say(0, "").await;
+    fleet
+        .until("the trouble to be told", async || {
+            reason(&fleet.runners[0], "sandboxes").await.contains(NO_ROOM)
+        })
+        .await;
+    fleet.runners[0].disk().free();
+    until_answered(&fleet, &[number]).await;
+    let log = fleet.runners[0].log_text();
+    assert!(!log.contains("turn failed") && !log.contains("turn.attempt=2"), "{log}");
+    all_is_well(&mut fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn chats_are_told_once_while_a_runner_can_make_no_directory_and_no_other_serves_them() {
     let mut fleet = with_a_full_runner(1).start().await;
     for room in 0..4 {

@@ -261,6 +261,37 @@ async fn a_copy_stays_while_the_store_does_not_give_the_committed_snapshot() {
 }
 
 #[tokio::test]
+async fn a_group_that_comes_back_waits_for_a_removal_that_nobody_waits_for_any_more() {
+    let blobs = Arc::<Counting>::default();
+    let (one, two) = (Place::new(&blobs), Place::new(&blobs));
+    one.restore(1, None).await.unwrap();
+    one.write("workspace/a", "first");
+    let first = one.commit(1).await;
+    one.snapshots.released(&group(), Epoch(1));
+    two.restore(2, Some(&first)).await.unwrap();
+    two.write("workspace/b", "second");
+    let second = two.commit(2).await;
+    let ((begun, has_begun), (end, may_end)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let workspace = one.path("workspace");
+    let remove = move || {
+        begun.send(()).unwrap();
+        may_end.recv().unwrap();
+        fs::remove_dir_all(workspace)
+    };
+    let of = group();
+    let giving_up = one.snapshots.give_up(&of, &second, remove);
+    let given_up = tokio::time::timeout(Duration::from_millis(50), giving_up).await;
+    assert!(given_up.is_err() && has_begun.recv().is_ok(), "it is still removing");
+    let back = one.restore(3, Some(&second));
+    tokio::pin!(back);
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut back).await;
+    assert!(early.is_err(), "files came back under a removal");
+    end.send(()).unwrap();
+    back.await.unwrap();
+    assert_eq!(one.tree(), two.tree());
+}
+
+#[tokio::test]
 async fn a_copy_that_could_not_be_removed_whole_is_found_again() {
     let blobs = Arc::<Counting>::default();
     let (one, two) = (Place::new(&blobs), Place::new(&blobs));

@@ -28,10 +28,12 @@ pub(super) async fn run(runner: Rc<Runner>) {
         .listen(&runner.me, Interest::Runner(runner.name.clone()));
     let (mut ready, mut asked) = (None, false);
     loop {
-        if tick(&runner).await.is_err() {
+        let claimed = tick(&runner).await;
+        if claimed.is_err() {
             runner.me.sleep(runner.world.about(SWEEP)).await;
         }
-        if std::mem::take(&mut asked) && room(&runner) != Some(Room::Free) && !runner.slots.makes_room() {
+        let takes_none = room(&runner) != Some(Room::Free) && !runner.slots.makes_room();
+        if std::mem::take(&mut asked) && claimed.unwrap_or_default() == 0 && takes_none {
             pass_on(&runner);
         }
         listen_for_work(&runner, &mut ready);
@@ -47,18 +49,18 @@ pub(super) async fn run(runner: Rc<Runner>) {
     }
 }
 
-async fn tick(runner: &Rc<Runner>) -> store::Result<()> {
+async fn tick(runner: &Rc<Runner>) -> store::Result<usize> {
     if !may_serve(runner) || runner.stopping() {
-        return Ok(());
+        return Ok(0);
     }
     let now = runner.me.now();
-    claim(runner, now).await?;
+    let claimed = claim(runner, now).await?;
     let others_wait = is_full(runner) && others_wait(runner, now).await?;
     runner.slots.tell_all(Command::OthersWait(others_wait));
     if others_wait && let Some(group) = choose_eviction(runner.slots.evictable()) {
         runner.slots.tell(&group, Command::Evict);
     }
-    Ok(())
+    Ok(claimed)
 }
 
 /// Whether a group waits for a slot of this runner.
@@ -75,10 +77,10 @@ async fn others_wait(runner: &Runner, now: Timestamp) -> store::Result<bool> {
     Ok(waiting.is_some_and(|waiting| decide_room(&waiting, false, now)))
 }
 
-async fn claim(runner: &Rc<Runner>, now: Timestamp) -> store::Result<()> {
+async fn claim(runner: &Rc<Runner>, now: Timestamp) -> store::Result<usize> {
     let free = (SLOTS as usize).saturating_sub(runner.slots.used());
     if free == 0 {
-        return Ok(());
+        return Ok(0);
     }
     let request = ClaimRequest {
         runner: runner.name.clone(),
@@ -86,10 +88,12 @@ async fn claim(runner: &Rc<Runner>, now: Timestamp) -> store::Result<()> {
         free_slots: u32::try_from(free).unwrap_or(u32::MAX),
         now,
     };
-    for claimed in runner.rows.claim_groups(&request).await? {
+    let all = runner.rows.claim_groups(&request).await?;
+    let count = all.len();
+    for claimed in all {
         run::spawn(runner, claimed);
     }
-    Ok(())
+    Ok(count)
 }
 
 /// Hears of groups that anybody may take while there is room for one.
