@@ -4,9 +4,6 @@
 
 use std::time::Duration;
 
-use proto::ids::{ChatId, GroupId};
-use proto::schedule::{Schedule, ScheduleKind};
-use proto::task::{ContextMode, Task, TaskId, TaskPolicy, TaskSpec};
 use proto::time::{Clock, Timestamp};
 use rusqlite::{Connection, OpenFlags};
 use service::clock::SystemClock;
@@ -14,7 +11,7 @@ use store::Store;
 use store::postgres::{Config, PostgresStore};
 use store::sqlite::SqliteStore;
 use tests::World;
-use tests::fleet::{Fleet, Tables, instant_agent};
+use tests::fleet::{Fleet, Tables, instant_agent, put_task_due_once};
 
 use crate::report::Measurement;
 
@@ -99,22 +96,8 @@ async fn put_tasks(store: &dyn Store, place: impl Fn(u64) -> (String, String)) {
     let first = now() + AHEAD;
     for number in 0..FIRINGS {
         let (group, chat) = place(number);
-        let spec = TaskSpec {
-            group: GroupId::parse(&group).unwrap(),
-            chat: ChatId::new(chat),
-            prompt: "say something".to_owned(),
-            schedule: Schedule::parse(ScheduleKind::Interval, "86400000").unwrap(),
-            zone: "UTC".parse().unwrap(),
-            context_mode: ContextMode::Group,
-            check_script: None,
-            policy: TaskPolicy::default(),
-        };
-        let task = Task::made(TaskId::parse(&format!("bench-{number}")).unwrap(), spec, now()).unwrap();
-        let due = Task {
-            next_due: Some(first + APART * u32::try_from(number).unwrap()),
-            ..task
-        };
-        assert!(store.put_task(&due, None, now()).await.unwrap().is_some());
+        let due = first + APART * u32::try_from(number).unwrap();
+        put_task_due_once(store, &format!("bench-{number}"), (&group, &chat), due, now()).await;
     }
 }
 

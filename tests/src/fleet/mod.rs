@@ -31,7 +31,7 @@ pub use links::Links;
 pub use load::{Load, Loaded};
 pub use model::InstantModel;
 pub use platform::Platform;
-pub use registrar::Registrar;
+pub use registrar::{Registrar, put_task_due_once};
 pub use service::{Role, Service};
 pub use tables::Tables;
 

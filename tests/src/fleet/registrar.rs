@@ -54,21 +54,32 @@ impl Registrar {
 
     /// Puts a task of a group's chat that is due now, and then not for as long as anybody looks.
     pub async fn put_due_task(&self, id: &str, chat: &str, group: &str) {
-        let spec = TaskSpec {
-            group: GroupId::parse(group).unwrap(),
-            chat: ChatId::new(chat),
-            prompt: "say something".to_owned(),
-            schedule: Schedule::parse(ScheduleKind::Interval, "86400000").unwrap(),
-            zone: "UTC".parse().unwrap(),
-            context_mode: ContextMode::Group,
-            check_script: None,
-            policy: TaskPolicy::default(),
-        };
-        let task = Task {
-            next_due: Some(self.now),
-            ..Task::made(TaskId::parse(id).unwrap(), spec, self.now).unwrap()
-        };
-        let stored = self.store.put_task(&task, None, self.now).await.unwrap();
-        assert!(stored.is_some(), "there is a task {id} already");
+        put_task_due_once(&self.store, id, (group, chat), self.now, self.now).await;
     }
+}
+
+/// Puts a task of a group and its chat that is due at an instant, and then not for as long as anybody looks.
+pub async fn put_task_due_once(
+    store: &dyn Store,
+    id: &str,
+    (group, chat): (&str, &str),
+    due: Timestamp,
+    now: Timestamp,
+) {
+    let spec = TaskSpec {
+        group: GroupId::parse(group).unwrap(),
+        chat: ChatId::new(chat),
+        prompt: "say something".to_owned(),
+        schedule: Schedule::parse(ScheduleKind::Interval, "86400000").unwrap(),
+        zone: "UTC".parse().unwrap(),
+        context_mode: ContextMode::Group,
+        check_script: None,
+        policy: TaskPolicy::default(),
+    };
+    let task = Task {
+        next_due: Some(due),
+        ..Task::made(TaskId::parse(id).unwrap(), spec, now).unwrap()
+    };
+    let stored = store.put_task(&task, None, now).await.unwrap();
+    assert!(stored.is_some(), "there is a task {id} already");
 }

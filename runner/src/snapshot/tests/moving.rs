@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use blobs::{BlobName, BlobStore as _};
 use proto::ids::Epoch;
+use proto::snapshot::SnapshotRef;
+use tokio::sync::mpsc;
 
 use super::counting::Counting;
 use super::place::{Place, group, stored_bytes};
@@ -242,46 +244,46 @@ async fn a_copy_is_given_up_only_when_it_rests_and_its_group_moved_on() {
     assert_eq!(one.tree(), two.tree());
 }
 
-#[tokio::test]
-async fn a_copy_stays_while_the_store_does_not_give_the_committed_snapshot() {
+/// A runner whose group moved on to another one, and what it committed there.
+async fn moved_on() -> (Place, Place, SnapshotRef) {
     let blobs = Arc::<Counting>::default();
     let (one, two) = (Place::new(&blobs), Place::new(&blobs));
     one.restore(1, None).await.unwrap();
     one.write("workspace/a", "first");
+    one.write("workspace/b", "first");
     let first = one.commit(1).await;
     one.snapshots.released(&group(), Epoch(1));
     two.restore(2, Some(&first)).await.unwrap();
     two.write("workspace/b", "second");
     let second = two.commit(2).await;
-    blobs.delete(&BlobName::parse(&second.manifest).unwrap()).await.unwrap();
+    (one, two, second)
+}
+
+#[tokio::test]
+async fn a_copy_stays_while_the_store_does_not_give_the_committed_snapshot() {
+    let (one, two, second) = moved_on().await;
+    let manifest = BlobName::parse(&second.manifest).unwrap();
+    two.blobs.delete(&manifest).await.unwrap();
     let remove = || panic!("it may be all there is");
-    let kept = one.snapshots.give_up(&group(), &second, remove).await;
+    let kept = one.give_up_by(&second, remove).await;
     assert!(matches!(kept, Err(Error::Corrupt(_))), "{kept:?}");
     assert!(one.path("workspace/a").exists());
 }
 
 #[tokio::test]
 async fn a_group_that_comes_back_waits_for_a_removal_that_nobody_waits_for_any_more() {
-    let blobs = Arc::<Counting>::default();
-    let (one, two) = (Place::new(&blobs), Place::new(&blobs));
-    one.restore(1, None).await.unwrap();
-    one.write("workspace/a", "first");
-    let first = one.commit(1).await;
-    one.snapshots.released(&group(), Epoch(1));
-    two.restore(2, Some(&first)).await.unwrap();
-    two.write("workspace/b", "second");
-    let second = two.commit(2).await;
-    let ((begun, has_begun), (end, may_end)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let (one, two, second) = moved_on().await;
+    let ((begun, mut has_begun), (end, may_end)) = (mpsc::unbounded_channel(), std::sync::mpsc::channel());
     let workspace = one.path("workspace");
     let remove = move || {
         begun.send(()).unwrap();
         may_end.recv().unwrap();
         fs::remove_dir_all(workspace)
     };
-    let of = group();
-    let giving_up = one.snapshots.give_up(&of, &second, remove);
-    let given_up = tokio::time::timeout(Duration::from_millis(50), giving_up).await;
-    assert!(given_up.is_err() && has_begun.recv().is_ok(), "it is still removing");
+    tokio::select! {
+        _ = one.give_up_by(&second, remove) => panic!("it cannot be done"),
+        _ = has_begun.recv() => {}
+    }
     let back = one.restore(3, Some(&second));
     tokio::pin!(back);
     let early = tokio::time::timeout(Duration::from_millis(50), &mut back).await;
@@ -293,22 +295,13 @@ async fn a_group_that_comes_back_waits_for_a_removal_that_nobody_waits_for_any_m
 
 #[tokio::test]
 async fn a_copy_that_could_not_be_removed_whole_is_found_again() {
-    let blobs = Arc::<Counting>::default();
-    let (one, two) = (Place::new(&blobs), Place::new(&blobs));
-    one.restore(1, None).await.unwrap();
-    one.write("workspace/a", "first");
-    one.write("workspace/b", "first");
-    let first = one.commit(1).await;
-    one.snapshots.released(&group(), Epoch(1));
-    two.restore(2, Some(&first)).await.unwrap();
-    two.write("workspace/b", "second");
-    let second = two.commit(2).await;
+    let (one, two, second) = moved_on().await;
     let half = one.path("workspace/a");
     let remove = move || {
         fs::remove_file(half)?;
         Err(io::ErrorKind::PermissionDenied.into())
     };
-    let broken = one.snapshots.give_up(&group(), &second, remove).await;
+    let broken = one.give_up_by(&second, remove).await;
     assert!(matches!(broken, Err(Error::Files { .. })));
     one.restore(3, Some(&second)).await.unwrap();
     assert_eq!(one.tree(), two.tree());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,7 +104,15 @@ impl Place {
     pub(super) async fn give_up(&self, committed: &SnapshotRef) -> bool {
         let roots: Vec<_> = self.roots().into_iter().filter(|root| root.path.exists()).collect();
         let remove = move || roots.iter().try_for_each(|root| fs::remove_dir_all(&root.path));
-        self.snapshots.give_up(&group(), committed, remove).await.unwrap()
+        self.give_up_by(committed, remove).await.unwrap()
+    }
+
+    pub(super) async fn give_up_by(
+        &self,
+        committed: &SnapshotRef,
+        remove: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> Result<bool, Error> {
+        self.snapshots.give_up(&group(), committed, remove).await
     }
 
     /// Files read by this process so far.
