@@ -1,6 +1,7 @@
 //! What this runner knows of one group's snapshots.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -74,5 +75,13 @@ impl Files {
             uploading: file(".uploading"),
             probe: file(".now"),
         }
+    }
+}
+
+/// Removes a file; one that is gone already is no error.
+pub(super) fn remove_if_there(file: &Path) -> io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }

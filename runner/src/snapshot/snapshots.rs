@@ -12,7 +12,7 @@ use proto::time::Clock;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::error::{Error, files};
-use super::group::{Files, GroupState};
+use super::group::{Files, GroupState, remove_if_there};
 use super::index::Index;
 use super::metrics::Direction;
 use super::progress::{Moved, watched};
@@ -322,10 +322,7 @@ fn put_in_place(
     (row, store): (SnapshotRef, String),
 ) -> Result<Index, Error> {
     // From here on the tree is of no snapshot until all is done.
-    match std::fs::remove_file(&disk.index) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(files("forget the old index")(error)),
-        _ => {}
-    }
+    remove_if_there(&disk.index).map_err(files("forget the old index"))?;
     let stats = apply(roots, owner, manifest, plan, stage)?;
     let index = Index::new(row, manifest.clone(), store, stats, roots);
     index.save(&disk.index).map_err(files("store the index"))?;

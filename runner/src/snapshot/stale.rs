@@ -8,9 +8,10 @@ use std::time::UNIX_EPOCH;
 use proto::ids::GroupId;
 use proto::snapshot::SnapshotRef;
 use proto::time::Timestamp;
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::error::{Error, files};
-use super::group::{Files, INDEX};
+use super::group::{Files, GroupState, INDEX, remove_if_there};
 use super::restore::fetch_manifest;
 use super::snapshots::{blocking, load};
 use super::{Moved, Snapshots};
@@ -38,29 +39,36 @@ impl Snapshots {
         committed: &SnapshotRef,
         remove: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> Result<bool, Error> {
-        let (state, disk) = (self.state(group), self.files(group));
-        let held = Arc::clone(&state).lock_owned().await;
-        if held.epoch.is_some() {
-            return Ok(false);
-        }
-        let copy = load(&disk).await?;
-        let is_stale = copy.is_some_and(|copy| copy.row != *committed);
-        if is_stale {
-            fetch_manifest(self.deps.blobs.as_ref(), committed, &Moved::default()).await?;
-            let removing = move || {
-                let removed = remove_copy(&disk, remove).map_err(files("remove the files of a group that moved on"));
-                // Not before, whoever has stopped waiting for this.
-                drop(held);
-                removed
-            };
-            blocking(removing).await?;
-        }
+        let state = self.state(group);
+        let given_up = self.give_up_held(&state, self.files(group), committed, remove).await;
         // Unless somebody waits for it: two locks of a group would be none.
         let mut groups = self.groups();
         if Arc::strong_count(&state) == 2 && state.try_lock().is_ok_and(|state| state.epoch.is_none()) {
             groups.remove(group);
         }
-        Ok(is_stale)
+        given_up
+    }
+
+    async fn give_up_held(
+        &self,
+        state: &Arc<AsyncMutex<GroupState>>,
+        disk: Files,
+        committed: &SnapshotRef,
+        remove: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> Result<bool, Error> {
+        let held = Arc::clone(state).lock_owned().await;
+        if held.epoch.is_some() || load(&disk).await?.is_none_or(|copy| copy.row == *committed) {
+            return Ok(false);
+        }
+        fetch_manifest(self.deps.blobs.as_ref(), committed, &Moved::default()).await?;
+        blocking(move || {
+            let removed = remove_copy(&disk, remove).map_err(files("remove the files of a group that moved on"));
+            // Not before, whoever has stopped waiting for this.
+            drop(held);
+            removed
+        })
+        .await?;
+        Ok(true)
     }
 }
 
@@ -85,11 +93,7 @@ fn resting_since(state_dir: &Path, before: Timestamp) -> io::Result<Vec<GroupId>
 /// another snapshot than the one a restore would bring.
 fn remove_copy(disk: &Files, remove: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     remove()?;
-    for file in [&disk.uploading, &disk.probe, &disk.index] {
-        match std::fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
+    [&disk.uploading, &disk.probe, &disk.index]
+        .into_iter()
+        .try_for_each(|file| remove_if_there(file))
 }

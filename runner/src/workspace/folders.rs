@@ -15,7 +15,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use proto::ids::GroupId;
-use rustix::io::Errno;
 
 use super::Owner;
 use super::files::{make_dir, replace};
@@ -106,11 +105,14 @@ impl Folders {
     pub fn remove(&self, group: &GroupId) -> io::Result<()> {
         let name = CString::new(group.as_str())?;
         for parent in ["groups", "sessions"] {
-            let parent = HeldDir::open(&self.data_dir.join(parent).canonicalize()?)?;
-            match parent.open_dir(&name) {
-                Err(error) if is_no_directory(&error) => {}
-                // One that its agent locked is unlocked.
-                Ok(_) | Err(_) => remove_tree(&parent, &name)?,
+            let parent = self.data_dir.join(parent).canonicalize()?;
+            match parent.join(group.as_str()).symlink_metadata() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                found => {
+                    if found?.is_dir() {
+                        remove_tree(&HeldDir::open(&parent)?, &name)?;
+                    }
+                }
             }
         }
         Ok(())
@@ -149,12 +151,4 @@ pub(super) struct OpenGroup {
     pub(super) workspace: HeldDir,
     pub(super) session: HeldDir,
     pub(super) claude: HeldDir,
-}
-
-/// Whether there is nothing, or something else than a directory.
-fn is_no_directory(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
-    )
 }
