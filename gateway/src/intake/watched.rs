@@ -1,12 +1,12 @@
 //! Tells on `/readyz` whether messages are taken.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bus::{Accepted, Ingress, IngressError};
 use proto::inbound::Envelope;
 use proto::time::Clock;
+use service::causes::with_causes;
 use service::readiness::Condition;
 
 /// A way in that says what came of the last message. A part of the gateway's health: where all gateways have one broker, a platform
@@ -31,13 +31,8 @@ impl Ingress for Watched {
             Ok(_) => self.part.ok(),
             Err(error @ IngressError::Unavailable(_)) => {
                 let now = self.clock.now();
-                let mut reason = format!("the last message, at {now}, was not taken; whoever sent it tries again");
-                let mut cause = error.source();
-                while let Some(error) = cause {
-                    reason = format!("{reason}: {error}");
-                    cause = error.source();
-                }
-                self.part.degraded(reason);
+                let reason = format!("the last message, at {now}, was not taken; whoever sent it tries again");
+                self.part.degraded(with_causes(reason, error));
             }
             Err(IngressError::NoSuchGroup(_) | IngressError::TooLarge { .. }) => {}
         }

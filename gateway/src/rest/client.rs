@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use http::{HeaderMap, StatusCode};
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use service::causes::with_causes;
 
 use super::{Answered, Exchange};
 
@@ -129,13 +130,7 @@ impl Rest {
     /// The error with its causes, without the address and the credentials.
     fn said(&self, error: reqwest::Error) -> String {
         let error = error.without_url();
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(deeper) = cause {
-            text = format!("{text}: {deeper}");
-            cause = deeper.source();
-        }
-        self.redacted(text)
+        self.redacted(with_causes(error.to_string(), &error))
     }
 
     /// A text without the credentials.

@@ -5,6 +5,7 @@
 //! services share a process, and tests run many of them in one.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod causes;
 pub mod config;
 pub mod lifecycle;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
+use service::causes::with_causes;
 
 /// A connection that takes longer than this will not come.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -60,13 +61,7 @@ impl Upstream {
 /// An error with its causes on one line, without the address, which may hold secrets.
 pub(super) fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
+    with_causes(error.to_string(), &error)
 }
 
 #[cfg(test)]

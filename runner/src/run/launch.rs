@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use proto::ids::SessionId;
 use proto::ipc::{Prompt, Start, StartGroup};
 use proto::nanoclaw::{AvailableGroup, GroupsSnapshot};
+use service::causes::with_causes;
 use service::lifecycle::Policy;
 
 use super::sandbox::Sandbox;
@@ -326,12 +327,7 @@ pub(super) fn failed<E: Error>(what: &'static str) -> impl FnOnce(E) -> LaunchEr
 
 /// An error with all its causes.
 pub(super) fn chain(error: &dyn Error) -> String {
-    let (mut text, mut cause) = (error.to_string(), error.source());
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+    with_causes(error.to_string(), error)
 }
 
 impl From<RuntimeError> for LaunchError {

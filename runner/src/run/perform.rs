@@ -73,11 +73,7 @@ impl GroupRun {
     /// Whether the disk is full, and nothing is to be begun on this host.
     fn finds_no_room(&self) -> bool {
         let lack = self.engine.lacks_room();
-        let is_full = lack.is_some();
-        if let Some(lack) = lack {
-            self.engine.runtime_is_down(lack);
-        }
-        is_full
+        lack.map(|lack| self.engine.runtime_is_down(lack)).is_some()
     }
 
     async fn begin_turn(&mut self) -> Event {

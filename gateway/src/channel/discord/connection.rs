@@ -4,6 +4,7 @@
 use futures::StreamExt as _;
 use reqwest::Url;
 use serde::Deserialize;
+use service::causes::with_causes;
 use tokio::sync::mpsc;
 use twilight_gateway::error::{ReceiveMessageError, ReceiveMessageErrorType};
 use twilight_gateway::{CloseFrame, ConfigBuilder, Intents, Message, Session, Shard, ShardId};
@@ -150,12 +151,7 @@ fn failed(error: &ReceiveMessageError) -> Option<ReceiveError> {
             None
         }
         _ => {
-            let mut reason = "Discord's gateway cannot be reached".to_owned();
-            let mut cause = std::error::Error::source(error);
-            while let Some(deeper) = cause {
-                reason = format!("{reason}: {deeper}");
-                cause = deeper.source();
-            }
+            let reason = with_causes("Discord's gateway cannot be reached", error);
             Some(ReceiveError::Failed(reason))
         }
     }

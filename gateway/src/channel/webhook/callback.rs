@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode, header};
 use proto::outbound::{Delivery, Extra, SendOutcome};
 use proto::time::Clock;
+use service::causes::with_causes;
 
 use super::hook::Hook;
 use super::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
@@ -139,13 +140,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// The error with its causes, without the address: it may carry a credential.
 fn said(error: reqwest::Error) -> String {
     let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(deeper) = cause {
-        text = format!("{text}: {deeper}");
-        cause = deeper.source();
-    }
-    text
+    with_causes(error.to_string(), &error)
 }
 
 #[cfg(test)]
